@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One bad scan does not stop the others: it is reported, skipped, and remembered for the end of the run."""
+
+import logging
+
+from monai.data import Dataset
+from monai.engines import SupervisedEvaluator
+
+from scripts.errors import ScanError, UserError, plain_sentence
+
+logger = logging.getLogger(__name__)
+
+
+class ScanDataset(Dataset):
+    """MONAI ``Dataset`` whose item is ``{"subject", "error"}`` where the subject's files cannot be used."""
+
+    def _transform(self, index: int):
+        try:
+            return super()._transform(index)
+        except Exception as error:
+            if not _is_scan_error(error):
+                raise
+            return {"subject": self.data[index]["subject"], "error": plain_sentence(error)}
+
+
+class ScanEvaluator(SupervisedEvaluator):
+    """MONAI ``SupervisedEvaluator`` that passes over the bad items of a ``ScanDataset``.
+
+    Attributes:
+        failures: sentence by subject, of all that could not be done.
+    """
+
+    def __init__(self, *args, **kwargs) -> None:
+        self.failures: dict[str, str] = {}
+        super().__init__(*args, **kwargs)
+
+    def _iteration(self, engine, batchdata):
+        if "error" in batchdata:
+            self.failures[batchdata["subject"][0]] = batchdata["error"][0]
+            logger.error("skipped: %s", batchdata["error"][0])
+            engine.state.output = []
+            return engine.state.output
+        return super()._iteration(engine, batchdata)
+
+
+def report_failures(evaluator: ScanEvaluator) -> None:
+    """End the program with a sentence a subject that could not be done.
+
+    Raises:
+        UserError: if there was any.
+    """
+    if evaluator.failures:
+        done = evaluator.state.epoch_length - len(evaluator.failures)
+        sentences = "\n  ".join(evaluator.failures.values())
+        raise UserError(f"{done} subjects were done, {len(evaluator.failures)} could not be:\n  {sentences}")
+
+
+def _is_scan_error(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ScanError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

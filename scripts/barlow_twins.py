@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Barlow Twins between the latent maps of teacher and student, with voxels as samples."""
+
+import torch
+import torch.distributed as dist
+import torch.distributed.nn.functional as dist_functional
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.modules.loss import _Loss
+
+from scripts.teacher_student import Output
+
+
+def _processes() -> int:
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def summed_over_processes(value: torch.Tensor) -> torch.Tensor:
+    """Sum over all processes, differentiable; the value itself in a run of one process."""
+    return dist_functional.all_reduce(value) if _processes() > 1 else value
+
+
+def balanced_weights(foreground: torch.Tensor) -> torch.Tensor:
+    """Weights of samples that sum to one over the global batch, half of it on the foreground.
+
+    Args:
+        foreground: bool tensor (N,) of this process's samples. Where the global batch holds only one kind, all samples
+            weigh the same.
+    """
+    count = torch.stack([foreground.sum(), (~foreground).sum()]).to(torch.float32)
+    count = summed_over_processes(count)
+    kinds = (count > 0).sum()
+    share = torch.where(foreground, count[0], count[1])
+    return 1.0 / (share * kinds)
+
+
+def cross_correlation(a: torch.Tensor, b: torch.Tensor, weights: torch.Tensor, eps: float = 1e-5) -> torch.Tensor:
+    """Weighted cross-correlation matrix (d, d) of two sets of samples (N, d) over the global batch.
+
+    Each column is standardised with the weighted mean and the *biased* variance, so that identical columns correlate to
+    1 (up to ``eps``); MONAI 1.6.1's ``BarlowTwinsLoss`` divides an unbiased deviation by N and cannot reach it.
+    """
+    weights = weights[:, None]
+    moments = summed_over_processes(torch.cat([(weights * a).sum(0), (weights * b).sum(0)]))
+    a, b = a - moments[: a.shape[1]], b - moments[a.shape[1] :]
+    variances = summed_over_processes(torch.cat([(weights * a * a).sum(0), (weights * b * b).sum(0)]))
+    a, b = a * torch.rsqrt(variances[: a.shape[1]] + eps), b * torch.rsqrt(variances[a.shape[1] :] + eps)
+    return summed_over_processes((weights * a).T @ b)
+
+
+class BarlowTwins(_Loss):
+    r"""Barlow Twins on dense features.
+
+    .. math:: L = \frac{1}{d} \Big[ \sum_i (C_{ii} - 1)^2 + \lambda \sum_{i \ne j} C_{ij}^2 \Big]
+
+    :math:`C` is the cross-correlation of the projected teacher and student features over all latent voxels of the global
+    batch. Two cases a batch cannot give a correlation of pooled vectors (every standardised value would be +-1), hence
+    the voxels; half of the weight lies on the (dilated) tumour, which would otherwise drown in background. Dividing by
+    :math:`d` starts the loss near 1 whatever the width. Computed in float32.
+
+    Source: Zbontar et al. 2021 (arXiv:2103.03230), eq. 1-2, lambda 5e-3; between teacher and student in the latent space:
+    Choi et al. 2023 (CMPB 107644), whose tap, projector and gradient routing are unknown and therefore arguments here.
+
+    Args:
+        channels: channels of the tapped feature map (teacher and student have the same topology).
+        tap: path of the module whose output is compared, e.g. ``"bottleneck"``, ``"downsamples.1"``.
+        project_dim: width d of the linear 1x1x1 projectors, one per network, which are not exported.
+        redundancy: the lambda above.
+        detach_teacher: if true the teacher gets no gradient from this loss.
+
+    Raises:
+        ValueError: at the first call, if the global batch has fewer than 4 d latent voxels.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        tap: str = "bottleneck",
+        project_dim: int = 64,
+        redundancy: float = 5e-3,
+        detach_teacher: bool = True,
+    ) -> None:
+        super().__init__()
+        self.taps = (tap,)
+        self.redundancy = redundancy
+        self.detach_teacher = detach_teacher
+        self.teacher_projector = nn.Conv3d(channels, project_dim, kernel_size=1, bias=False)
+        self.student_projector = nn.Conv3d(channels, project_dim, kernel_size=1, bias=False)
+
+    def forward(self, teacher: Output, student: Output, label: torch.Tensor) -> torch.Tensor:
+        """
+        Args:
+            teacher, student: outputs with ``features[tap]`` of shape (B, channels, x, y, z).
+            label: (B, 3, X, Y, Z) regions; a latent voxel is foreground where any region lies in it or beside it.
+        """
+        with torch.autocast(label.device.type, enabled=False):
+            return self._loss(teacher.features[self.taps[0]].float(), student.features[self.taps[0]].float(), label)
+
+    def _loss(self, teacher: torch.Tensor, student: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        a = self._samples(self.teacher_projector, teacher.detach() if self.detach_teacher else teacher)
+        b = self._samples(self.student_projector, student)
+        samples, width = a.shape[0] * _processes(), a.shape[1]
+        if samples < 4 * width:
+            raise ValueError(
+                f"Barlow Twins has {samples} latent voxels for {width} projected channels, but needs four times as many "
+                f"voxels as channels: use larger patches or batches, a finer tap or a smaller project_dim."
+            )
+        correlation = cross_correlation(a, b, balanced_weights(self._foreground(label, teacher.shape[2:])))
+        on_diagonal = (torch.diagonal(correlation) - 1).square().sum()
+        off_diagonal = correlation.square().sum() - torch.diagonal(correlation).square().sum()
+        return (on_diagonal + self.redundancy * off_diagonal) / width
+
+    @staticmethod
+    def _samples(projector: nn.Conv3d, features: torch.Tensor) -> torch.Tensor:
+        # a linear map per voxel: (B, C, x, y, z) -> (B x y z, d)
+        return features.flatten(2).transpose(1, 2).flatten(0, 1) @ projector.weight.flatten(1).T
+
+    @staticmethod
+    def _foreground(label: torch.Tensor, size: torch.Size) -> torch.Tensor:
+        tumour = label.amax(dim=1, keepdim=True).float()
+        coarse = F.adaptive_max_pool3d(tumour, size)
+        return F.max_pool3d(coarse, kernel_size=3, stride=1, padding=1).flatten() > 0

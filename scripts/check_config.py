@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refuses what MONAI would silently accept: misspelt keys and values of the wrong kind."""
+
+import difflib
+import inspect
+import re
+from pathlib import Path
+
+from monai.bundle import ConfigParser
+
+from scripts.errors import UserError, speak_plainly
+from scripts.sequences import ordered
+
+# top-level keys that MONAI, the model zoo or `--tracking mlflow` read, though nothing in a config refers to them
+READ_BY_MONAI = {
+    *("imports", "initialize", "run", "finalize", "training", "evaluating", "inference", "bundle_root", "_meta_"),
+    *("device", "dataset_dir", "network_def", "teacher_def", "train", "validate", "evaluator", "inferer", "handlers"),
+    *("dataset", "preprocessing", "postprocessing", "key_metric", "val_interval"),
+    *("tracking_uri", "experiment_name", "run_name", "save_execute_config", "is_not_rank0"),
+}
+REFERENCE = re.compile(r"[@%](\w+)")
+
+
+def referred_keys(config) -> set[str]:
+    """Top-level ids that any string in the config refers to, as ``@key`` or ``%key``."""
+    if isinstance(config, dict):
+        return set().union(*(referred_keys(value) for value in config.values()))
+    if isinstance(config, list):
+        return set().union(*(referred_keys(value) for value in config))
+    return set(REFERENCE.findall(config)) if isinstance(config, str) else set()
+
+
+def check_config(parser: ConfigParser | None = None) -> None:
+    """Check the keys and values of the config that is being run; meant for its ``initialize`` list.
+
+    Args:
+        parser: the parser that holds the config; by default that of the workflow which evaluates this call.
+
+    Raises:
+        UserError: on a top-level key that nothing reads, with the nearest one that something does, and on an impossible
+            value of ``student_modalities``, ``spacing``, ``epochs``, ``seed``, ``amp`` or ``dataset_dir``.
+    """
+    speak_plainly()
+    parser = parser if parser is not None else _calling_parser()
+    config = parser.get()
+    known = (referred_keys(config) | READ_BY_MONAI) & set(config)
+    for key in config:
+        if key not in known:
+            near = difflib.get_close_matches(key, [k for k in known if not k.startswith("_")], n=1)
+            hint = f": did you mean '{near[0]}'?" if near else f"; the keys are: {', '.join(sorted(known - READ_BY_MONAI))}."
+            raise UserError(f"Nothing reads the key '{key}'{hint}")
+    _check_values(parser, config)
+
+
+def _check_values(parser: ConfigParser, config: dict) -> None:
+    if "student_modalities" in config:
+        ordered(parser.get_parsed_content("student_modalities"))
+    for key, kind, least in (("spacing", (int, float), 0.3), ("epochs", int, 1), ("seed", int, 0)):
+        if key in config:
+            value = parser.get_parsed_content(key)
+            if isinstance(value, bool) or not isinstance(value, kind) or value < least:
+                wanted = "a whole number" if kind is int else "a number"
+                raise UserError(f"{key} is {value!r}, but must be {wanted} of at least {least}.")
+    for key in ("amp", "resume", "mirror"):
+        if key in config and not isinstance(value := parser.get_parsed_content(key), bool):
+            raise UserError(f"{key} is {value!r}, but must be true or false.")
+
+
+def check_folder(output_dir: str, resume: bool) -> None:
+    """Refuse to overwrite an earlier run, and to resume one that is not there.
+
+    Raises:
+        UserError: naming the folder and the way out.
+    """
+    last = Path(output_dir) / "last.pt"
+    if last.exists() and not resume:
+        raise UserError(f"{last} is from an earlier run: continue it with --resume true, or choose another --output_dir.")
+    if resume and not last.exists():
+        raise UserError(f"There is nothing to resume: {last} does not exist. Leave --resume out, or correct --output_dir.")
+
+
+def _calling_parser() -> ConfigParser:
+    # an expression in a config cannot name its own parser, but is called by it
+    for frame in inspect.stack():
+        caller = frame.frame.f_locals.get("self")
+        if isinstance(caller, ConfigParser):
+            return caller
+    raise RuntimeError("check_config() is to be called from a config's 'initialize' list, or with a parser.")

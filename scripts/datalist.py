@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the subjects of a dataset folder, in whichever of the common namings, and what each of them has."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from scripts.datalist_json import subjects_in_json
+from scripts.errors import UserError
+from scripts.sequences import MSD_ORDER, ordered, parse_filename, sequence_of_name
+
+UNDERSTOOD = (
+    "a folder of subject folders in BraTS naming (BraTS2021_00006/BraTS2021_00006_t1ce.nii.gz, or "
+    "BraTS-GLI-00005-000/BraTS-GLI-00005-000-t1c.nii.gz), files named <subject>_<sequence>.nii.gz in one folder, MSD "
+    "Task01_BrainTumour, or a folder with a dataset.json"
+)
+
+
+def subjects_in(dataset_dir: str | Path, sequences: str | Iterable[str], labelled: bool = True) -> list[dict]:
+    """The subjects of a folder as datalist items, sorted by name. No scan is opened, none is checked for completeness.
+
+    Args:
+        dataset_dir: folder in one of the namings of `UNDERSTOOD`; parent folders such as HGG and LGG may lie between.
+        sequences: which sequences the items shall name (t1, t1ce, t2, flair).
+        labelled: also name the label maps, and leave out what dataset.json lists without one (MSD's imagesTs).
+
+    Returns:
+        Items `{"subject", "numbering", and as found t1, t1ce, t2, flair, label, maps, part}` with absolute paths; a
+        volume of a 4D file is `{"file", "volume"}`; `part` is the part of dataset.json that lists the subject. Every
+        subject is listed, also one that lacks what is asked for (see `missing` and `require`).
+
+    Raises:
+        UserError: no such folder, nothing understood in it, or two files or folders that claim the same place.
+    """
+    root = Path(dataset_dir).expanduser()
+    wanted = set(ordered(sequences)) | ({"label"} if labelled else set())
+    if not root.exists():
+        raise UserError(f"The dataset folder {root} does not exist: give an existing one as dataset_dir.")
+    if not root.is_dir():
+        raise UserError(f"{root} is a file, and dataset_dir must be a folder: give the folder that holds it.")
+    root = root.absolute()
+    if not any(_visible(root)):
+        raise UserError(f"The dataset folder {root} is empty: fill it, or give another dataset_dir ({UNDERSTOOD}).")
+    if (root / "dataset.json").is_file():
+        found = subjects_in_json(root / "dataset.json", labelled)
+    elif (root / "imagesTr").is_dir() or (root / "imagesTs").is_dir():
+        found = _msd_without_json(root, labelled)
+    else:
+        found = _in_folder(root, top=True)
+    if not found:
+        raise UserError(f"No subject was found in {root}: what is understood is {UNDERSTOOD}.")
+    places = {}
+    for item, place in found:
+        if item["subject"] in places:
+            raise UserError(
+                f"The subject {item['subject']} occurs twice, in {places[item['subject']]} and {place}: "
+                "rename or remove one."
+            )
+        places[item["subject"]] = place
+    keep = wanted | {"subject", "numbering", "maps", "part"}
+    items = [{key: value for key, value in item.items() if key in keep} for item, _ in found]
+    return sorted(items, key=lambda item: item["subject"])
+
+
+def missing(item: dict, sequences: str | Iterable[str], label: bool = False) -> list[str]:
+    """Which of the sequences (and `label`, on request) an item does not have, or has a path of no existing file for."""
+    names = [*ordered(sequences), *(["label"] if label else [])]
+    return [name for name in names if name not in item or not _file_of(item[name]).is_file()]
+
+
+def require(items: list[dict], sequences: str | Iterable[str], label: bool = True) -> None:
+    """Check that every subject has all the sequences, and its label map unless `label` is false.
+
+    Raises:
+        UserError: names up to three of the incomplete subjects with what they lack.
+    """
+    lacking = {item["subject"]: missing(item, sequences, label) for item in items}
+    lacking = {subject: names for subject, names in lacking.items() if names}
+    if not lacking:
+        return
+    first = "; ".join(f"{subject} lacks {', '.join(names)}" for subject, names in list(lacking.items())[:3])
+    common = [s for s in ordered(sequences) if all(s not in names for names in lacking.values())]
+    choose = f", or use only sequences that all subjects have ({', '.join(common)})" if common else ""
+    raise UserError(
+        f"{len(lacking)} of {len(items)} subjects are incomplete: {first}{'; ...' if len(lacking) > 3 else ''}. "
+        f"Add the files or take the subjects out of the folder{choose}."
+    )
+
+
+def _file_of(source) -> Path:
+    return Path(source["file"] if isinstance(source, dict) else source)
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
+
+
+def _in_folder(folder: Path, top: bool = False) -> list[tuple[dict, Path]]:
+    """Subjects, each with the place it was found: those of a folder's files, else (at the top: and) of its folders."""
+    entries = _visible(folder)
+    named = [(path, *parsed) for path in entries if path.is_file() and (parsed := parse_filename(path.name))]
+    if any(name != "label" for _, _, name in named):
+        here = _of_files(folder, named, top)
+        if not top:
+            return here
+    else:
+        here = []
+    below = [(path, _in_folder(path)) for path in entries if path.is_dir()]
+    found = [subject for _, subjects in below for subject in subjects]
+    if found:  # an empty folder, or one of unknown file names, beside subjects is a subject that lacks everything
+        found += [
+            ({"subject": p.name, "numbering": "brats"}, p) for p, subjects in below if not subjects and _hollow(p)
+        ]
+    return here + found
+
+
+def _hollow(folder: Path) -> bool:
+    entries = _visible(folder)
+    return not entries or any(re.search(r"\.nii(\.gz)?$", entry.name, re.IGNORECASE) for entry in entries)
+
+
+def _of_files(folder: Path, named: list[tuple[Path, str, str]], top: bool) -> list[tuple[dict, Path]]:
+    """A subject's folder is one subject whatever its files begin with; the dataset folder may hold several subjects."""
+    beginnings = {before for _, before, name in named if name != "label"}
+    if not top or len(beginnings) == 1:
+        subject = folder.name if not top else (beginnings.pop() or folder.name)
+        return [(_item(subject, [(path, name) for path, _, name in named]), folder)]
+    subjects = {}
+    for path, before, name in named:
+        subjects.setdefault(before or folder.name, []).append((path, name))
+    return [(_item(subject, files), files[0][0]) for subject, files in subjects.items()]
+
+
+def _item(subject: str, files: list[tuple[Path, str]]) -> dict:
+    item = {"subject": subject, "numbering": _numbering(subject, [path.name for path, _ in files])}
+    for path, name in files:
+        if name in item:
+            raise UserError(
+                f"{subject}: {item[name]} and {path} both claim to be the {name}: "
+                "keep one, and move the other elsewhere."
+            )
+        item[name] = str(path)
+    return item
+
+
+def _numbering(subject: str, filenames: list[str]) -> str:
+    """BraTS 2023 and later are told by their subject names or by their ending t1n or t2f."""
+    endings = {re.split(r"[_\-.]", name.lower().removesuffix(".gz").removesuffix(".nii"))[-1] for name in filenames}
+    new = re.match(r"BraTS-[A-Z]+-\d", subject, re.IGNORECASE) or endings & {"t1n", "t2f"}
+    return "brats2023" if new else "brats"
+
+
+def _msd_without_json(root: Path, labelled: bool) -> list[tuple[dict, Path]]:
+    """Task01_BrainTumour whose dataset.json was lost: its order of volumes is known."""
+    found = []
+    for images, labels in (("imagesTr", "labelsTr"), *([] if labelled else [("imagesTs", "labelsTs")])):
+        for path in _visible(root / images) if (root / images).is_dir() else []:
+            stem = re.fullmatch(r"(.+)\.nii(\.gz)?", path.name, re.IGNORECASE)
+            if stem is None or sequence_of_name(stem[1]):
+                continue
+            item = {"subject": stem[1], "numbering": "msd"}
+            item |= {name: {"file": str(path), "volume": volume} for volume, name in enumerate(MSD_ORDER)}
+            if (root / labels / path.name).is_file():
+                item["label"] = str(root / labels / path.name)
+            found.append((item, path))
+    return found

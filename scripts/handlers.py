@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens around the training steps: progress, seeds, best and last checkpoints, logged terms."""
+
+import logging
+
+import torch
+from ignite.engine import Engine, Events
+from ignite.handlers import ProgressBar
+from monai.data.utils import set_rnd
+from monai.handlers import CheckpointLoader, EarlyStopHandler, from_engine
+from monai.utils import set_determinism
+
+from scripts.sequences import REGIONS
+from scripts.weights import save_atomically, save_weights
+
+logger = logging.getLogger(__name__)
+
+
+class TrainingProgress:
+    """Keeps ``objective.progress`` at the fraction of the training that is done, also after resuming."""
+
+    def __init__(self, objective) -> None:
+        self.objective = objective
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.ITERATION_STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        steps = engine.state.max_epochs * engine.state.epoch_length
+        self.objective.progress = (engine.state.iteration - 1) / steps
+
+
+class SeedEachEpoch:
+    """Seeds every random generator at the start of each epoch, so that a resumed run repeats the uninterrupted one.
+
+    Args:
+        seed: of the run; epoch e uses ``seed + e``.
+        dataset: whose random transforms are seeded too.
+    """
+
+    def __init__(self, seed: int, dataset) -> None:
+        self.seed, self.dataset = seed, dataset
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.EPOCH_STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        seed = self.seed + engine.state.epoch
+        set_determinism(seed)
+        set_rnd(self.dataset, seed)
+
+
+class KeepBest:
+    """Saves a network's bare state dict whenever a validation metric reaches a new best value.
+
+    MONAI's ``CheckpointSaver`` does not write atomically and forgets its best value when a run resumes.
+
+    Args:
+        network: student or teacher.
+        metric: name of the metric in the evaluator's ``state.metrics``; larger is better.
+        path: e.g. ``<output_dir>/model.pt``; its provenance goes beside it.
+        provenance: what ``model.json`` says of the weights.
+    """
+
+    def __init__(self, network, metric: str, path: str, provenance: dict) -> None:
+        self.network, self.metric, self.path, self.provenance = network, metric, path, provenance
+        self.best = float("-inf")
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.COMPLETED, self)
+
+    def __call__(self, evaluator: Engine) -> None:
+        value = float(evaluator.state.metrics[self.metric])
+        if value > self.best:
+            self.best = value
+            # MONAI's ValidationHandler runs the evaluator under the trainer's epoch
+            reached = {"epoch": evaluator.state.epoch, self.metric: round(value, 4)}
+            save_weights(self.path, self.network, self.provenance | reached)
+            logger.info("%s %.4f is the best so far: saved %s", self.metric, value, self.path)
+
+    def state_dict(self) -> dict:
+        return {"best": self.best}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.best = state["best"]
+
+
+class SaveLast:
+    """Saves all that a run needs to go on, after every epoch, atomically.
+
+    Args:
+        objects: things with ``state_dict``, by name; loaded back by MONAI's ``CheckpointLoader``. The trainer itself is
+            added under ``trainer``.
+        path: e.g. ``<output_dir>/last.pt``.
+    """
+
+    def __init__(self, objects: dict, path: str) -> None:
+        self.objects, self.path = objects, path
+
+    def attach(self, engine: Engine) -> None:
+        # after the validation of the epoch, whose best value is part of the state
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        state = {name: thing.state_dict() for name, thing in (self.objects | {"trainer": engine}).items()}
+        save_atomically(self.path, lambda file: torch.save(state, file))
+
+
+def resume(trainer: Engine, objects: dict, output_dir: str, device: torch.device) -> None:
+    """Make the trainer go on from ``<output_dir>/last.pt`` when it starts."""
+    CheckpointLoader(f"{output_dir}/last.pt", objects | {"trainer": trainer}, map_location=device).attach(trainer)
+
+
+def early_stop(trainer: Engine, evaluator: Engine, patience: int, metric: str = "student_dice") -> None:
+    """End the training when a validation metric has not improved for ``patience`` validations.
+
+    A handler in the config that names the trainer would be a circular reference, hence this function in the run list.
+    """
+    EarlyStopHandler(patience, lambda engine: engine.state.metrics[metric], trainer).attach(evaluator)
+
+
+class EpochMeans:
+    """Means over the epoch of the loss and its terms, among the trainer's metrics for console, TensorBoard and MLflow."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = {}
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.EPOCH_STARTED, lambda engine: self.sums.clear())
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._add)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._report)
+
+    def _add(self, engine: Engine) -> None:
+        for name, value in loss_terms(engine.state.output).items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+
+    def _report(self, engine: Engine) -> None:
+        # a term whose weight was still 0 counts as 0
+        engine.state.metrics.update({name: total / engine.state.epoch_length for name, total in self.sums.items()})
+
+
+class LossBar(ProgressBar):
+    """ignite's progress bar with the loss and its terms behind it."""
+
+    def attach(self, engine: Engine) -> None:
+        def values(output):
+            return {name: value for name, value in loss_terms(output).items() if not name.startswith("share_")}
+
+        super().attach(engine, output_transform=values)
+
+
+def loss_terms(output) -> dict[str, float]:
+    """``loss`` and each term of the last step, and each term's share of the loss, for console and TensorBoard."""
+    prediction = output[0]["pred"] if isinstance(output, list) else output["pred"]
+    values = {name: float(value) for name, value in prediction.items()}
+    shares = {f"share_{name}": value / values["loss"] for name, value in values.items() if name != "loss" and values["loss"]}
+    return values | shares
+
+
+def region_pairs(network: str, region: str | None = None):
+    """Output transform of a metric: the network's predictions and the labels, all regions or one of them."""
+    channels = slice(None) if region is None else slice(REGIONS.index(region), REGIONS.index(region) + 1)
+    pairs = from_engine([network, "label"])
+
+    def transform(output):
+        predictions, labels = pairs(output)
+        return [p[channels] for p in predictions], [y[channels] for y in labels]
+
+    return transform

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Load the chosen sequences of one subject from NIfTI, and refuse what cannot be used in one sentence."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from monai.transforms import LoadImage, Transform
+
+from scripts.errors import ScanError
+from scripts.sequences import ordered
+
+TOLERANCE = 1e-3
+"""Largest difference, in mm, between the affines of one subject's files that still counts as the same grid."""
+
+
+class LoadSequencesd(Transform):
+    """Load a datalist item into `image`, float32 (C, X, Y, Z), and on request `label`, int32 (1, X, Y, Z).
+
+    The channels are the chosen sequences in the teacher's order. Both are MetaTensors with the affine (RAS, mm), and
+    with the first sequence's, or the label's, path as `meta["filename_or_obj"]`. `subject` and `numbering` stay, other
+    keys are dropped. Files of other sequences are never opened.
+
+    Args:
+        sequences: which sequences to load.
+        label: load the label map too.
+
+    Raises:
+        ScanError: a file that is missing, unreadable or truncated, has other than three axes, holds NaN or infinity,
+            is constant, has a degenerate affine, or lies on another grid than the subject's first sequence; a label
+            map with fractional values.
+    """
+
+    def __init__(self, sequences: str | Iterable[str], label: bool = False) -> None:
+        self.sequences = ordered(sequences)
+        self.label = label
+
+    def __call__(self, data):
+        subject = str(data["subject"])
+        wanted = [*self.sequences, "label"] if self.label else self.sequences
+        for name in wanted:  # before any file is read
+            if name not in data:
+                raise ScanError(_missing(subject, name, [s for s in self.sequences if s in data]))
+        files = {}  # a 4D file holds several sequences: read it once
+        first = image = None
+        for channel, name in enumerate(self.sequences):
+            scan, path = _volume(subject, name, data[name], files)
+            _check_intensities(subject, name, scan, path)
+            if image is None:
+                first, image = (scan, path), torch.empty((len(self.sequences), *scan.shape))
+            _check_grid(subject, first, (scan, path))
+            image[channel] = scan.as_tensor()
+        out = {"subject": subject, "numbering": data.get("numbering", "brats")}
+        out["image"] = MetaTensor(image, meta=_meta(*first))
+        if self.label:
+            label, path = _volume(subject, "label", data["label"], files)
+            _check_grid(subject, first, (label, path))
+            out["label"] = MetaTensor(_integers(subject, label, path), meta=_meta(label, path))
+        return out
+
+
+def _missing(subject: str, name: str, present: list[str]) -> str:
+    what = "label map" if name == "label" else f"{name} file"
+    holds = f" (it has {', '.join(present)})" if present else ""
+    return f"{subject}: no {what} was found{holds}: add the file, or leave the subject out."
+
+
+def _volume(subject: str, name: str, source, files: dict) -> tuple[MetaTensor, str]:
+    """The three-dimensional scan (X, Y, Z), float32, that a datalist entry points to, and its path."""
+    path = str(source["file"] if isinstance(source, dict) else source)
+    if path not in files:
+        files[path] = _read(subject, name, path)
+    scan = files[path]
+    if isinstance(source, dict):
+        volume = int(source["volume"])
+        if scan.ndim != 4 or not 0 <= volume < scan.shape[3]:
+            raise ScanError(
+                f"{subject}: {path} has shape {_size(scan)}, so there is no volume {volume} along a fourth axis for "
+                f"{name}: correct the file, or the modality order in dataset.json."
+            )
+        scan = scan[..., volume]
+    while scan.ndim > 3 and scan.shape[-1] == 1:
+        scan = scan[..., 0]
+    if scan.ndim != 3:
+        raise ScanError(
+            f"{subject}: {path} has shape {_size(scan)} where one three-dimensional {name} is due: "
+            "save the volume that is meant as its own file."
+        )
+    return scan, path
+
+
+def _read(subject: str, name: str, path: str) -> MetaTensor:
+    if not Path(path).is_file():
+        raise ScanError(f"{subject}: the {name} file {path} does not exist: restore it, or leave the subject out.")
+    try:
+        # float32 holds every label value and int16 intensity exactly
+        scan = LoadImage(reader="NibabelReader", image_only=True, dtype=np.float32)(path)
+    except Exception as error:  # nibabel, gzip and zlib raise a dozen kinds for a damaged file
+        raise ScanError(
+            f"{subject}: {path} cannot be read as NIfTI; it is damaged or incomplete: "
+            "copy or download it again, or leave the subject out."
+        ) from error
+    affine = np.asarray(scan.affine, dtype=float)
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    # the ratio is 1 for right angles, whatever the voxel size, and 0 for axes in one plane
+    if not np.isfinite(affine).all() or lengths.min() < 1e-6 or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-3:
+        raise ScanError(
+            f"{subject}: {path} has a degenerate affine (voxel axes {np.round(lengths, 4).tolist()} mm), so its voxels "
+            "have no place in space: repair the header (qform and sform), or convert the scan again."
+        )
+    return scan
+
+
+def _check_intensities(subject: str, name: str, scan: MetaTensor, path: str) -> None:
+    low, high = (float(v) for v in torch.aminmax(scan.as_tensor()))  # NaN if there is one
+    if not np.isfinite([low, high]).all():
+        raise ScanError(
+            f"{subject}: {path} holds NaN or infinite voxels: set them to 0 or convert the scan again, "
+            "or leave the subject out."
+        )
+    if low == high:
+        raise ScanError(
+            f"{subject}: {path} is empty, every voxel of the {name} is {low:g}: export the scan again, "
+            "or leave the subject out."
+        )
+
+
+def _check_grid(subject: str, first: tuple[MetaTensor, str], other: tuple[MetaTensor, str]) -> None:
+    (a, path_a), (b, path_b) = first, other
+    if a.shape != b.shape:
+        what = f"shapes {_size(a)} and {_size(b)}"
+    elif not np.allclose(a.affine, b.affine, rtol=0, atol=TOLERANCE):
+        what = f"affines that differ by up to {float(abs(a.affine - b.affine).max()):.3g} mm"
+    else:
+        return
+    raise ScanError(
+        f"{subject}: {path_a} and {path_b} lie on different grids ({what}): "
+        "co-register and resample them to one grid first."
+    )
+
+
+def _integers(subject: str, label: MetaTensor, path: str) -> torch.Tensor:
+    values = label.as_tensor()
+    whole = values.to(torch.int32)
+    if not torch.equal(whole.to(values.dtype), values):
+        odd = float(values[whole != values][0])
+        raise ScanError(
+            f"{subject}: {path} holds the unknown label value {odd:g}, which is not a whole number: "
+            "resample label maps with nearest neighbours, not with interpolation."
+        )
+    return whole[None].contiguous()
+
+
+def _meta(scan: MetaTensor, path: str) -> dict:
+    # what MONAI's spatial transforms and SaveImage read; the other header fields would only differ between subjects
+    return {
+        "affine": scan.affine.clone(),
+        "original_affine": np.asarray(scan.affine, dtype=float),
+        "spatial_shape": np.asarray(scan.shape),
+        "original_channel_dim": 0,
+        "space": "RAS",
+        "filename_or_obj": path,
+    }
+
+
+def _size(scan: MetaTensor) -> str:
+    return " x ".join(map(str, scan.shape))

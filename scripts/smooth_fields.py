@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Separable smoothing by small matrices, and the random numbers and smooth random fields of one simulated subject."""
+
+from collections.abc import Sequence
+
+import torch
+
+
+def separable(volume: torch.Tensor, matrices: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Multiply each spatial axis of a volume by its matrix: blur, shift and resampling are all of this form.
+
+    Args:
+        volume: (C, X, Y, Z).
+        matrices: three, for X, Y and Z, each (new length, old length), or (C, new length, old length) for one per channel.
+
+    Returns:
+        (C, X', Y', Z').
+    """
+    for matrix in matrices:
+        channels, first, *rest = volume.shape
+        # Transposed, the axis just done comes last and the next comes first, so that after three rounds the order is back.
+        volume = torch.matmul(volume.reshape(channels, first, -1).transpose(1, 2), matrix.transpose(-1, -2))
+        volume = volume.reshape(channels, *rest, -1)
+    return volume
+
+
+def gaussian_matrix(length: int, sigma: torch.Tensor, shift: torch.Tensor | None = None) -> torch.Tensor:
+    """Matrix (*sigma.shape, length, length) of a Gaussian blur: each output voxel is a weighted mean, edges included.
+
+    Args:
+        length: voxels along the axis.
+        sigma: standard deviation in voxels, one per channel or a single one; 0 blurs nothing.
+        shift: where each output voxel looks, in voxels beside itself, shaped like `sigma`; default 0.
+    """
+    sigma = sigma[..., None, None]
+    position = torch.arange(length, device=sigma.device, dtype=sigma.dtype)
+    distance = position[:, None] - position
+    if shift is not None:
+        # Linear interpolation blurs by itself: a Gaussian of 0.35 voxel is the narrowest that can look between voxels.
+        sigma, distance = sigma.clamp(min=0.35), distance + shift[..., None, None]
+    weight = torch.exp(-0.5 * (distance / sigma.clamp(min=0.05)) ** 2)
+    return weight / weight.sum(-1, keepdim=True)
+
+
+class Draws:
+    """The random numbers of one simulated subject: scalars on the CPU, fields on the volume's own device.
+
+    Scalars stay Python floats, so that a GPU is never waited for and a branch not taken costs nothing.
+
+    Args:
+        seed: everything this object gives follows from it (on one kind of device).
+        shape: voxels (X, Y, Z) of the volume.
+        spacing: mm per voxel.
+        device: where fields are made.
+    """
+
+    def __init__(self, seed: int, shape: Sequence[int], spacing: float, device: torch.device) -> None:
+        self.shape, self.spacing, self.device = tuple(shape), spacing, device
+        self.scalars = torch.Generator().manual_seed(seed)
+        self.volumes = torch.Generator(device).manual_seed(seed)
+
+    def chance(self, probability: float) -> bool:
+        """True with this probability."""
+        return torch.rand((), generator=self.scalars).item() < probability
+
+    def uniform(self, low: float, high: float, *shape: int) -> torch.Tensor:
+        """Uniform numbers, float32 on the CPU, of the given shape (a scalar tensor without one)."""
+        return low + (high - low) * torch.rand(shape, generator=self.scalars)
+
+    def normal(self, *shape: int, limit: float = 2.5) -> torch.Tensor:
+        """Standard normal numbers clipped to +-`limit`: no subject is an absurdity that the network must fit."""
+        return torch.randn(shape, generator=self.scalars).clamp(-limit, limit)
+
+    def noise(self, channels: int) -> torch.Tensor:
+        """White noise of variance 1, (channels, X, Y, Z)."""
+        return torch.randn((channels, *self.shape), generator=self.volumes, device=self.device)
+
+    def field(self, channels: int, length: float, mix: torch.Tensor | None = None) -> torch.Tensor:
+        """Smooth Gaussian random field with mean 0 and variance 1 at every voxel, (channels, X, Y, Z).
+
+        Random numbers at nodes `length` apart, spread by Gaussian kernels of that width whose squares are made to sum
+        to one: neighbours `length` mm apart correlate by 0.78, and twice as far by 0.37. Ours.
+
+        Args:
+            channels: independent fields.
+            length: correlation length in mm; from half a voxel downwards the field is white noise.
+            mix: (outputs, channels) matrix that mixes independent fields into correlated ones, applied while they are small.
+        """
+        step = length / self.spacing
+        if step <= 0.5:
+            field = self.noise(channels)
+            return field if mix is None else torch.tensordot(mix.to(field), field, 1)
+        nodes = [int(size / step) + 6 for size in self.shape]
+        coarse = torch.randn((channels, *nodes), generator=self.volumes, device=self.device)
+        if mix is not None:
+            coarse = torch.tensordot(mix.to(coarse), coarse, 1)
+        matrices = []
+        for size, count, phase in zip(self.shape, nodes, self.uniform(0, 1, 3).tolist()):
+            voxel = torch.arange(size, device=self.device, dtype=torch.float32)[:, None] / step
+            node = torch.arange(count, device=self.device, dtype=torch.float32) - 2 - phase
+            weight = torch.exp(-0.5 * (voxel - node) ** 2)
+            matrices.append(weight / weight.square().sum(1, keepdim=True).sqrt())
+        return separable(coarse, matrices)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From cached subjects to the batches that the trainer sees: simulated maps rendered anew, real scans as they are."""
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+
+from scripts.contrast import MAPS
+from scripts.labels import regions_from_label
+from scripts.maps import load_maps
+
+
+class LoadMapsd(MapTransform):
+    """Load a simulated subject's maps, cropped to its brain, as a uint8 tensor (5, X, Y, Z); its label map beside them."""
+
+    def __init__(self, keys: KeysCollection = "maps") -> None:
+        super().__init__(keys)
+
+    def __call__(self, data):
+        data = dict(data)
+        for key in self.keys:
+            maps, affine = load_maps(data[key])
+            brain = maps[: MAPS.index("label")].any(axis=0)
+            box = tuple(slice(hit.min(), hit.max() + 1) for hit in np.nonzero(brain))
+            cut = np.ascontiguousarray(maps[(slice(None), *box)])
+            data[key] = MetaTensor(torch.from_numpy(cut), affine=torch.from_numpy(affine))
+            data["label"] = data[key][-1:]
+        return data
+
+
+class PrepareBatch:
+    """MONAI ``prepare_batch``: moves a batch to the device and renders simulated maps there, anew for every patch.
+
+    Args:
+        contrast: ``scripts.contrast.Contrast``, used for batches that hold maps.
+    """
+
+    def __init__(self, contrast: torch.nn.Module) -> None:
+        self.contrast = contrast
+
+    def __call__(self, batch: dict, device=None, non_blocking: bool = False, **kwargs):
+        """
+        Args:
+            batch: either ``maps`` (B, 5, X, Y, Z) and ``label`` (B, 1, X, Y, Z) with BraTS numbers, or ``image``
+                (B, 4, X, Y, Z) and ``label`` (B, 3, X, Y, Z) with regions.
+
+        Returns:
+            image, label, and label again as the argument that ``TeacherStudent.forward`` takes beside the image.
+        """
+        if "maps" in batch:
+            image = self.contrast(_plain(batch["maps"]).to(device, non_blocking=non_blocking))
+            label = regions_from_label(_plain(batch["label"]).to(device, non_blocking=non_blocking), "brats")
+        else:
+            image = _plain(batch["image"]).to(device, non_blocking=non_blocking)
+            label = _plain(batch["label"]).to(device, non_blocking=non_blocking)
+        return image, label, (label,), {}
+
+
+def _plain(tensor: torch.Tensor) -> torch.Tensor:
+    # the trainer needs no geometry, and MetaTensor operations are slower
+    return tensor.as_tensor() if isinstance(tensor, MetaTensor) else tensor

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights on disk: bare state dicts, with what they were trained on in a JSON file beside them."""
+
+import json
+import logging
+import os
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from scripts.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+
+def save_atomically(path: str | Path, write) -> None:
+    """Call ``write(temporary_path)`` and then move the file to ``path``, so that a kill never leaves half a file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # the ending stays, since nibabel and numpy choose their format by it
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def provenance_path(path: str | Path) -> Path:
+    """``model.json`` for ``model.pt``."""
+    return Path(path).with_suffix(".json")
+
+
+def save_weights(path: str | Path, network: nn.Module, provenance: dict) -> None:
+    """Write a network's state dict to ``path`` and its provenance beside it."""
+    # clones, since the views that a DynUNet shares would otherwise make torch.save keep whole storages
+    state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
+    text = json.dumps(provenance, indent=4) + "\n"
+    save_atomically(provenance_path(path), lambda file: file.write_text(text))
+    save_atomically(path, lambda file: torch.save(state, file))
+
+
+def load_weights(network: nn.Module, path: str | Path, sequences: tuple[str, ...], spacing: float | None = None) -> nn.Module:
+    """Load a state dict into a network after checking that it was trained for what it is now asked to do.
+
+    Args:
+        network: the network to fill, in place.
+        path: a bare state dict; ``<name>.json`` beside it says which sequences and spacing it was trained for.
+        sequences: the input channels in order.
+        spacing: voxel size in mm at which the network will run; another than in training is warned of.
+
+    Raises:
+        UserError: no such file, not a checkpoint, trained for other sequences, or of another shape.
+    """
+    path = Path(path)
+    wanted = " + ".join(sequences)
+    if not path.is_file():
+        raise UserError(f"There are no weights at {path}: train first, or point the key 'ckpt_dir' to the folder that has them.")
+    record = provenance_path(path)
+    trained = json.loads(record.read_text()) if record.is_file() else {}
+    if trained.get("sequences", list(sequences)) != list(sequences):
+        raise UserError(
+            f"{path} was trained for {' + '.join(trained['sequences'])}, not for {wanted}: set student_modalities to "
+            f"\"{trained['sequences']}\", or point ckpt_dir to a student of {wanted}."
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UserError(f"{path} is not a readable checkpoint ({error}): train or download it again.") from error
+    try:
+        network.load_state_dict(state)
+    except (RuntimeError, AttributeError, TypeError) as error:
+        raise UserError(
+            f"{path} does not fit this network of {len(sequences)} input channels ({wanted}); it says of itself: "
+            f"sequences {trained.get('sequences', 'unknown')}, filters {trained.get('filters', 'unknown')}. "
+            f"Set student_modalities and filters to these."
+        ) from error
+    if spacing is not None and trained.get("spacing", spacing) != spacing:
+        logger.warning("%s was trained at %s mm, but runs at %s mm.", path, trained["spacing"], spacing)
+    return network
