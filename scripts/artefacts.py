@@ -45,12 +45,12 @@ def slice_matrix(length: int, thickness: float, phase: float) -> torch.Tensor:
 
 
 def resolution(signal: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
-    """Blur of 0.3 to 1 mm, thick slices of 2.4 to 6 mm in 40% (axial in three of five), misregistration of 0.5 mm in 15%.
+    """Blur of 0.4 to 1.4 mm, thick slices of 2.4 to 6 mm in 40% (axial in three of five), misregistration of 0.5 mm in 15%.
 
     Each sequence has its own. All three are linear along each axis, so one matrix per axis and sequence does them.
     """
     size = signal.shape[1:]
-    sigma = draws.uniform(0.3, 1.0, 4) * strength / draws.spacing
+    sigma = draws.uniform(0.4, 1.4, 4) * strength / draws.spacing
     shift = torch.stack([0.5 * draws.chance(0.15) * strength * draws.normal(3) / draws.spacing for _ in range(4)], 1)
     matrices = [gaussian_matrix(size[axis], sigma, shift[axis]) for axis in range(3)]
     for channel in range(4):
@@ -62,16 +62,16 @@ def resolution(signal: torch.Tensor, draws: Draws, strength: float) -> torch.Ten
     return separable(signal, [matrix.to(signal.device) for matrix in matrices])
 
 
-def skull_strip_rim(signal: torch.Tensor, brain: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
-    """Darken the outermost 2 to 3 mm towards no signal, each sequence by its own amount. `brain`: (X, Y, Z) bool.
+def skull_strip_rim(signal: torch.Tensor, coverage: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
+    """Darken the outermost 2 to 3 mm towards no signal, each sequence by its own amount.
 
-    BraTS scans at 1 mm keep 0.4 to 1 of the signal in the outermost voxel; on a coarser grid it is also averaged with the
-    background (0.4 at 2 mm).
+    BraTS scans at 1 mm keep 0.4 to 1 of the signal in the outermost voxel. A coarser grid also averages it with the
+    background, by `coverage` (X, Y, Z), the share of each voxel that is brain.
     """
     sigma = draws.uniform(1.5, 2.3) / draws.spacing
-    inside = separable(brain[None].to(signal.dtype), [gaussian_matrix(n, sigma).to(signal.device) for n in brain.shape])
-    amount = strength * (draws.uniform(0.3, 1.3, 4) + 0.7 * max(draws.spacing - 1, 0))
-    return signal * (1 - per_channel(amount, signal) * (1 - inside)).clamp_(min=0.05)
+    inside = separable(coverage[None], [gaussian_matrix(n, sigma).to(signal.device) for n in coverage.shape])
+    averaged = 1 - strength * min(max(draws.spacing - 1, 0), 1) * (1 - coverage)
+    return signal * averaged * (1 - per_channel(strength * draws.uniform(0.2, 1.2, 4), signal) * (1 - inside)).clamp_(min=0.05)
 
 
 def intensity_scale(image: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
@@ -92,22 +92,22 @@ def end_early(image: torch.Tensor, draws: Draws, strength: float) -> torch.Tenso
     return image
 
 
-def scan(image: torch.Tensor, brain: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
+def scan(image: torch.Tensor, coverage: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
     """All effects in the order in which they happen.
 
     Args:
         image: (4, X, Y, Z) in z-units; outside the brain, what lay beside it before skull stripping.
-        brain: (X, Y, Z) bool.
+        coverage: (X, Y, Z), the share of each voxel that is brain, 0 outside.
         strength: 0 returns the image as it is inside the brain, 1 is calibrated to BraTS.
 
     Returns:
-        (4, X, Y, Z) in z-units, exactly 0 outside `brain`.
+        (4, X, Y, Z) in z-units, exactly 0 outside the brain.
     """
     if strength > 0:
         zero = per_channel(ZERO_SIGNAL, image)
         signal = bias_field((image + zero).clamp_(min=0), draws, strength)
         signal = resolution(rician_noise(signal, draws, strength), draws, strength)
-        signal = skull_strip_rim(signal, brain, draws, strength)
+        signal = skull_strip_rim(signal, coverage, draws, strength)
         image = intensity_scale(signal - zero, draws, strength)
         image = end_early(image, draws, strength)
-    return image * brain
+    return image * (coverage > 0)

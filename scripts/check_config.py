@@ -18,6 +18,8 @@ READ_BY_MONAI = {
     *("dataset", "preprocessing", "postprocessing", "key_metric", "val_interval"),
     *("tracking_uri", "experiment_name", "run_name", "save_execute_config", "is_not_rank0"),
 }
+# an overlay inherits these, though it may have no use for some of them
+TRAIN_CONFIG = Path(__file__).parent.parent / "configs" / "train.json"
 REFERENCE = re.compile(r"[@%](\w+)")
 
 
@@ -43,7 +45,10 @@ def check_config(parser: ConfigParser | None = None) -> None:
     speak_plainly()
     parser = parser if parser is not None else _calling_parser()
     config = parser.get()
-    known = (referred_keys(config) | READ_BY_MONAI) & set(config)
+    known = referred_keys(config) | READ_BY_MONAI
+    if "train" in config:
+        known |= set(ConfigParser.load_config_file(str(TRAIN_CONFIG)))
+    known &= set(config)
     for key in config:
         if key not in known:
             near = difflib.get_close_matches(key, [k for k in known if not k.startswith("_")], n=1)

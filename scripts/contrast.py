@@ -20,9 +20,9 @@ ENHANCEMENT_OF_VESSELS = 2.2
 # Region means over subjects, their spread between subjects, and how much of the spread the four sequences share (its sign
 # says which way water moves them): ../shared/data/brats2021_intensity_statistics.json and simulation.md, spread x 1.3.
 REGION = {
-    "ncr": {"mean": (-0.3, -0.4, 1.85, 1.9), "spread": (0.7, 0.7, 0.9, 1.1), "share": (-0.7, -0.7, 0.7, -0.2)},
-    "ed": {"mean": (0.2, 0.1, 1.0, 1.75), "spread": (0.35, 0.4, 0.5, 0.6), "share": (-0.6, -0.6, 0.7, 0.7)},
-    "et": {"mean": (0.45, 2.2, 1.6, 2.2), "spread": (0.45, 0.8, 0.6, 0.8), "share": (0.3, 0.3, 0.5, 0.5)},
+    "ncr": {"mean": (-0.3, -0.4, 1.9, 2.1), "spread": (0.7, 0.7, 0.9, 1.1), "share": (-0.7, -0.7, 0.7, -0.2)},
+    "ed": {"mean": (0.25, 0.15, 1.05, 1.9), "spread": (0.35, 0.4, 0.5, 0.6), "share": (-0.6, -0.6, 0.7, 0.7)},
+    "et": {"mean": (0.55, 2.7, 1.6, 2.3), "spread": (0.45, 0.8, 0.6, 0.8), "share": (0.3, 0.3, 0.5, 0.5)},
 }
 LABEL = {"ncr": 1, "ed": 2, "et": 4}
 # Low-grade look: a homogeneous core, bright on T2, that hardly enhances.
@@ -75,14 +75,14 @@ class Contrast(torch.nn.Module):
 
     def _render(self, maps: torch.Tensor, draws: Draws) -> torch.Tensor:
         """One subject: (5, X, Y, Z) uint8 to (4, X, Y, Z)."""
-        brain = (maps > 0).any(0)
         fractions = maps[:4].float().div_(255)
         total = fractions.sum(0)
         fractions /= total.clamp(min=1e-3)
+        coverage = torch.where(maps[4] > 0, 1.0, total)
         image = healthy_tissue(fractions, draws, self.variation)
         image = white_matter_lesions(image, fractions, draws, self.variation)
         image = tumour(image, maps[4], draws, self.variation)
-        return scan(image, brain, draws, self.artefacts)
+        return scan(image, coverage, draws, self.artefacts)
 
 
 def correlated(amplitudes: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
@@ -176,10 +176,10 @@ def tumour(image: torch.Tensor, label: torch.Tensor, draws: Draws, variation: fl
 
 
 def tumour_texture(weight: torch.Tensor, draws: Draws, variation: float) -> torch.Tensor:
-    """Texture inside the regions, (4, X, Y, Z): 5 and 12 mm correlation length, standard deviation 0.15 to 0.6 in total."""
-    amount = torch.tensordot(torch.tensor([[1.0, 0.8, 1.0]] * 4).to(weight), weight, 1)
+    """Texture inside the regions, (4, X, Y, Z): 5 and 12 mm correlation length, standard deviation 0.3 to 0.8 in total."""
+    amount = torch.tensordot(torch.tensor([[1.1, 0.8, 1.1]] * 4).to(weight), weight, 1)
     texture = 0
     for length in (5.0, 12.0):
-        amplitude = variation * draws.uniform(0.1, 0.5, 4)
+        amplitude = variation * draws.uniform(0.2, 0.55, 4)
         texture = texture + draws.field(5, length, correlated(amplitude, torch.tensor([-0.5, 0.3, 0.6, 0.6])))
     return texture * amount

@@ -31,7 +31,7 @@ def make_maps(seed: int, spacing: float) -> tuple[np.ndarray, np.ndarray]:
     shape = tumour.draw_core(rng, tumour.draw_seed(rng, brain, radius, ~closed), main.core)
     inside = brain.depth > skull
     rough = (shape.field < tumour.cut(shape.field, inside, main.core)) & inside
-    mni = displaced(mni, push(rough, brain.csf, brain.depth, rng.uniform(0.1, 0.9)))
+    mni = displaced(mni, push(rough, brain.csf, brain.depth, rng.uniform(0.3, 1.2)))
     brain = anatomy.tissues(mni, traits)
     closed = tumour.barriers(brain) | (brain.depth < skull)
     levels = tumour.grow(rng, brain, shape, main, closed)
@@ -39,8 +39,8 @@ def make_maps(seed: int, spacing: float) -> tuple[np.ndarray, np.ndarray]:
         taken = levels.whole < 0
         gap = ndimage.distance_transform_edt(~taken, sampling=2.0)
         reach = (750 * size.whole / np.pi) ** (1 / 3)
-        allowed = ~closed & (gap > reach + 5) & (gap < reach + 45)
-        if not (allowed & (brain.wm > 0.5) & (brain.depth > 5 + 0.35 * reach)).any():
+        allowed = ~closed & (gap > reach + 4) & (gap < reach + 45)
+        if not (allowed & (brain.wm > 0.5) & (brain.depth > 4 + 0.25 * reach)).any():
             continue
         other = tumour.draw_core(rng, tumour.draw_seed(rng, brain, reach, allowed), size.core or size.whole)
         more = tumour.grow(rng, brain, other, size, closed | (gap < 4))

@@ -86,8 +86,8 @@ def _check_enough(chosen: dict[str, list], fractions: dict[str, float], count: i
     lacking = [part for part in PARTS if not chosen[part] and fractions.get(part, 1) > 0]
     if lacking:
         raise UserError(
-            f"{count} patients are too few: none is left for {' and '.join(lacking)}. Add subjects, or set the fraction "
-            "of validation or test to 0."
+            f"{count} patients are too few: none is left for {' and '.join(lacking)}. Add subjects, or set the "
+            "fraction of validation or test to 0."
         )
 
 
@@ -130,7 +130,7 @@ def _by_file(items: list[dict], path: Path) -> dict[str, list[dict]]:
         )
     extra = [subject for subject in by_name if subject not in set(named)]
     if extra:
-        warnings.warn(f"{len(extra)} subjects are not in the split file {path} and stay unused: {_some(extra)}.")
+        warnings.warn(f"{len(extra)} of {len(items)} subjects are not in {path} and stay unused: {_some(extra)}.")
     return {part: [by_name[subject] for subject in sorted(map(str, lists[part]))] for part in PARTS}
 
 

@@ -66,9 +66,9 @@ def cut(field: np.ndarray, where: np.ndarray, ml: float) -> float:
 def draw_seed(rng: np.random.Generator, brain: Brain, radius: float, allowed: np.ndarray) -> tuple[int, int, int]:
     """A place in cerebral white matter, as deep as a core of `radius` mm asks for, where BraTS tumours tend to be."""
     x, y, z = np.meshgrid(*LATTICE, indexing="ij", sparse=True)
-    likely = np.exp(-((np.abs(x - 118) - 32) ** 2) / (2 * 14.0**2) - ((y - 130) ** 2) / (2 * 27.0**2))
-    likely = likely * np.exp(-((z - 81) ** 2) / (2 * 17.0**2)) * np.where(x > 118, 0.53, 0.47)
-    likely = np.where(allowed & (brain.wm > 0.5) & (brain.depth > 5 + 0.35 * radius), likely, 0)
+    likely = np.exp(-((np.abs(x - 118) - 32) ** 2) / (2 * 14.0**2) - ((y - 130) ** 2) / (2 * 30.0**2))
+    likely = likely * np.exp(-((z - 74) ** 2) / (2 * 30.0**2)) * np.where(x > 118, 0.54, 0.46)
+    likely = np.where(allowed & (brain.wm > 0.5) & (brain.depth > 4 + 0.25 * radius), likely, 0)
     total = np.cumsum(likely)
     return tuple(int(i) for i in np.unravel_index(np.searchsorted(total, rng.uniform(0, total[-1])), SHAPE))
 
@@ -101,7 +101,7 @@ def grow(rng: np.random.Generator, brain: Brain, shape: CoreShape, size: Focus, 
         path = geodesic(np.where(closed, np.inf, 1.0), start, STEP, sweeps=2)
         straight = np.sqrt(sum(((a - a[i]) ** 2).reshape(-1, *[1] * (2 - k)) for k, (a, i) in enumerate(zip(LATTICE, shape.seed))))
         detour = np.clip((np.minimum(path, 500) - 1.15 * straight) / shape.radius, 0, 1.5)
-        field = shape.field + 2 * detour + 0.9 * ndimage.gaussian_filter(brain.csf, 0.7) + 0.15 * brain.gm
+        field = shape.field + 2 * detour + 1.2 * ndimage.gaussian_filter(brain.csf, 1.5) + 0.1 * brain.gm
         field = read_off(smooth_inside(np.minimum(field, 6), open_, 0.8), LATTICE)
         core = (field - cut(field, open_, size.core)) * shape.radius
         start = (core < 0) & open_
@@ -115,7 +115,10 @@ def grow(rng: np.random.Generator, brain: Brain, shape: CoreShape, size: Focus, 
     cost = (brain.wm + grey * brain.gm + fluid * brain.csf) * np.exp(0.3 * noise(rng, 14.0))
     path = geodesic(np.where(closed, np.inf, np.maximum(cost, 0.3)), start, STEP)
     reach = cut(path, open_ & ~start, size.whole - start.sum() * _VOXEL_ML)
-    path = read_off(smooth_inside(np.minimum(path, 2 * reach + 5), open_ & np.isfinite(path), 0.6), LATTICE)
+    # Oedema is lopsided, and lacking on some sides: it is as if it had set out late there.
+    late = np.maximum(0.55 * noise(rng, 24.0) + 0.12 * noise(rng, 7.0), -0.8) * reach
+    path = np.where(start, path, np.minimum(path, 3 * reach + 5) + late)
+    path = read_off(smooth_inside(path, open_ & np.isfinite(path), 0.5), LATTICE)
     whole = path - cut(path, open_, size.whole)
     return Levels(np.where(closed, 5, whole), np.where(closed, 5, core), necrosis)
 
@@ -126,6 +129,8 @@ def draw_necrosis(rng: np.random.Generator, core: np.ndarray, size: Focus) -> np
         return np.full(SHAPE, -_OUTSIDE)
     depth = ndimage.distance_transform_edt(core, sampling=STEP) - ndimage.distance_transform_edt(~core, sampling=STEP)
     depth = ndimage.gaussian_filter(depth.astype(np.float32), 0.8)
-    field = -depth + 1.5 * noise(rng, 18.0) + 1.0 * noise(rng, 9.0)
+    mottled = rng.uniform() < 0.25
+    field = -depth * (0.35 if mottled else 1.0) + rng.uniform(1.0, 4.0) * noise(rng, 18.0)
+    field += rng.uniform(0.5, 1.5) * noise(rng, 9.0) + rng.uniform(0.2, 0.9) * noise(rng, 6.0)
     field = read_off(field, LATTICE)
     return field - cut(field, core, size.core - size.enhancing)

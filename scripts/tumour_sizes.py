@@ -36,7 +36,7 @@ def draw_sizes(rng: np.random.Generator) -> list[Focus]:
     enhancing = core * float(np.interp(enhancing_level, *_ENHANCING_SHARE))
     foci = []
     for _ in range(rng.choice(5, p=_FURTHER)):
-        volume = whole * min(max(rng.lognormal(np.log(0.022), 0.8), 0.011), 0.15)
+        volume = whole * min(max(rng.lognormal(np.log(0.025), 0.7), 0.014), 0.15)
         has_core = rng.uniform() < 0.5
         inner = volume * rng.uniform(0.2, 0.6) if has_core else 0.0
         foci.append(Focus(volume, inner, inner * rng.uniform(0.5, 1.0) if enhancing > 0 else 0.0))

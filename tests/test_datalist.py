@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Subjects are found in every common naming, each with its sequences, label map and label numbering."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import label_array, save, scan_array, write_msd, write_subject
+
+from scripts.datalist import missing, require, subjects_in
+from scripts.errors import UserError
+from scripts.sequences import SEQUENCES
+
+REAL = Path(__file__).parents[2] / "shared" / "data" / "brats2021"
+ALL = {"subject", "numbering", "t1", "t1ce", "t2", "flair", "label"}
+
+
+def files(item):
+    return {name: Path(item[name]).name for name in (*SEQUENCES, "label") if name in item}
+
+
+def test_brats_2021_naming(tmp_path):
+    write_subject(tmp_path, "BraTS2021_00002")
+    write_subject(tmp_path, "BraTS2021_00001", suffix=".nii")
+    first, second = subjects_in(tmp_path, SEQUENCES)
+    assert (first["subject"], second["subject"]) == ("BraTS2021_00001", "BraTS2021_00002")  # sorted
+    assert first.keys() == ALL and first["numbering"] == "brats"
+    assert files(first)["t1"] == "BraTS2021_00001_t1.nii" and files(second)["t1ce"] == "BraTS2021_00002_t1ce.nii.gz"
+    assert Path(first["label"]).is_absolute()
+
+
+def test_brats_2023_naming(tmp_path):
+    write_subject(tmp_path, "BraTS-GLI-00005-000", "brats2023")
+    (item,) = subjects_in(tmp_path, SEQUENCES)
+    assert item["numbering"] == "brats2023"
+    assert files(item) == {
+        "t1": "BraTS-GLI-00005-000-t1n.nii.gz",
+        "t1ce": "BraTS-GLI-00005-000-t1c.nii.gz",
+        "t2": "BraTS-GLI-00005-000-t2w.nii.gz",
+        "flair": "BraTS-GLI-00005-000-t2f.nii.gz",
+        "label": "BraTS-GLI-00005-000-seg.nii.gz",
+    }
+
+
+def test_brats_2018_parent_folders(tmp_path):
+    write_subject(tmp_path / "HGG", "Brats18_2013_0_1")
+    write_subject(tmp_path / "LGG", "Brats18_TCIA13_645_1")
+    assert [item["subject"] for item in subjects_in(tmp_path, SEQUENCES)] == [
+        "Brats18_2013_0_1",
+        "Brats18_TCIA13_645_1",
+    ]
+
+
+def test_the_misnamed_label_map_of_brats_2020(tmp_path):
+    folder = write_subject(tmp_path, "BraTS20_Training_355", names=("flair",))
+    save(label_array(), folder / "W39_1998.09.19_Segm.nii")
+    for place in (tmp_path, folder):  # as one of many, and as the dataset itself
+        (item,) = subjects_in(place, "flair")
+        assert item["subject"] == "BraTS20_Training_355"
+        assert files(item)["label"] == "W39_1998.09.19_Segm.nii"
+
+
+@pytest.mark.parametrize("with_json", [True, False])
+def test_msd_volumes_and_numbering(tmp_path, with_json):
+    first, second = subjects_in(write_msd(tmp_path, with_json=with_json), SEQUENCES)
+    assert (first["subject"], second["subject"]) == ("BRATS_001", "BRATS_002")  # the unlabelled 485 is left out
+    assert first["numbering"] == "msd"
+    assert [first[name]["volume"] for name in ("flair", "t1", "t1ce", "t2")] == [0, 1, 2, 3]
+    assert Path(first["flair"]["file"]) == tmp_path / "imagesTr" / "BRATS_001.nii.gz"
+    assert Path(first["label"]) == tmp_path / "labelsTr" / "BRATS_001.nii.gz"
+    require([first, second], SEQUENCES)
+    everyone = subjects_in(tmp_path, "flair", labelled=False)
+    assert [item["subject"] for item in everyone] == ["BRATS_001", "BRATS_002", "BRATS_485"]
+    assert everyone[0].keys() - {"part"} == {"subject", "numbering", "flair"}
+
+
+def test_msd_with_another_order_of_volumes_follows_its_json(tmp_path):
+    write_msd(tmp_path)
+    content = json.loads((tmp_path / "dataset.json").read_text())
+    content["modality"] = {"0": "T1w", "1": "FLAIR"}
+    (tmp_path / "dataset.json").write_text(json.dumps(content))
+    item = subjects_in(tmp_path, SEQUENCES)[0]
+    assert (item["t1"]["volume"], item["flair"]["volume"]) == (0, 1)
+    assert "t2" not in item
+
+
+def write_json(folder, content):
+    (folder / "dataset.json").write_text(content if isinstance(content, str) else json.dumps(content))
+    return folder
+
+
+def test_our_dataset_json_keeps_parts_and_maps(tmp_path):
+    entry = {"subject": "s0", "flair": "s0/f.nii.gz", "label": "s0/l.nii.gz", "maps": "s0/m.npz"}
+    content = {"numbering": "brats", "training": [entry], "test": [{"subject": "s1", "maps": "s1/m.npz"}]}
+    first, second = subjects_in(write_json(tmp_path, content), ["flair", "t1"])
+    assert first == {
+        "subject": "s0",
+        "numbering": "brats",
+        "part": "training",
+        "flair": str(tmp_path / "s0/f.nii.gz"),
+        "label": str(tmp_path / "s0/l.nii.gz"),
+        "maps": str(tmp_path / "s0/m.npz"),
+    }
+    assert second == {"subject": "s1", "numbering": "brats", "part": "test", "maps": str(tmp_path / "s1/m.npz")}
+
+
+def test_a_json_that_lists_images_is_read_by_their_names(tmp_path):
+    entry = {"image": ["A/a_flair.nii.gz", "A/a_t1ce.nii.gz"], "label": "A/a_seg.nii.gz", "fold": 0}
+    (item,) = subjects_in(write_json(tmp_path, {"training": [entry]}), SEQUENCES)
+    assert item["subject"] == "a" and item["flair"] == str(tmp_path / "A/a_flair.nii.gz")
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("{", "dataset.json is not valid JSON"),
+        ({"train": []}, "lists no subjects: it needs the form"),
+        ({"training": [{"subject": "a"}]}, '"training" entry 1 names neither a sequence nor an image'),
+        (
+            {"numbering": "x", "training": [{"flair": "a.nii"}]},
+            '"numbering" is "x": choose one of brats, brats2023, msd',
+        ),
+        (
+            {"modality": {"0": "CT"}, "training": [{"image": "a.nii", "label": "b.nii"}]},
+            '"CT" in dataset.json is unknown',
+        ),
+        (
+            {"labels": {"1": "necrosis"}, "training": [{"image": "a.nii", "label": "b"}]},
+            'label 1 is "necrosis", not the',
+        ),
+        ({"training": [{"image": ["a.nii"], "label": "b"}]}, "a.nii does not say in its name which sequence"),
+        ({"training": [{"subject": "a", "flair": 3, "label": "b"}]}, "3 is not a path"),
+        ({"training": [{"subject": "a", "t1": "b"}] * 2}, None),
+    ],
+)
+def test_a_json_of_another_form_is_refused(tmp_path, content, message):
+    with pytest.raises(UserError, match=message or "The subject a occurs twice, in .*entry 1 and .*entry 2"):
+        subjects_in(write_json(tmp_path, content), SEQUENCES, labelled=message is not None)
+
+
+def test_a_flat_folder_of_files(tmp_path):
+    for name in ("a_flair", "a_t1ce", "b_flair", "b_seg"):
+        save(scan_array(9), tmp_path / f"{name}.nii.gz")
+    first, second = subjects_in(tmp_path, SEQUENCES)
+    assert first.keys() == {"subject", "numbering", "flair", "t1ce"} and first["subject"] == "a"
+    assert second.keys() == {"subject", "numbering", "flair", "label"} and second["subject"] == "b"
+
+
+def test_a_folder_that_is_one_subject(tmp_path):
+    folder = write_subject(tmp_path, "BraTS2021_00001")
+    (item,) = subjects_in(folder, SEQUENCES)
+    assert item["subject"] == "BraTS2021_00001" and item.keys() == ALL
+
+
+def test_plain_file_names_take_the_name_of_their_folder(tmp_path):
+    save(scan_array(9), tmp_path / "Jane" / "flair.nii.gz")
+    assert [item["subject"] for item in subjects_in(tmp_path, "flair")] == ["Jane"]
+    assert [item["subject"] for item in subjects_in(tmp_path / "Jane", "flair")] == ["Jane"]
+
+
+def test_hidden_and_foreign_files_are_ignored(tmp_path):
+    folder = write_subject(tmp_path, "a")
+    shutil.copy(folder / "a_t1.nii.gz", folder / "._a_t1.nii.gz")
+    save(scan_array(9), folder / "a_brainmask.nii.gz")
+    save(scan_array(9), tmp_path / ".trash" / "b" / "b_t1.nii.gz")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "run.txt").write_text("foreign")
+    (tmp_path / "survival_info.csv").write_text("foreign")
+    (item,) = subjects_in(tmp_path, SEQUENCES)
+    assert files(item)["t1"] == "a_t1.nii.gz" and item.keys() == ALL
+
+
+def test_items_name_only_what_was_asked_for(tmp_path):
+    write_subject(tmp_path, "a")
+    (item,) = subjects_in(tmp_path, ["t1ce", "flair"], labelled=False)
+    assert item.keys() == {"subject", "numbering", "t1ce", "flair"}
+
+
+def test_incomplete_subjects_are_listed_and_told_apart(tmp_path):
+    write_subject(tmp_path, "a")
+    write_subject(tmp_path, "b", names=("t2", "flair"))
+    (tmp_path / "c").mkdir()
+    a, b, c = subjects_in(tmp_path, SEQUENCES)
+    assert missing(a, SEQUENCES, label=True) == []
+    assert missing(b, SEQUENCES, label=True) == ["t1", "t1ce", "label"]
+    assert missing(b, ["flair"]) == []
+    assert missing(c, ["flair"]) == ["flair"]
+    require([a, b], ["flair", "t2"], label=False)
+    with pytest.raises(
+        UserError, match=r"1 of 2 subjects are incomplete: b lacks t1ce, label\. .*all subjects have \(t2"
+    ):
+        require([a, b], ["t1ce", "t2"])
+
+
+def test_a_listed_file_that_does_not_exist_is_missing(tmp_path):
+    folder = write_subject(tmp_path, "a")
+    (item,) = subjects_in(tmp_path, SEQUENCES)
+    (folder / "a_t2.nii.gz").unlink()
+    assert missing(item, SEQUENCES) == ["t2"]
+
+
+def test_two_files_of_one_sequence_are_refused_by_name(tmp_path):
+    folder = write_subject(tmp_path, "a")
+    save(scan_array(9), folder / "a_t1gd.nii")
+    with pytest.raises(
+        UserError, match=r"a: .*a_t1(ce|gd).nii.* and .*a_t1(gd|ce).nii.* both claim to be the t1ce: keep one"
+    ):
+        subjects_in(tmp_path, "flair")
+
+
+def test_a_subject_in_two_places_is_refused(tmp_path):
+    write_subject(tmp_path / "HGG", "a")
+    write_subject(tmp_path / "LGG", "a")
+    with pytest.raises(UserError, match="The subject a occurs twice, in .*HGG.* and .*LGG.*rename or remove"):
+        subjects_in(tmp_path, "flair")
+
+
+def test_files_beside_subject_folders_do_not_hide_the_folders(tmp_path):
+    write_subject(tmp_path, "a")
+    save(scan_array(9), tmp_path / "atlas_t1.nii.gz")
+    assert [item["subject"] for item in subjects_in(tmp_path, SEQUENCES)] == ["a", "atlas"]
+
+
+def test_a_missing_empty_or_strange_folder_is_refused_with_the_way_out(tmp_path):
+    with pytest.raises(UserError, match="dataset folder .*nowhere does not exist: give an existing one as dataset_dir"):
+        subjects_in(tmp_path / "nowhere", SEQUENCES)
+    with pytest.raises(UserError, match="is empty: fill it, or .*BraTS naming"):
+        subjects_in(tmp_path, SEQUENCES)
+    (tmp_path / "notes.txt").write_text("foreign")
+    with pytest.raises(UserError, match="notes.txt is a file, and dataset_dir must be a folder"):
+        subjects_in(tmp_path / "notes.txt", SEQUENCES)
+    with pytest.raises(
+        UserError, match="No subject was found in .*: what is understood is a folder of subject folders"
+    ):
+        subjects_in(tmp_path, SEQUENCES)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the eleven real BraTS 2021 subjects are not at ../shared/data/brats2021")
+def test_the_eleven_real_subjects_are_found_complete():
+    items = subjects_in(REAL, SEQUENCES)
+    assert len(items) == 11 and {item["numbering"] for item in items} == {"brats"}
+    require(items, SEQUENCES)

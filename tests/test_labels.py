@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Label numbers of every cohort give the same regions, and regions give the numbers back."""
+
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+
+from scripts.errors import ScanError, UserError
+from scripts.labels import RegionsFromLabeld, label_from_regions, recognise, regions_from_label
+
+
+def row(*values, dtype=torch.int32):
+    """A label map (1, X, 1, 1)."""
+    return torch.tensor(values, dtype=dtype).reshape(1, -1, 1, 1)
+
+
+# background, core, oedema, enhancing in each numbering; the regions by hand
+REGION_ROWS = [[0, 1, 0, 1], [0, 1, 1, 1], [0, 0, 0, 1]]  # tc, wt, et
+
+
+@pytest.mark.parametrize(
+    "numbering, values", [("brats", (0, 1, 2, 4)), ("brats2023", (0, 1, 2, 3)), ("msd", (0, 2, 1, 3))]
+)
+def test_each_numbering_gives_the_same_three_regions(numbering, values):
+    regions = RegionsFromLabeld()({"subject": "a", "numbering": numbering, "label": row(*values)})["label"]
+    assert regions.dtype == torch.float32
+    assert regions.shape == (3, 4, 1, 1)
+    assert regions.reshape(3, 4).tolist() == REGION_ROWS
+
+
+def test_brats_named_files_with_a_three_are_numbered_as_in_2023():
+    regions = RegionsFromLabeld()({"subject": "a", "numbering": "brats", "label": row(0, 1, 2, 3)})["label"]
+    assert regions.reshape(3, 4).tolist() == REGION_ROWS
+    assert recognise([0, 1, 2, 3], "brats") == "brats2023"
+    assert recognise([0, 1, 2, 4], "brats") == "brats"
+    assert recognise([0, 2], "brats") == "brats"
+
+
+def test_a_resection_cavity_is_background():
+    regions = RegionsFromLabeld()({"subject": "a", "numbering": "brats2023", "label": row(4, 3)})["label"]
+    assert regions.reshape(3, 2).tolist() == [[0, 1], [0, 1], [0, 1]]
+
+
+def test_an_empty_map_gives_three_empty_regions():
+    assert RegionsFromLabeld()({"subject": "a", "label": row(0, 0)})["label"].sum() == 0
+
+
+def test_geometry_and_the_other_keys_stay():
+    affine = torch.diag(torch.tensor([2.0, 2, 2, 1], dtype=torch.float64))
+    label = MetaTensor(row(1, 2), affine=affine, meta={"filename_or_obj": "a_seg.nii.gz"})
+    item = {"subject": "a", "numbering": "brats", "label": label}
+    out = RegionsFromLabeld()(item)
+    assert torch.equal(out["label"].affine, affine)
+    assert out["label"].meta["filename_or_obj"] == "a_seg.nii.gz"
+    assert out["subject"] == "a"
+    assert item["label"] is label  # the argument is not changed
+
+
+@pytest.mark.parametrize(
+    "numbering, label, value",
+    [
+        ("brats", row(0, 5), "5"),
+        ("brats", row(3, 4), "3"),
+        ("msd", row(0, 4), "4"),
+        ("brats", row(-1, 2), "-1"),
+        ("brats", row(0, 300), "300"),
+        ("brats", row(0, 1.5, dtype=torch.float32), "1.5"),
+    ],
+)
+def test_an_unknown_value_is_refused_naming_subject_file_and_value(numbering, label, value):
+    label = MetaTensor(label, meta={"filename_or_obj": "case_seg.nii.gz"})
+    with pytest.raises(
+        ScanError, match=rf"^case: case_seg.nii.gz: holds the unknown label value {value} .*correct the map"
+    ):
+        RegionsFromLabeld()({"subject": "case", "numbering": numbering, "label": label})
+
+
+def test_paediatric_oedema_is_not_taken_for_a_resection_cavity():
+    with pytest.raises(ScanError, match="BraTS-PED-00001-000: .*oedema in the paediatric"):
+        RegionsFromLabeld()({"subject": "BraTS-PED-00001-000", "numbering": "brats2023", "label": row(1, 4)})
+
+
+def test_an_unknown_numbering_is_refused():
+    with pytest.raises(UserError, match="'brats2099' is not a label numbering: choose from brats, brats2023, msd"):
+        recognise([0], "brats2099")
+    with pytest.raises(UserError, match="'brats' or 'brats2023', not 'msd'"):
+        label_from_regions(torch.zeros(3, 1, 1, 1), "msd")
+
+
+@pytest.mark.parametrize("numbering, values", [("brats", (0, 1, 2, 4)), ("brats2023", (0, 1, 2, 3))])
+def test_regions_and_labels_are_one_to_one(numbering, values):
+    label = row(*values, dtype=torch.uint8)
+    back = label_from_regions(regions_from_label(label, numbering), numbering)
+    assert back.dtype == torch.uint8
+    assert torch.equal(back, label[0])
+
+
+def test_regions_are_nested_by_force_when_a_network_breaks_the_nesting():
+    # et alone is 4; tc alone is 1; wt alone is 2; et and wt without tc is 4
+    regions = np.array([[0, 1, 0, 0], [0, 0, 1, 1], [1, 0, 0, 1]], bool).reshape(3, 4, 1, 1)
+    label = label_from_regions(regions)
+    assert isinstance(label, np.ndarray)
+    assert label.ravel().tolist() == [4, 1, 2, 4]
+
+
+def test_a_batch_of_labels_gives_a_batch_of_regions():
+    batch = torch.stack([row(0, 1, 2, 4), row(4, 2, 1, 0)])
+    regions = regions_from_label(batch, "brats")
+    assert regions.shape == (2, 3, 4, 1, 1)
+    assert regions[1].reshape(3, 4).tolist() == [r[::-1] for r in REGION_ROWS]

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sequences are known by name, whatever a file calls them."""
+
+import pytest
+
+from scripts.errors import UserError
+from scripts.sequences import (
+    MSD_ORDER,
+    REGIONS,
+    SEQUENCES,
+    channels_of,
+    limited_settings,
+    ordered,
+    parse_filename,
+    sequence_of_file,
+    setting_name,
+)
+
+
+def test_the_table_has_the_documented_orders():
+    assert SEQUENCES == ("t1", "t1ce", "t2", "flair")
+    assert MSD_ORDER == ("flair", "t1", "t1ce", "t2")
+    assert REGIONS == ("tc", "wt", "et")
+
+
+@pytest.mark.parametrize(
+    "filename, sequence",
+    [
+        ("BraTS20_Training_001_flair.nii.gz", "flair"),
+        ("BraTS20_Training_001_t1.nii", "t1"),
+        ("BraTS20_Training_001_t1ce.nii", "t1ce"),
+        ("BraTS20_Training_001_seg.nii.gz", "label"),
+        ("W39_1998.09.19_Segm.nii", "label"),
+        ("BraTS-GLI-00005-000-t1n.nii.gz", "t1"),
+        ("BraTS-GLI-00005-000-t1c.nii.gz", "t1ce"),
+        ("BraTS-GLI-00005-000-t2w.nii.gz", "t2"),
+        ("BraTS-GLI-00005-000-t2f.nii.gz", "flair"),
+        ("BraTS-GLI-00005-000-seg.nii.gz", "label"),
+        ("sub_T1Gd.nii", "t1ce"),
+        ("sub_T1_Gd.nii", "t1ce"),
+        ("sub.t1.NII.GZ", "t1"),
+        ("sub-01_ce-gadolinium_T1w.nii.gz", "t1ce"),
+        ("sub-01_T1w.nii.gz", "t1"),
+        ("sub-01_T2-FLAIR.nii.gz", "flair"),
+        ("post_001_t1.nii.gz", "t1"),
+        ("flair.nii.gz", "flair"),
+        ("label.nii.gz", "label"),
+        ("sub_t1_brainmask.nii.gz", None),
+        ("sub_flair_copy.nii.gz", None),
+        ("sub_flair.json", None),
+        ("subt1.nii.gz", None),
+        (".nii.gz", None),
+    ],
+)
+def test_a_file_is_recognised_by_the_end_of_its_name(filename, sequence):
+    assert sequence_of_file(filename) == sequence
+
+
+def test_what_stands_before_the_sequence_is_kept_whole():
+    assert parse_filename("BraTS-GLI-00005-000-t2f.nii.gz") == ("BraTS-GLI-00005-000", "flair")
+    assert parse_filename("a.b_t1_ce.nii") == ("a.b", "t1ce")
+    assert parse_filename("flair.nii.gz") == ("", "flair")
+
+
+@pytest.mark.parametrize(
+    "given", [["flair", "t1ce"], ("t1ce", "flair"), "flair,t1ce", "['flair', 't1ce']", "t1ce+flair", ["FLAIR", "T1ce"]]
+)
+def test_a_choice_of_sequences_is_put_in_the_teachers_order(given):
+    assert ordered(given) == ("t1ce", "flair")
+    assert channels_of(given) == [1, 3]
+    assert setting_name(given) == "t1ce+flair"
+
+
+def test_one_text_is_one_sequence_and_not_its_letters():
+    assert ordered("flair") == ("flair",)
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        (["flare"], "'flare' is not a sequence: did you mean 'flair'.*t1, t1ce, t2, flair"),
+        (["t1gd"], "did you mean 't1ce'"),
+        (["dwi"], "'dwi' is not a sequence: Choose from"),
+        (["seg"], "'seg' is not a sequence: Choose from"),
+        ([], "No sequence was chosen: give at least one of t1, t1ce, t2, flair"),
+        ("", "No sequence was chosen"),
+        (None, "No sequence was chosen"),
+        (["t1", "flair", "t1"], "'t1' is named twice in t1, flair, t1"),
+    ],
+)
+def test_a_wrong_choice_is_refused_with_the_way_out(given, message):
+    with pytest.raises(UserError, match=message):
+        ordered(given)
+
+
+def test_there_are_fourteen_limited_settings_each_in_the_teachers_order():
+    settings = limited_settings()
+    assert len(settings) == len(set(settings)) == 14  # 4 + 6 + 4
+    assert all(ordered(setting) == setting for setting in settings)
+    assert SEQUENCES not in settings
