@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How large, how shaped and where tumours are: the same figures for simulated and for real label maps."""
+"""How large, how shaped, where and how bright tumours are: the same figures for simulated and for real subjects."""
 
+import argparse
+import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import ndimage
+from tqdm import tqdm
+
+from scripts.maps import make_maps
+
+from scripts.sequences import SEQUENCES
 
 REGIONS = {"wt": (1, 2, 4), "tc": (1, 4), "et": (4,), "ncr": (1,), "ed": (2,)}
+TISSUES = {"ncr": 1, "ed": 2, "et": 4, "healthy": 0}
 QUANTILES = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
 
 
@@ -53,19 +62,36 @@ def shape_statistics(label_maps: Iterable[np.ndarray], spacing: float) -> dict:
 
 
 def compare(simulated: dict, real: dict) -> pd.DataFrame:
-    """Simulated beside real: one row for each figure, columns of quantiles or counts, first simulated then real."""
+    """Two dictionaries of `shape_statistics` beside each other: rows (figure, source), columns p5 to p95 or counts."""
 
     def rows(statistics: dict) -> dict:
         found = {}
         for key, value in statistics.items():
-            if not isinstance(value, dict):
-                continue
-            nested = any(isinstance(v, dict) for v in value.values())
-            for part, figures in value.items() if nested else [("", value)]:
-                found[f"{key.split('_of_240')[0]} {part}".strip()] = figures
+            if isinstance(value, dict):
+                nested = any(isinstance(v, dict) for v in value.values())
+                for part, figures in value.items() if nested else [("", value)]:
+                    found[f"{key.split('_of_240')[0]} {part}".strip()] = figures
         return found
 
     ours, theirs = rows(simulated), rows(real)
-    return pd.DataFrame(
-        {(figure, source): table.get(figure, {}) for figure in ours for source, table in (("simulated", ours), ("real", theirs))}
-    ).T
+    beside = {(k, source): t[k] for k in ours for source, t in (("simulated", ours), ("real", theirs)) if k in t}
+    return pd.DataFrame(beside).T
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Print the shape statistics of simulated subjects beside real ones.")
+    parser.add_argument("--subjects", type=int, default=60, help="seeds 0 to subjects - 1")
+    parser.add_argument("--spacing", type=float, default=2.0, help="mm")
+    parser.add_argument("--real", help="brats2020_label_statistics.json, or a file of that form")
+    parser.add_argument("--statistics", help="write the simulated figures to this JSON file")
+    options = parser.parse_args()
+    labels = (make_maps(seed, options.spacing)[0][-1] for seed in tqdm(range(options.subjects), "subjects"))
+    simulated = shape_statistics(labels, options.spacing)
+    if options.statistics:
+        Path(options.statistics).write_text(json.dumps(simulated, indent=1) + "\n")
+    real = json.loads(Path(options.real).read_text()) if options.real else {}
+    print(compare(simulated, real).to_string(na_rep=""))
+
+
+if __name__ == "__main__":
+    main()

@@ -11,18 +11,20 @@ MAPS = ("gm", "wm", "csf", "vessel", "label")
 # All intensities are z-units of the brain (clip to the 0.5 and 99.5 percentiles, minus mean, over standard deviation), in
 # the order t1, t1ce, t2, flair. Tissue means started from simulation.md point 4, adjusted to eleven BraTS 2021 scans.
 TISSUE = {
-    "gm": (0.10, 0.10, 0.20, 0.45),
-    "wm": (0.75, 0.70, -0.50, 0.00),
-    "csf": (-2.0, -1.8, 2.6, -1.9),
+    "gm": (0.35, 0.25, 0.20, 0.65),
+    "wm": (0.90, 0.80, -0.65, -0.05),
+    "csf": (-2.4, -2.2, 3.5, -2.2),
     "vessel": (-0.3, 0.3, -0.3, -0.4),
 }
-ENHANCEMENT_OF_VESSELS = 2.2
+# CSF that does not fill its surroundings, as in sulci, shares its voxels with vessels and pia: added per missing share.
+SULCAL_CSF = (1.2, 1.2, -2.0, 1.0)
+ENHANCEMENT_OF_VESSELS = 4.5
 # Region means over subjects, their spread between subjects, and how much of the spread the four sequences share (its sign
 # says which way water moves them): ../shared/data/brats2021_intensity_statistics.json and simulation.md, spread x 1.3.
 REGION = {
-    "ncr": {"mean": (-0.3, -0.4, 1.9, 2.1), "spread": (0.7, 0.7, 0.9, 1.1), "share": (-0.7, -0.7, 0.7, -0.2)},
-    "ed": {"mean": (0.25, 0.15, 1.05, 1.9), "spread": (0.35, 0.4, 0.5, 0.6), "share": (-0.6, -0.6, 0.7, 0.7)},
-    "et": {"mean": (0.55, 2.7, 1.6, 2.3), "spread": (0.45, 0.8, 0.6, 0.8), "share": (0.3, 0.3, 0.5, 0.5)},
+    "ncr": {"mean": (-0.2, -0.7, 2.1, 2.2), "spread": (0.7, 0.7, 0.9, 1.1), "share": (-0.7, -0.7, 0.7, -0.2)},
+    "ed": {"mean": (0.4, 0.2, 0.95, 2.0), "spread": (0.35, 0.4, 0.5, 0.6), "share": (-0.6, -0.6, 0.7, 0.7)},
+    "et": {"mean": (0.75, 2.8, 1.5, 2.25), "spread": (0.45, 0.8, 0.6, 0.8), "share": (0.3, 0.3, 0.5, 0.5)},
 }
 LABEL = {"ncr": 1, "ed": 2, "et": 4}
 # Low-grade look: a homogeneous core, bright on T2, that hardly enhances.
@@ -42,7 +44,7 @@ class Contrast(torch.nn.Module):
         >>> maps = torch.zeros(1, 5, 8, 8, 8, dtype=torch.uint8)
         >>> maps[:, MAPS.index("wm")] = 255
         >>> Contrast(spacing=2.0, variation=0, artefacts=0)(maps)[0, :, 4, 4, 4]
-        tensor([ 0.7500,  0.7000, -0.5000,  0.0000])
+        tensor([ 0.9000,  0.8000, -0.6500, -0.0500])
     """
 
     def __init__(self, spacing: float, variation: float = 1.0, artefacts: float = 1.0) -> None:
@@ -79,10 +81,17 @@ class Contrast(torch.nn.Module):
         total = fractions.sum(0)
         fractions /= total.clamp(min=1e-3)
         coverage = torch.where(maps[4] > 0, 1.0, total)
-        image = healthy_tissue(fractions, draws, self.variation)
-        image = white_matter_lesions(image, fractions, draws, self.variation)
+        near_csf = blurred(fractions[2:3], torch.tensor(3.0), draws)[0]
+        image = healthy_tissue(fractions, near_csf, draws, self.variation)
+        image = white_matter_lesions(image, fractions[1], near_csf, draws, self.variation)
         image = tumour(image, maps[4], draws, self.variation)
         return scan(image, coverage, draws, self.artefacts)
+
+
+def blurred(volume: torch.Tensor, sigma: torch.Tensor, draws: Draws) -> torch.Tensor:
+    """(C, X, Y, Z) blurred by Gaussians of `sigma` mm, one number or one per channel; the edges are not darkened."""
+    sigma = sigma / draws.spacing
+    return separable(volume, [gaussian_matrix(n, sigma).to(volume.device) for n in volume.shape[1:]])
 
 
 def correlated(amplitudes: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
@@ -90,10 +99,10 @@ def correlated(amplitudes: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     return torch.cat([(amplitudes * share)[:, None], torch.diag(amplitudes * (1 - share**2).sqrt())], 1)
 
 
-def healthy_tissue(fractions: torch.Tensor, draws: Draws, variation: float) -> torch.Tensor:
+def healthy_tissue(fractions: torch.Tensor, near_csf: torch.Tensor, draws: Draws, variation: float) -> torch.Tensor:
     """Mix the tissue means (each jittered by 0.2 between subjects) by their fractions, add texture and T1ce vessels.
 
-    Texture: 4 mm and 20 mm correlation length, standard deviation 0.04 to 0.15 each. Vessels enhance by a random strength,
+    Texture: 4 mm and 20 mm correlation length, standard deviation 0.05 to 0.2 each. Vessels enhance by a random strength,
     in 10% not at all, and in 60% small cortical ones do too.
     """
     means = torch.tensor([TISSUE[name] for name in MAPS[:4]]) + 0.2 * variation * draws.normal(4, 4)
@@ -103,28 +112,28 @@ def healthy_tissue(fractions: torch.Tensor, draws: Draws, variation: float) -> t
         enhancement[1] = 0
     means[3] += enhancement
     image = torch.tensordot(means.T.to(fractions), fractions, 1)
+    image += per_channel(torch.tensor(SULCAL_CSF), image) * (fractions[2] * (1 - near_csf))
     if variation > 0:
         for length in (4.0, 20.0):
-            amplitude = variation * draws.uniform(0.04, 0.15, 4)
+            amplitude = variation * draws.uniform(0.05, 0.2, 4)
             image += draws.field(5, length, correlated(amplitude, torch.tensor([0.5, 0.5, -0.5, 0.3])))
         if draws.chance(0.6):
-            spots = (draws.field(1, 2.5)[0] - 2.0).clamp_(0, 1) * (1 - fractions[1])
-            image[1] += variation * draws.uniform(0.5, 2.5).item() * spots
+            spots = (draws.field(1, 2.5)[0] - 1.7).clamp_(0, 1) * (1 - fractions[1])
+            image[1] += variation * draws.uniform(0.5, 3.0).item() * spots
     return image
 
 
-def white_matter_lesions(image: torch.Tensor, fractions: torch.Tensor, draws: Draws, variation: float) -> torch.Tensor:
+def white_matter_lesions(
+    image: torch.Tensor, white: torch.Tensor, near_csf: torch.Tensor, draws: Draws, variation: float
+) -> torch.Tensor:
     """In 40% spots of 3 to 10 mm in white matter, and in 60% a rim around the ventricles: bright on FLAIR, less on T2."""
-    white = fractions[1]
     effect = torch.tensor([-0.2, -0.2, 0.6, 1.0])
     if draws.chance(0.4 * variation):
         length, level = draws.uniform(3, 7).item(), draws.uniform(1.7, 2.6).item()
         spots = (draws.field(1, length)[0] - level).clamp_(0, 0.7) * white
         image += per_channel(effect * draws.uniform(0.8, 3.5).item() * variation, image) * spots
     if draws.chance(0.6 * variation):
-        sigma = torch.tensor(2.5 / draws.spacing)
-        near = separable(fractions[2:3], [gaussian_matrix(n, sigma).to(white.device) for n in white.shape])[0]
-        caps = near * white.square() * (1 + 0.5 * draws.field(1, 12.0)[0]).clamp_(min=0)
+        caps = near_csf * white.square() * (1 + 0.5 * draws.field(1, 12.0)[0]).clamp_(min=0)
         image += per_channel(effect * draws.uniform(0.5, 4.0).item() * variation, image) * caps
     return image
 
@@ -156,8 +165,7 @@ def tumour(image: torch.Tensor, label: torch.Tensor, draws: Draws, variation: fl
     strength = torch.tensor([0.95, 1 - 0.5 * variation * draws.uniform(0, 1).item(), 1.0])
     weight = torch.stack([label == LABEL[name] for name in REGION]).to(image.dtype)
     if variation > 0:
-        sigma = variation * draws.uniform(0.6, 2.0, 3) * torch.tensor([0.6, 1.0, 0.5]) / draws.spacing
-        weight = separable(weight, [gaussian_matrix(n, sigma).to(image.device) for n in label.shape])
+        weight = blurred(weight, variation * draws.uniform(0.6, 2.0, 3) * torch.tensor([0.7, 1.4, 0.6]), draws)
     white = torch.tensor(TISSUE["wm"])
     # Divided by the strength, so that the region keeps its mean whatever shines through.
     excess = [white + (means[name] - white) / s for name, s in zip(REGION, strength.tolist())]
@@ -167,7 +175,8 @@ def tumour(image: torch.Tensor, label: torch.Tensor, draws: Draws, variation: fl
         target += tumour_texture(weight, draws, variation * (0.5 if low_grade else 1.0))
     image = image * (1 - weight.sum(0)) + target
     if mismatch:
-        image[3] += 1.5 * weight[0] * (1 - separable(weight[:1], [gaussian_matrix(n, torch.tensor(4 / draws.spacing)).to(image.device) for n in label.shape])[0])
+        edge = weight[0] * (1 - blurred(weight[:1], torch.tensor(4.0), draws)[0])
+        image[3] += 3.0 * edge
     if draws.chance(0.15 * variation):
         bits = (draws.field(1, 4.0)[0] - 1.2).clamp_(0, 1) * (weight[0] + weight[2])
         effect = torch.tensor([1.5, 0.5, -1.0, -1.0]) if draws.chance(0.5) else torch.tensor([-0.8, -0.8, -2.0, -2.0])
@@ -176,10 +185,10 @@ def tumour(image: torch.Tensor, label: torch.Tensor, draws: Draws, variation: fl
 
 
 def tumour_texture(weight: torch.Tensor, draws: Draws, variation: float) -> torch.Tensor:
-    """Texture inside the regions, (4, X, Y, Z): 5 and 12 mm correlation length, standard deviation 0.3 to 0.8 in total."""
+    """Texture inside the regions, (4, X, Y, Z): 5 and 12 mm correlation length, standard deviation 0.3 to 1 in total."""
     amount = torch.tensordot(torch.tensor([[1.1, 0.8, 1.1]] * 4).to(weight), weight, 1)
     texture = 0
     for length in (5.0, 12.0):
-        amplitude = variation * draws.uniform(0.2, 0.55, 4)
+        amplitude = variation * draws.uniform(0.2, 0.55, 4) * torch.tensor([0.9, 1.0, 1.2, 1.3])
         texture = texture + draws.field(5, length, correlated(amplitude, torch.tensor([-0.5, 0.3, 0.6, 0.6])))
     return texture * amount

@@ -59,6 +59,13 @@ def subjects_in(dataset_dir: str | Path, sequences: str | Iterable[str], labelle
         places[item["subject"]] = place
     keep = wanted | {"subject", "numbering", "maps", "part"}
     items = [{key: value for key, value in item.items() if key in keep} for item, _ in found]
+    for item in items:  # only now: two files of a sequence that nobody asked for do no harm
+        for name, source in item.items():
+            if isinstance(source, list):
+                raise UserError(
+                    f"{item['subject']}: {source[0]} and {source[1]} both claim to be the {name}: "
+                    "keep one, and move the other elsewhere."
+                )
     return sorted(items, key=lambda item: item["subject"])
 
 
@@ -132,14 +139,11 @@ def _of_files(folder: Path, named: list[tuple[Path, str, str]], top: bool) -> li
 
 
 def _item(subject: str, files: list[tuple[Path, str]]) -> dict:
+    """An item in which a sequence that several files claim has the list of them."""
     item = {"subject": subject, "numbering": _numbering(subject, [path.name for path, _ in files])}
-    for path, name in files:
-        if name in item:
-            raise UserError(
-                f"{subject}: {item[name]} and {path} both claim to be the {name}: "
-                "keep one, and move the other elsewhere."
-            )
-        item[name] = str(path)
+    for name in dict.fromkeys(name for _, name in files):
+        claims = [str(path) for path, other in files if other == name]
+        item[name] = claims[0] if len(claims) == 1 else claims
     return item
 
 

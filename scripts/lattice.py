@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import sparse
 
 Axes = Sequence[np.ndarray]  # voxel positions (mm) along each of the three axes of a grid
 
@@ -15,24 +16,27 @@ SHAPE = tuple(len(axis) for axis in LATTICE)
 _NOISE_SD = (2416 / 5040) ** 1.5  # sd of a cubic B-spline field in 3D with standard normal coefficients
 
 
-def spline_weights(positions: np.ndarray, start: float, step: float, count: int) -> np.ndarray:
+def spline_weights(positions: np.ndarray, start: float, step: float, count: int) -> sparse.csr_array:
     """Cubic B-spline weights (positions, count) of nodes at `start + step * k`; the outer nodes repeat beyond the ends."""
     place = (np.asarray(positions, dtype=np.float64) - start) / step
     left = np.floor(place).astype(int)
     t = place - left
-    weights = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
-    matrix = np.zeros((len(place), count), dtype=np.float32)
-    for offset, weight in zip((-1, 0, 1, 2), weights):
-        np.add.at(matrix, (np.arange(len(place)), np.clip(left + offset, 0, count - 1)), weight / 6)
-    return matrix
+    weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=1) / 6
+    nodes = np.clip(left[:, None] + np.arange(-1, 3), 0, count - 1)
+    rows = np.repeat(np.arange(len(place)), 4)
+    return sparse.csr_array((weights.ravel().astype(np.float32), (rows, nodes.ravel())), shape=(len(place), count))
 
 
-def spline(nodes: np.ndarray, matrices: Sequence[np.ndarray]) -> np.ndarray:
-    """The spline with coefficients `nodes` (X, Y, Z) read off along three axes with `spline_weights` matrices."""
-    x, y, z = matrices
-    field = np.tensordot(x, nodes.astype(np.float32), axes=(1, 0))
-    field = np.matmul(y, field)  # acts on the second axis: (len y, Y) @ (x, Y, Z)
-    return np.matmul(field, z.T)
+def spline(nodes: np.ndarray, matrices: Sequence[sparse.csr_array]) -> np.ndarray:
+    """The spline with coefficients `nodes` (X, Y, Z) read off along three axes with `spline_weights` matrices.
+
+    Sparse products rather than BLAS: the result does not depend on the number of threads, to the last bit.
+    """
+    field = nodes.astype(np.float32)
+    for matrix in matrices:  # each turn works on the first axis and moves it to the end
+        rest = field.shape[1:]
+        field = np.moveaxis((matrix @ field.reshape(len(field), -1)).reshape(-1, *rest), 0, -1)
+    return np.ascontiguousarray(field)
 
 
 def read_off(field: np.ndarray, axes: Axes, lattice: Axes = LATTICE) -> np.ndarray:

@@ -9,6 +9,7 @@ from scipy import ndimage
 from scripts.anatomy import Brain
 from scripts.geodesic import geodesic
 from scripts.lattice import LATTICE, SHAPE, STEP, noise, read_off
+from scripts.tumour_core import CoreShape, draw_core, draw_seed, radius_of
 from scripts.tumour_sizes import Focus
 
 _VOXEL_ML = STEP**3 / 1000
@@ -22,15 +23,6 @@ class Levels:
     whole: np.ndarray
     core: np.ndarray
     necrosis: np.ndarray
-
-
-@dataclass(frozen=True)
-class CoreShape:
-    """What is drawn once for a core: `field` grows outwards from `seed` (lattice index), about 1 at `radius` (mm)."""
-
-    field: np.ndarray
-    seed: tuple[int, int, int]
-    radius: float
 
 
 def barriers(brain: Brain) -> np.ndarray:
@@ -63,74 +55,78 @@ def cut(field: np.ndarray, where: np.ndarray, ml: float) -> float:
     return float(np.partition(values, count)[count]) if count > 0 else float(values.min()) - 1
 
 
-def draw_seed(rng: np.random.Generator, brain: Brain, radius: float, allowed: np.ndarray) -> tuple[int, int, int]:
-    """A place in cerebral white matter, as deep as a core of `radius` mm asks for, where BraTS tumours tend to be."""
-    x, y, z = np.meshgrid(*LATTICE, indexing="ij", sparse=True)
-    likely = np.exp(-((np.abs(x - 118) - 32) ** 2) / (2 * 14.0**2) - ((y - 130) ** 2) / (2 * 30.0**2))
-    likely = likely * np.exp(-((z - 74) ** 2) / (2 * 30.0**2)) * np.where(x > 118, 0.54, 0.46)
-    likely = np.where(allowed & (brain.wm > 0.5) & (brain.depth > 4 + 0.25 * radius), likely, 0)
-    total = np.cumsum(likely)
-    return tuple(int(i) for i in np.unravel_index(np.searchsorted(total, rng.uniform(0, total[-1])), SHAPE))
-
-
-def draw_core(rng: np.random.Generator, seed: tuple[int, int, int], ml: float) -> CoreShape:
-    """An ellipsoid with up to three lobes and a little noise at two scales."""
-    radius = max((3 * 1000 * ml / (4 * np.pi)) ** (1 / 3), 3.0)
-    turn = np.linalg.qr(rng.standard_normal((3, 3)))[0] / np.exp(rng.normal(0, 0.13, (3, 1)))
-    centre = [a[i] for a, i in zip(LATTICE, seed)]
-    grid = np.stack(np.meshgrid(*[(a - c) / radius for a, c in zip(LATTICE, centre)], indexing="ij")).astype(np.float32)
-    lobes = [(np.zeros(3), 1.0)]
-    for _ in range(rng.choice(4, p=(0.4, 0.3, 0.2, 0.1))):
-        way = rng.standard_normal(3)
-        lobes.append((way / np.linalg.norm(way) * rng.uniform(0.6, 1.0), rng.uniform(0.4, 0.75)))
-    turned = np.tensordot(turn.astype(np.float32), grid, axes=1)
-    total = sum(
-        np.exp(-6 * (np.sqrt(((turned - p.astype(np.float32)[:, None, None, None]) ** 2).sum(0)) / r - 1)) for p, r in lobes
-    )
-    field = 1 - np.log(np.maximum(total, 1e-30)) / 6
-    field += 0.10 * noise(rng, max(0.9 * radius, 8.0)) + 0.05 * noise(rng, 8.0)
-    return CoreShape(field, seed, radius)
-
-
 def grow(rng: np.random.Generator, brain: Brain, shape: CoreShape, size: Focus, closed: np.ndarray) -> Levels:
-    """Grow one focus; `closed` (X, Y, Z) bool is where it may not go."""
-    open_ = ~closed
-    if size.core > 0:
-        start = np.zeros(SHAPE, dtype=bool)
-        start[shape.seed] = True
-        path = geodesic(np.where(closed, np.inf, 1.0), start, STEP, sweeps=2)
-        straight = np.sqrt(sum(((a - a[i]) ** 2).reshape(-1, *[1] * (2 - k)) for k, (a, i) in enumerate(zip(LATTICE, shape.seed))))
-        detour = np.clip((np.minimum(path, 500) - 1.15 * straight) / shape.radius, 0, 1.5)
-        field = shape.field + 2 * detour + 1.2 * ndimage.gaussian_filter(brain.csf, 1.5) + 0.1 * brain.gm
-        field = read_off(smooth_inside(np.minimum(field, 6), open_, 0.8), LATTICE)
-        core = (field - cut(field, open_, size.core)) * shape.radius
-        start = (core < 0) & open_
-    else:
-        core = np.full(SHAPE, _OUTSIDE)
-        start = np.zeros(SHAPE, dtype=bool)
-        start[shape.seed] = True
-    necrosis = draw_necrosis(rng, start, size)
+    """Grow one focus of `size` (ml) from `shape`, exact to a few lattice voxels.
 
-    grey, fluid = rng.uniform(1.3, 6.0), rng.uniform(6, 20)
+    Args:
+        rng: the subject's generator; the core's shape is not drawn from it again.
+        brain: the (displaced) brain on the lattice.
+        shape: from `draw_core`; of a focus without core only the seed counts.
+        closed: (X, Y, Z) bool, where it may not go. If too little room is left, the focus is smaller.
+    """
+    open_ = ~closed
+    core = _core_level(brain, shape, size.core, open_) if size.core > 0 else np.full(SHAPE, _OUTSIDE)
+    start = (core < 0) & open_
+    inner = start.copy()
+    if not start.any():
+        start[shape.seed] = True
+    whole = _oedema_level(rng, brain, start, size.whole, open_)
+    necrosis = _necrosis_level(rng, inner, size) if inner.any() else np.full(SHAPE, -_OUTSIDE)
+    # Smoothing must not carry labels across the midline.
+    return Levels(np.where(closed, STEP, whole), np.where(closed, STEP, core), necrosis)
+
+
+def _core_level(brain: Brain, shape: CoreShape, ml: float, open_: np.ndarray) -> np.ndarray:
+    """Compact, but neither round corners that only lead through closed places, nor into ventricles."""
+    start = np.zeros(SHAPE, dtype=bool)
+    start[shape.seed] = True
+    path = geodesic(np.where(open_, 1.0, np.inf), start, STEP, sweeps=2)
+    mesh = np.meshgrid(*LATTICE, indexing="ij", sparse=True)
+    straight = np.sqrt(sum((m - a[i]) ** 2 for m, a, i in zip(mesh, LATTICE, shape.seed)))
+    detour = np.clip((np.minimum(path, 500) - 1.15 * straight) / shape.radius, 0, 1.5)
+    field = shape.field + 2 * detour + 1.2 * ndimage.gaussian_filter(brain.csf, 1.5) + 0.1 * brain.gm
+    field = read_off(smooth_inside(np.minimum(field, 6), open_, 0.8), LATTICE)
+    return (field - cut(field, open_, ml)) * shape.radius
+
+
+def _oedema_level(rng: np.random.Generator, brain: Brain, start: np.ndarray, ml: float, open_: np.ndarray) -> np.ndarray:
+    """The whole tumour: what is within reach of `start` on paths that prefer white matter."""
+    # Most oedema keeps to white matter and leaves fingers; some is compact and takes the cortex along.
+    grey, fluid = np.exp(rng.uniform(0.2, 0.8) if rng.uniform() < 0.3 else rng.uniform(0.9, 2.3)), rng.uniform(8, 25)
     cost = (brain.wm + grey * brain.gm + fluid * brain.csf) * np.exp(0.3 * noise(rng, 14.0))
-    path = geodesic(np.where(closed, np.inf, np.maximum(cost, 0.3)), start, STEP)
-    reach = cut(path, open_ & ~start, size.whole - start.sum() * _VOXEL_ML)
-    # Oedema is lopsided, and lacking on some sides: it is as if it had set out late there.
-    late = np.maximum(0.55 * noise(rng, 24.0) + 0.12 * noise(rng, 7.0), -0.8) * reach
+    path = geodesic(np.where(open_, np.maximum(cost, 0.3), np.inf), start, STEP)
+    reach = cut(path, open_, ml)
+    # Oedema is lopsided and lacks on some sides, as if it had set out late there.
+    late = np.maximum(0.5 * noise(rng, 24.0) + 0.12 * noise(rng, 7.0), -0.8) * reach
     path = np.where(start, path, np.minimum(path, 3 * reach + 5) + late)
     path = read_off(smooth_inside(path, open_ & np.isfinite(path), 0.5), LATTICE)
-    whole = path - cut(path, open_, size.whole)
-    return Levels(np.where(closed, 5, whole), np.where(closed, 5, core), necrosis)
+    return path - cut(path, open_, ml)
 
 
-def draw_necrosis(rng: np.random.Generator, core: np.ndarray, size: Focus) -> np.ndarray:
-    """The inner part of the core: what lies deepest, unevenly."""
-    if size.enhancing <= 0 or size.core <= 0:
+def _necrosis_level(rng: np.random.Generator, core: np.ndarray, size: Focus) -> np.ndarray:
+    """The inner part of the core: what lies deepest, unevenly; in a quarter of the tumours rather mottled than rounded."""
+    if size.enhancing <= 0:
         return np.full(SHAPE, -_OUTSIDE)
     depth = ndimage.distance_transform_edt(core, sampling=STEP) - ndimage.distance_transform_edt(~core, sampling=STEP)
     depth = ndimage.gaussian_filter(depth.astype(np.float32), 0.8)
-    mottled = rng.uniform() < 0.25
-    field = -depth * (0.35 if mottled else 1.0) + rng.uniform(1.0, 4.0) * noise(rng, 18.0)
+    field = -depth * (0.35 if rng.uniform() < 0.25 else 1.0) + rng.uniform(1.5, 5.0) * noise(rng, 18.0)
     field += rng.uniform(0.5, 1.5) * noise(rng, 9.0) + rng.uniform(0.2, 0.9) * noise(rng, 6.0)
     field = read_off(field, LATTICE)
     return field - cut(field, core, size.core - size.enhancing)
+
+
+def add_satellites(
+    rng: np.random.Generator, brain: Brain, levels: Levels, foci: list[Focus], closed: np.ndarray
+) -> Levels:
+    """Grow further `foci` 4 to 45 mm away from what is there; one that finds no room is left out."""
+    for size in foci:
+        gap = ndimage.distance_transform_edt(levels.whole >= 0, sampling=STEP)
+        radius = radius_of(size.whole)
+        seed = draw_seed(rng, brain, radius, ~closed & (gap > radius + 4) & (gap < radius + 45))
+        if seed is None:
+            continue
+        shape = draw_core(rng, seed, max(size.core, 0.1))
+        more = grow(rng, brain, shape, size, closed | (gap < 4))
+        nearer = more.whole < levels.whole
+        levels = Levels(*(np.where(nearer, new, old) for old, new in zip(vars(levels).values(), vars(more).values())))
+    return levels

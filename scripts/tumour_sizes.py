@@ -30,9 +30,9 @@ def draw_sizes(rng: np.random.Generator) -> list[Focus]:
     enhancing_level = ndtr(rim)
     # The correlations reproduce the quantiles of ml of TC, ET, NCR and ED: large tumours have larger shares of core, large
     # cores less enhancement, and tumours with hardly any enhancement (low grade) the largest cores.
-    share = 0.898 * (0.2 * size + 0.98 * share) - 0.4 * rim + 1.2 * np.clip((0.22 - enhancing_level) / 0.12, 0, 1)
+    share = 0.898 * (0.2 * size + 0.98 * share) - 0.4 * rim + 1.0 * np.clip((0.22 - enhancing_level) / 0.12, 0, 1)
     whole = float(np.interp(ndtr(size), *_WHOLE_ML))
-    core = whole * float(np.interp(ndtr((share - 0.19) / 1.17), *_CORE_SHARE))
+    core = whole * float(np.interp(ndtr((share - 0.16) / 1.13), *_CORE_SHARE))
     enhancing = core * float(np.interp(enhancing_level, *_ENHANCING_SHARE))
     foci = []
     for _ in range(rng.choice(5, p=_FURTHER)):

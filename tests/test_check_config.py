@@ -1,0 +1,65 @@
+"""Misspelt keys and impossible values are refused in a sentence."""
+
+import pytest
+from monai.bundle import ConfigParser
+
+from scripts.check_config import check_config, check_folder, referred_keys
+from scripts.errors import UserError
+
+
+def _check(**keys):
+    config = {"epochs": 3, "spacing": 2.0, "amp": True, "run": ["$print(@epochs, @spacing, @amp, @student_modalities)"]}
+    config["student_modalities"] = ["flair"]
+    parser = ConfigParser({**config, **keys})
+    parser.parse()
+    check_config(parser)
+
+
+def test_good_config_passes():
+    _check()
+
+
+@pytest.mark.parametrize("key, near", [("epoch", "epochs"), ("spacng", "spacing"), ("student_modality", "student_modalities")])
+def test_misspelt_key_is_refused_with_the_nearest(key, near):
+    with pytest.raises(UserError, match=f"Nothing reads the key '{key}': did you mean '{near}'"):
+        _check(**{key: 1})
+
+
+def test_key_that_resembles_none_is_refused_with_the_list():
+    with pytest.raises(UserError, match="'wurst'; the keys are: amp, epochs, spacing, student_modalities"):
+        _check(wurst=1)
+
+
+def test_new_key_that_something_reads_is_welcome():
+    _check(tau=2.0, loss={"_target_": "X", "temperature": "@tau"}, evaluator="@loss")
+
+
+@pytest.mark.parametrize(
+    "key, value, sentence",
+    [
+        ("epochs", 0, "epochs is 0, but must be a whole number of at least 1"),
+        ("epochs", 2.5, "epochs is 2.5, but must be a whole number"),
+        ("spacing", "two", "spacing is 'two', but must be a number of at least 0.3"),
+        ("amp", "yes", "amp is 'yes', but must be true or false"),
+        ("student_modalities", ["flare"], "flare.*flair"),
+        ("student_modalities", [], "No sequence was chosen"),
+    ],
+)
+def test_impossible_value_is_refused(key, value, sentence):
+    with pytest.raises(UserError, match=sentence):
+        _check(**{key: value})
+
+
+def test_references_are_found_in_every_kind_of_string():
+    config = {"a": "@b", "c": ["$len(@d) + @e#f::g"], "h": {"i": "%j#k"}}
+    assert referred_keys(config) == {"b", "d", "e", "j"}
+
+
+def test_earlier_run_is_neither_overwritten_nor_missed(tmp_path):
+    with pytest.raises(UserError, match="nothing to resume"):
+        check_folder(str(tmp_path), resume=True)
+    check_folder(str(tmp_path), resume=False)
+    (tmp_path / "last.pt").touch()
+    check_folder(str(tmp_path), resume=True)
+    with pytest.raises(UserError, match="--resume true"):
+        check_folder(str(tmp_path), resume=False)

@@ -1,0 +1,213 @@
+"""The configs as users run them, on a tiny simulated cohort: train, kill, resume, evaluate, segment."""
+
+import json
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from ignite.engine import Events
+from monai.bundle import ConfigWorkflow
+
+from scripts.errors import plain_sentence
+
+ROOT = Path(__file__).parent.parent
+TINY = {
+    "bundle_root": str(ROOT),
+    "spacing": 4.0,
+    "filters": [4, 8, 16],
+    "patch_size": [32, 32, 32],
+    "patches_per_epoch": 4,
+    "epochs": 2,
+    "val_interval": 1,
+    "device": "cpu",
+    "simulated#training": 2,
+    "simulated#validation": 1,
+    "simulated#test": 1,
+    "objective#terms#barlow_twins#loss#project_dim": 16,
+}
+
+
+def _workflow(*files, kind="train", **overrides):
+    return ConfigWorkflow(
+        config_file=[str(ROOT / "configs" / file) for file in files],
+        logging_file=False,
+        workflow_type=kind,
+        **overrides,
+    )
+
+
+def _run(*files, **overrides):
+    workflow = _workflow(*files, **overrides)
+    workflow.initialize()
+    workflow.run()
+    return workflow
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("cohort") / "simulated")
+
+
+@pytest.fixture(scope="session")
+def trained(cohort, tmp_path_factory):
+    """Two epochs of the main job, in one go."""
+    output = tmp_path_factory.mktemp("trained") / "output"
+    _run("train.json", **TINY, output_dir=str(output), **{"simulated#folder": cohort})
+    return output
+
+
+def _tiny(cohort, **more):
+    return TINY | {"simulated#folder": cohort} | more
+
+
+def test_training_writes_student_teacher_and_last_with_provenance(trained):
+    assert {f.name for f in trained.iterdir()} >= {"model.pt", "model.json", "teacher.pt", "teacher.json", "last.pt"}
+    record = json.loads((trained / "model.json").read_text())
+    assert record["sequences"] == ["t1ce", "flair"] and record["spacing"] == 4.0 and record["seed"] == 0
+    assert not [f for f in trained.iterdir() if f.name.startswith(".")]
+
+
+def test_killed_training_resumes_to_the_same_weights(trained, cohort, tmp_path):
+    output = str(tmp_path / "output")
+    workflow = _workflow("train.json", **_tiny(cohort, output_dir=output))
+    workflow.initialize()
+
+    def kill(engine):
+        if engine.state.epoch == 2:
+            raise KeyboardInterrupt
+
+    workflow.parser.get_parsed_content("train#trainer").add_event_handler(Events.ITERATION_COMPLETED, kill)
+    with pytest.raises(KeyboardInterrupt):
+        workflow.run()
+    assert torch.load(f"{output}/last.pt", weights_only=True)["trainer"]["iteration"] == 2
+    _run("train.json", **_tiny(cohort, output_dir=output, resume=True))
+    whole, resumed = (torch.load(Path(f) / "last.pt", weights_only=True) for f in (trained, output))
+    assert whole["trainer"]["iteration"] == resumed["trainer"]["iteration"] == 4
+    for name, value in whole["distiller"].items():
+        torch.testing.assert_close(resumed["distiller"][name], value, atol=1e-5, rtol=1e-4)
+
+
+def test_second_training_into_the_same_folder_is_refused(trained, cohort):
+    with pytest.raises(Exception) as caught:
+        _run("train.json", **_tiny(cohort, output_dir=str(trained)))
+    assert "--resume true" in plain_sentence(caught.value)
+
+
+def test_misspelt_override_is_refused_before_anything_runs(cohort, tmp_path):
+    with pytest.raises(Exception) as caught:
+        _run("train.json", **_tiny(cohort, output_dir=str(tmp_path), dataset_dirr="x"))
+    assert plain_sentence(caught.value) == "Nothing reads the key 'dataset_dirr': did you mean 'dataset_dir'?"
+
+
+def test_evaluation_writes_every_case_network_and_region(trained, cohort, tmp_path):
+    _run("train.json", "evaluate.json", **_tiny(cohort, output_dir=str(tmp_path), ckpt_dir=str(trained)))
+    cases = pd.read_csv(tmp_path / "cases.csv")
+    assert len(cases) == 1 * 2 * 3
+    assert set(cases["sequences"]) == {"t1+t1ce+t2+flair", "t1ce+flair"}
+    # the label map on disk gives the true volume: 4 mm voxels are 0.064 ml
+    subject = cases["subject"][0]
+    label = np.asarray(nib.load(f"{cohort}/{subject}/{subject}_seg.nii.gz").dataobj)
+    expected = (label > 0).sum() * 0.064
+    assert cases.query("region == 'wt'")["true_ml"].to_list() == pytest.approx([expected, expected], abs=1e-3)
+    assert (tmp_path / "summary.json").is_file() and (tmp_path / "evaluation.png").is_file()
+
+
+def test_control_without_a_teacher_trains(cohort, tmp_path):
+    _run("train.json", "no_distillation.json", **_tiny(cohort, output_dir=str(tmp_path / "o"), epochs=1))
+    assert (tmp_path / "o" / "model.pt").is_file() and not (tmp_path / "o" / "teacher.pt").exists()
+
+
+def _scans(cohort, folder, axes=(0, 1, 2), flips=()):
+    """The test subject with only its t1ce and flair files, stored with permuted and flipped axes."""
+    source = next(Path(cohort).glob("Simulated_*3"))
+    for sequence in ("t1ce", "flair"):
+        image = nib.load(source / f"{source.name}_{sequence}.nii.gz")
+        orientation = np.array([[axes.index(axis), -1 if axis in flips else 1] for axis in range(3)])
+        path = Path(folder) / source.name / f"{source.name}_{sequence}.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nib.save(image.as_reoriented(orientation), path)
+    return source.name
+
+
+def _segment(folder, output, trained, **more):
+    _run(
+        "inference.json",
+        kind="infer",
+        **{key: TINY[key] for key in ("bundle_root", "spacing", "filters", "device")},
+        dataset_dir=str(folder),
+        output_dir=str(output),
+        ckpt_dir=str(trained),
+        amp=False,
+        **more,
+    )
+
+
+@pytest.mark.parametrize("axes, flips", [((0, 1, 2), (0,)), ((2, 0, 1), (1,)), ((1, 2, 0), (0, 2))])
+def test_label_map_has_the_scans_own_geometry_in_any_orientation(cohort, trained, tmp_path, axes, flips):
+    straight = _scans(cohort, tmp_path / "straight")
+    _scans(cohort, tmp_path / "odd", axes, flips)
+    for name in ("straight", "odd"):
+        _segment(tmp_path / name, tmp_path / f"{name}_out", trained, probabilities=True)
+    odd_scan = nib.load(tmp_path / "odd" / straight / f"{straight}_flair.nii.gz")
+    odd = nib.load(tmp_path / "odd_out" / straight / f"{straight}_seg.nii.gz")
+    assert odd.shape == odd_scan.shape and odd.get_data_dtype() == np.uint8
+    np.testing.assert_allclose(odd.affine, odd_scan.affine, atol=1e-4)
+    # turned back, the probabilities are those of the scan stored straight
+    turned = nib.as_closest_canonical(nib.load(tmp_path / "odd_out" / straight / f"{straight}_probabilities.nii.gz"))
+    plain = nib.as_closest_canonical(nib.load(tmp_path / "straight_out" / straight / f"{straight}_probabilities.nii.gz"))
+    np.testing.assert_allclose(turned.get_fdata(), plain.get_fdata(), atol=2e-3)
+
+
+def test_removing_absent_sequences_or_filling_them_with_noise_changes_nothing(cohort, trained, tmp_path):
+    name = _scans(cohort, tmp_path / "without")
+    _scans(cohort, tmp_path / "noise")
+    flair = nib.load(tmp_path / "noise" / name / f"{name}_flair.nii.gz")
+    for sequence in ("t1", "t2"):
+        noise = np.random.default_rng(0).integers(1, 30000, flair.shape).astype(np.int16)
+        nib.save(nib.Nifti1Image(noise, flair.affine), tmp_path / "noise" / name / f"{name}_{sequence}.nii.gz")
+    for folder in ("without", "noise"):
+        _segment(tmp_path / folder, tmp_path / f"{folder}_out", trained, probabilities=True)
+    first, second = (
+        nib.load(tmp_path / f"{f}_out" / name / f"{name}_probabilities.nii.gz").get_fdata() for f in ("without", "noise")
+    )
+    assert np.array_equal(first, second)
+
+
+def test_one_bad_subject_does_not_stop_the_others(cohort, trained, tmp_path):
+    name = _scans(cohort, tmp_path / "scans")
+    shutil.copytree(tmp_path / "scans" / name, tmp_path / "scans" / "A_broken")
+    for file in (tmp_path / "scans" / "A_broken").iterdir():
+        file.rename(file.with_name(file.name.replace(name, "A_broken")))
+    broken = tmp_path / "scans" / "A_broken" / "A_broken_flair.nii.gz"
+    broken.write_bytes(broken.read_bytes()[:2000])
+    with pytest.raises(Exception) as caught:
+        _segment(tmp_path / "scans", tmp_path / "out", trained)
+    sentence = plain_sentence(caught.value)
+    assert sentence.startswith("1 subjects were done, 1 could not be") and "A_broken_flair.nii.gz" in sentence
+    assert (tmp_path / "out" / name / f"{name}_seg.nii.gz").is_file()
+
+
+def test_weights_for_other_sequences_are_refused(cohort, trained, tmp_path):
+    _scans(cohort, tmp_path / "scans")
+    with pytest.raises(Exception) as caught:
+        _segment(tmp_path / "scans", tmp_path / "out", trained, student_modalities=["t2", "flair"])
+    assert "was trained for t1ce + flair, not for t2 + flair" in plain_sentence(caught.value)
+
+
+@pytest.mark.parametrize(
+    "kind, files",
+    [("train", ["train.json"]), ("train", ["train.json", "evaluate.json"]), ("infer", ["inference.json"])],
+)
+def test_monai_finds_every_property_it_requires(kind, files, cohort, trained, tmp_path):
+    if kind == "infer":
+        _scans(cohort, tmp_path)
+        keys = {key: TINY[key] for key in ("bundle_root", "spacing", "filters")} | {"dataset_dir": str(tmp_path)}
+    else:
+        keys = _tiny(cohort)
+    workflow = _workflow(*files, kind=kind, **keys, output_dir=str(tmp_path / "o"))
+    workflow.initialize()
+    assert workflow.check_properties() == []
