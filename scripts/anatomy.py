@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from scripts.lattice import LATTICE, SHAPE, noise
 
-# Template to BraTS (SRI24) size, and where MNI's origin lies in the BraTS field (mm): measured on eleven BraTS 2021 brains.
+# Template to BraTS size, and where MNI's origin lies in the BraTS field (mm): fitted to eleven BraTS 2021 brains.
 BASE_SCALE = np.array([0.945, 0.93, 0.90])
 ORIGIN = np.array([118.5, 115.0, 64.0])
 
@@ -19,8 +19,8 @@ ORIGIN = np.array([118.5, 115.0, 64.0])
 class Template:
     """MNI152 maps, float32 (X, Y, Z) at 1 mm; `start` is the MNI position (mm) of the first voxel.
 
-    `depth` is the distance from the brain mask's edge in mm, negative outside; `towards_ventricle` (3, X, Y, Z)/2 points at
-    the lateral ventricles with length 1 at their walls, on every second voxel.
+    `depth` is the distance from the brain mask's edge in mm, negative outside. `towards_ventricle`, on every second voxel,
+    has three components and points at the lateral ventricles, with length up to 1 at their walls.
     """
 
     t1: np.ndarray
@@ -44,7 +44,7 @@ class Brain:
 
 @dataclass(frozen=True)
 class Traits:
-    """What differs between subjects besides the warp: `csf_level` (T1 at which tissue ends), `sharpness` of the maps."""
+    """What differs besides the warp: `csf_level` (template T1 below which is fluid), `sharpness` of the maps, `age` 0 to 1."""
 
     csf_level: float
     sharpness: float
@@ -77,13 +77,19 @@ def template() -> Template:
     solid[:, :, :8] = solid[:, :, 8:9]
     depth = ndimage.distance_transform_edt(solid[::2, ::2, ::2], sampling=2.0)
     depth -= ndimage.distance_transform_edt(~solid[::2, ::2, ::2], sampling=2.0)
-    depth = ndimage.zoom(ndimage.gaussian_filter(depth, 0.7).astype(np.float32), 2, order=1, grid_mode=True, mode="nearest")
+    depth = ndimage.zoom(
+        ndimage.gaussian_filter(depth, 0.7).astype(np.float32), 2, order=1, grid_mode=True, mode="nearest"
+    )
     depth = depth[tuple(slice(n) for n in t1.shape)]
 
     x, y, z = (np.arange(n) + o for n, o in zip(t1.shape, start))
-    middle = (np.abs(x) < 40)[:, None, None] & ((y > -58) & (y < 40))[None, :, None] & ((z > -22) & (z < 34))[None, None]
+    middle = (
+        (np.abs(x) < 40)[:, None, None] & ((y > -58) & (y < 40))[None, :, None] & ((z > -22) & (z < 34))[None, None]
+    )
     holes, _ = ndimage.label((t1 < 0.5) & mask & middle & (depth > 25))
-    seeds = [holes[tuple(np.round(np.array(p) - start).astype(int))] for p in ((-13, 5, 15), (13, 5, 15), (-20, -35, 15))]
+    seeds = [
+        holes[tuple(np.round(np.array(p) - start).astype(int))] for p in ((-13, 5, 15), (13, 5, 15), (-20, -35, 15))
+    ]
     ventricle = np.isin(holes, [s for s in seeds if s])
     pull = np.stack(np.gradient(ndimage.gaussian_filter(ventricle[::2, ::2, ::2].astype(np.float32), 2.5)))
     return Template(t1, gm, wm, depth, pull / np.abs(pull).max(), start)
@@ -105,7 +111,9 @@ def draw_warp(rng: np.random.Generator, age: float) -> np.ndarray:
     turn = Rotation.from_euler("xyz", rng.normal(0, [3.0, 2.5, 3.0]), degrees=True).as_matrix()
     shear = np.eye(3) + np.triu(rng.normal(0, 0.03, (3, 3)), 1)
     mirror = np.diag([-1.0 if rng.uniform() < 0.5 else 1.0, 1, 1])
-    to_mni = mirror @ np.linalg.inv(turn @ shear @ np.diag(scale)) @ np.diag([-1.0, -1.0, 1.0])  # the arrays run to L, P, S
+    to_mni = (
+        mirror @ np.linalg.inv(turn @ shear @ np.diag(scale)) @ np.diag([-1.0, -1.0, 1.0])
+    )  # the arrays run to L, P, S
     centre = ORIGIN + rng.normal(0, [1.0, 3.0, 2.0])
     x, y, z = np.meshgrid(*[a - c for a, c in zip(LATTICE, centre)], indexing="ij", sparse=True)
     mni = np.empty((3, *SHAPE), dtype=np.float32)

@@ -23,8 +23,8 @@ def per_channel(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
 
 
 def bias_field(signal: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
-    """Multiply by a smooth field of standard deviation 0 to 22% (half-normal, 9%) and 60 mm correlation length."""
-    amplitude = 0.09 * strength * draws.normal(4).abs()
+    """Multiply by a smooth field of standard deviation 0 to 25% (half-normal, 10%) and 60 mm correlation length."""
+    amplitude = 0.10 * strength * draws.normal(4).abs()
     return signal * (1 + draws.field(4, 60.0, torch.diag(amplitude)))
 
 
@@ -76,7 +76,11 @@ def skull_strip_rim(signal: torch.Tensor, coverage: torch.Tensor, draws: Draws, 
     sigma = draws.uniform(1.5, 2.3) / draws.spacing
     inside = separable(coverage[None], [gaussian_matrix(n, sigma).to(signal.device) for n in coverage.shape])
     averaged = 1 - strength * min(max(draws.spacing - 1, 0), 1) * (1 - coverage)
-    return signal * averaged * (1 - per_channel(strength * draws.uniform(0.2, 1.2, 4), signal) * (1 - inside)).clamp_(min=0.05)
+    return (
+        signal
+        * averaged
+        * (1 - per_channel(strength * draws.uniform(0.2, 1.2, 4), signal) * (1 - inside)).clamp_(min=0.05)
+    )
 
 
 def intensity_scale(image: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:

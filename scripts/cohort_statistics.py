@@ -12,7 +12,6 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from scripts.maps import make_maps
-
 from scripts.sequences import SEQUENCES
 
 REGIONS = {"wt": (1, 2, 4), "tc": (1, 4), "et": (4,), "ncr": (1,), "ed": (2,)}

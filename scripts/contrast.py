@@ -17,16 +17,18 @@ TISSUE = {
     "vessel": (-0.3, 0.3, -0.3, -0.4),
 }
 # CSF that does not fill its surroundings, as in sulci, shares its voxels with vessels and pia: added per missing share.
-SULCAL_CSF = (1.2, 1.2, -2.0, 1.0)
+SULCAL_CSF = (1.2, 1.2, -2.5, 1.0)
 ENHANCEMENT_OF_VESSELS = 4.5
 # Region means over subjects, their spread between subjects, and how much of the spread the four sequences share (its sign
 # says which way water moves them): ../shared/data/brats2021_intensity_statistics.json and simulation.md, spread x 1.3.
 REGION = {
     "ncr": {"mean": (-0.2, -0.7, 2.1, 2.2), "spread": (0.7, 0.7, 0.9, 1.1), "share": (-0.7, -0.7, 0.7, -0.2)},
-    "ed": {"mean": (0.4, 0.2, 0.95, 2.0), "spread": (0.35, 0.4, 0.5, 0.6), "share": (-0.6, -0.6, 0.7, 0.7)},
-    "et": {"mean": (0.75, 2.8, 1.5, 2.25), "spread": (0.45, 0.8, 0.6, 0.8), "share": (0.3, 0.3, 0.5, 0.5)},
+    "ed": {"mean": (0.4, 0.2, 1.05, 2.05), "spread": (0.35, 0.4, 0.5, 0.6), "share": (-0.6, -0.6, 0.7, 0.7)},
+    "et": {"mean": (0.75, 3.1, 1.35, 2.25), "spread": (0.45, 0.8, 0.6, 0.8), "share": (0.3, 0.3, 0.5, 0.5)},
 }
 LABEL = {"ncr": 1, "ed": 2, "et": 4}
+# How uneven ncr, ed and et are in t1, t1ce, t2 and flair, relative to one another.
+UNEVENNESS = ((1.0, 0.7, 1.0), (1.1, 0.8, 2.0), (1.3, 1.0, 1.2), (1.4, 1.1, 1.2))
 # Low-grade look: a homogeneous core, bright on T2, that hardly enhances.
 LOW_GRADE_CORE = (-0.5, -0.6, 2.2, 2.0)
 
@@ -49,9 +51,10 @@ class Contrast(torch.nn.Module):
 
     def __init__(self, spacing: float, variation: float = 1.0, artefacts: float = 1.0) -> None:
         super().__init__()
-        for name, value in (("spacing", spacing - 1e-6), ("variation", variation), ("artefacts", artefacts)):
-            if value < 0:
-                raise ValueError(f"Contrast's {name} must not be negative (spacing not zero either).")
+        if spacing <= 0:
+            raise ValueError(f"spacing must be a positive number of mm, not {spacing}.")
+        if variation < 0 or artefacts < 0:
+            raise ValueError(f"variation and artefacts must be 0 or more, not {variation} and {artefacts}.")
         self.spacing, self.variation, self.artefacts = float(spacing), float(variation), float(artefacts)
 
     @torch.no_grad()
@@ -73,7 +76,9 @@ class Contrast(torch.nn.Module):
         device = generator.device if generator is not None else "cpu"
         seeds = torch.cat([torch.randint(2**62, (1,), generator=generator, device=device) for _ in maps]).tolist()
         with torch.autocast(maps.device.type, enabled=False):
-            return torch.stack([self._render(m, Draws(s, m.shape[1:], self.spacing, m.device)) for m, s in zip(maps, seeds)])
+            return torch.stack(
+                [self._render(m, Draws(s, m.shape[1:], self.spacing, m.device)) for m, s in zip(maps, seeds)]
+            )
 
     def _render(self, maps: torch.Tensor, draws: Draws) -> torch.Tensor:
         """One subject: (5, X, Y, Z) uint8 to (4, X, Y, Z)."""
@@ -84,7 +89,8 @@ class Contrast(torch.nn.Module):
         near_csf = blurred(fractions[2:3], torch.tensor(3.0), draws)[0]
         image = healthy_tissue(fractions, near_csf, draws, self.variation)
         image = white_matter_lesions(image, fractions[1], near_csf, draws, self.variation)
-        image = tumour(image, maps[4], draws, self.variation)
+        if bool(maps[4].any()):
+            image = tumour(image, maps[4], draws, self.variation)
         return scan(image, coverage, draws, self.artefacts)
 
 
@@ -186,9 +192,9 @@ def tumour(image: torch.Tensor, label: torch.Tensor, draws: Draws, variation: fl
 
 def tumour_texture(weight: torch.Tensor, draws: Draws, variation: float) -> torch.Tensor:
     """Texture inside the regions, (4, X, Y, Z): 5 and 12 mm correlation length, standard deviation 0.3 to 1 in total."""
-    amount = torch.tensordot(torch.tensor([[1.1, 0.8, 1.1]] * 4).to(weight), weight, 1)
-    texture = 0
+    amount = torch.tensordot(torch.tensor(UNEVENNESS).to(weight), weight, 1)
+    texture = torch.zeros_like(amount)
     for length in (5.0, 12.0):
-        amplitude = variation * draws.uniform(0.2, 0.55, 4) * torch.tensor([0.9, 1.0, 1.2, 1.3])
-        texture = texture + draws.field(5, length, correlated(amplitude, torch.tensor([-0.5, 0.3, 0.6, 0.6])))
+        amplitude = variation * draws.uniform(0.2, 0.55, 4)
+        texture += draws.field(5, length, correlated(amplitude, torch.tensor([-0.5, 0.3, 0.6, 0.6])))
     return texture * amount

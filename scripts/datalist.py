@@ -75,8 +75,8 @@ def missing(item: dict, sequences: str | Iterable[str], label: bool = False) -> 
     return [name for name in names if name not in item or not _file_of(item[name]).is_file()]
 
 
-def require(items: list[dict], sequences: str | Iterable[str], label: bool = True) -> None:
-    """Check that every subject has all the sequences, and its label map unless `label` is false.
+def require(items: list[dict], sequences: str | Iterable[str], label: bool = True) -> list[dict]:
+    """The same items, after checking that each has all the sequences, and its label map unless `label` is false.
 
     Raises:
         UserError: names up to three of the incomplete subjects with what they lack.
@@ -84,7 +84,7 @@ def require(items: list[dict], sequences: str | Iterable[str], label: bool = Tru
     lacking = {item["subject"]: missing(item, sequences, label) for item in items}
     lacking = {subject: names for subject, names in lacking.items() if names}
     if not lacking:
-        return
+        return items
     first = "; ".join(f"{subject} lacks {', '.join(names)}" for subject, names in list(lacking.items())[:3])
     common = [s for s in ordered(sequences) if all(s not in names for names in lacking.values())]
     choose = f", or use only sequences that all subjects have ({', '.join(common)})" if common else ""

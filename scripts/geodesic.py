@@ -43,6 +43,9 @@ def geodesic(cost: np.ndarray, start: np.ndarray, step: float, sweeps: int = 4) 
                 np.minimum(field[k], reach, out=field[k])
             distance = np.moveaxis(field, 0, axis)
         finite = np.isfinite(distance)
-        if np.array_equal(finite, np.isfinite(before)) and np.abs(distance[finite] - before[finite]).max(initial=0) < step / 4:
+        if (
+            np.array_equal(finite, np.isfinite(before))
+            and np.abs(distance[finite] - before[finite]).max(initial=0) < step / 4
+        ):
             break
     return np.ascontiguousarray(distance)

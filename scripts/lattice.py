@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Smooth fields in millimetres: drawn or computed on a coarse lattice, read off on any grid, so that seeds fix subjects."""
+"""Smooth fields in millimetres, known on a coarse lattice and read off on any grid: seeds fix subjects, grids do not."""
 
 from collections.abc import Sequence
 

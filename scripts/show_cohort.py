@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The picture of simulated subjects, beside real ones if given: the check that they are hard to tell apart.
 
-    python -m scripts.show_cohort --output docs/simulated.png --subjects 4
-    python -m scripts.show_cohort --real ../shared/data/brats2021 --output simulated_beside_real.png
+python -m scripts.show_cohort --output docs/simulated.png --subjects 4
+python -m scripts.show_cohort --real ../shared/data/brats2021 --output simulated_beside_real.png
 """
 
 from pathlib import Path
@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from scripts.cohort_statistics import brain_z_scores
 from scripts.contrast import MAPS, Contrast
 from scripts.errors import UserError
+from scripts.intensity_statistics import brain_z_scores
 from scripts.maps import make_maps
 from scripts.sequences import SEQUENCES
 
@@ -77,7 +77,10 @@ def draw(rows: list[tuple[str, np.ndarray, np.ndarray]]) -> Figure:
     for line, (title, images, label) in zip(figure.subplots(len(rows), 5, squeeze=False), rows):
         at = int((label > 0).sum((0, 1)).argmax())
         brain = (images != 0).any((0, 3))
-        box = tuple(slice(max(hits[0] - MARGIN, 0), hits[-1] + MARGIN) for hits in map(np.flatnonzero, (brain.any(1), brain.any(0))))
+        box = tuple(
+            slice(max(hits[0] - MARGIN, 0), hits[-1] + MARGIN)
+            for hits in map(np.flatnonzero, (brain.any(1), brain.any(0)))
+        )
         for axes, image, name in zip(line, [*images, images[-1]], [*SEQUENCES, "flair with label"]):
             plane = np.where(image[..., at] != 0, image[..., at], WINDOW[0] - 1)
             axes.imshow(plane[box].T, cmap="gray", vmin=WINDOW[0], vmax=WINDOW[1])

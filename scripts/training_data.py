@@ -8,20 +8,36 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
 from scripts.contrast import MAPS
+from scripts.errors import UserError
 from scripts.labels import regions_from_label
 from scripts.maps import load_maps
 
 
 class LoadMapsd(MapTransform):
-    """Load a simulated subject's maps, cropped to its brain, as a uint8 tensor (5, X, Y, Z); its label map beside them."""
+    """Load a simulated subject's maps, cropped to its brain, as a uint8 tensor (5, X, Y, Z); its label map beside them.
 
-    def __init__(self, keys: KeysCollection = "maps") -> None:
+    Args:
+        keys: of the paths.
+        spacing: voxel size in mm that the training expects; maps are not resampled.
+
+    Raises:
+        UserError: if the maps were simulated at another spacing.
+    """
+
+    def __init__(self, keys: KeysCollection, spacing: float) -> None:
         super().__init__(keys)
+        self.spacing = spacing
 
     def __call__(self, data):
         data = dict(data)
         for key in self.keys:
             maps, affine = load_maps(data[key])
+            made = np.linalg.norm(affine[:3, 0])
+            if not np.isclose(made, self.spacing):
+                raise UserError(
+                    f"{data[key]} was simulated at {made:g} mm, but spacing is {self.spacing:g}: set spacing to {made:g}, "
+                    f"or simulate a cohort at {self.spacing:g} mm (python -m scripts.cohort)."
+                )
             brain = maps[: MAPS.index("label")].any(axis=0)
             box = tuple(slice(hit.min(), hit.max() + 1) for hit in np.nonzero(brain))
             cut = np.ascontiguousarray(maps[(slice(None), *box)])

@@ -18,7 +18,7 @@ _OUTSIDE = np.float32(1e3)
 
 @dataclass(frozen=True)
 class Levels:
-    """Level sets on the lattice, negative inside: (X, Y, Z) each. Necrosis counts inside the core, the core inside the whole."""
+    """Level sets on the lattice, negative inside: (X, Y, Z) each. Necrosis counts only inside the core."""
 
     whole: np.ndarray
     core: np.ndarray
@@ -89,7 +89,9 @@ def _core_level(brain: Brain, shape: CoreShape, ml: float, open_: np.ndarray) ->
     return (field - cut(field, open_, ml)) * shape.radius
 
 
-def _oedema_level(rng: np.random.Generator, brain: Brain, start: np.ndarray, ml: float, open_: np.ndarray) -> np.ndarray:
+def _oedema_level(
+    rng: np.random.Generator, brain: Brain, start: np.ndarray, ml: float, open_: np.ndarray
+) -> np.ndarray:
     """The whole tumour: what is within reach of `start` on paths that prefer white matter."""
     # Most oedema keeps to white matter and leaves fingers; some is compact and takes the cortex along.
     grey, fluid = np.exp(rng.uniform(0.2, 0.8) if rng.uniform() < 0.3 else rng.uniform(0.9, 2.3)), rng.uniform(8, 25)
@@ -97,19 +99,19 @@ def _oedema_level(rng: np.random.Generator, brain: Brain, start: np.ndarray, ml:
     path = geodesic(np.where(open_, np.maximum(cost, 0.3), np.inf), start, STEP)
     reach = cut(path, open_, ml)
     # Oedema is lopsided and lacks on some sides, as if it had set out late there.
-    late = np.maximum(0.5 * noise(rng, 24.0) + 0.12 * noise(rng, 7.0), -0.8) * reach
+    late = np.maximum(0.6 * noise(rng, 24.0) + 0.12 * noise(rng, 7.0), -0.8) * reach
     path = np.where(start, path, np.minimum(path, 3 * reach + 5) + late)
     path = read_off(smooth_inside(path, open_ & np.isfinite(path), 0.5), LATTICE)
     return path - cut(path, open_, ml)
 
 
 def _necrosis_level(rng: np.random.Generator, core: np.ndarray, size: Focus) -> np.ndarray:
-    """The inner part of the core: what lies deepest, unevenly; in a quarter of the tumours rather mottled than rounded."""
+    """The inner part of the core: what lies deepest, unevenly; mottled rather than rounded in three tumours of ten."""
     if size.enhancing <= 0:
         return np.full(SHAPE, -_OUTSIDE)
     depth = ndimage.distance_transform_edt(core, sampling=STEP) - ndimage.distance_transform_edt(~core, sampling=STEP)
     depth = ndimage.gaussian_filter(depth.astype(np.float32), 0.8)
-    field = -depth * (0.35 if rng.uniform() < 0.25 else 1.0) + rng.uniform(1.5, 5.0) * noise(rng, 18.0)
+    field = -depth * (0.35 if rng.uniform() < 0.3 else 1.0) + rng.uniform(2.0, 6.0) * noise(rng, 18.0)
     field += rng.uniform(0.5, 1.5) * noise(rng, 9.0) + rng.uniform(0.2, 0.9) * noise(rng, 6.0)
     field = read_off(field, LATTICE)
     return field - cut(field, core, size.core - size.enhancing)

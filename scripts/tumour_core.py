@@ -11,7 +11,7 @@ from scripts.lattice import LATTICE, SHAPE, noise
 
 @dataclass(frozen=True)
 class CoreShape:
-    """What is drawn once for a core: `field` grows outwards from `seed` (lattice index), about 1 at `radius` (mm)."""
+    """What is drawn once for a core: `field` (X, Y, Z) grows outwards from `seed` (lattice index), 1 at `radius` (mm)."""
 
     field: np.ndarray
     seed: tuple[int, int, int]
@@ -24,11 +24,11 @@ def radius_of(ml: float) -> float:
 
 
 def draw_seed(rng: np.random.Generator, brain: Brain, radius: float, allowed: np.ndarray) -> tuple | None:
-    """A place (lattice index) in white matter, as deep as a core of `radius` mm asks for, spread as in BraTS; None: no room."""
+    """A place (lattice index) in white matter, deep enough for a core of `radius` mm, spread as in BraTS; None: no room."""
     x, y, z = np.meshgrid(*LATTICE, indexing="ij", sparse=True)
-    likely = np.exp(-((np.abs(x - 118) - 32) ** 2) / (2 * 14.0**2) - ((y - 130) ** 2) / (2 * 30.0**2))
-    likely = likely * np.exp(-((z - 70) ** 2) / (2 * 40.0**2)) * np.where(x > 118, 0.56, 0.44)
-    likely = np.where(allowed & (brain.wm > 0.5) & (brain.depth > 4 + 0.25 * radius), likely, 0)
+    likely = np.exp(-((np.abs(x - 118) - 35) ** 2) / (2 * 14.0**2) - ((y - 130) ** 2) / (2 * 30.0**2))
+    likely = likely * np.exp(-((z - 66) ** 2) / (2 * 40.0**2)) * np.where(x > 118, 0.56, 0.44)
+    likely = np.where(allowed & (brain.wm > 0.5) & (brain.depth > 3 + 0.2 * radius), likely, 0)
     total = np.cumsum(likely)
     if total[-1] == 0:
         return None
@@ -47,7 +47,8 @@ def draw_core(rng: np.random.Generator, seed: tuple[int, int, int], ml: float) -
         lobes.append((way / np.linalg.norm(way) * rng.uniform(0.6, 1.0), rng.uniform(0.4, 0.75)))
     turned = np.einsum("ij,jxyz->ixyz", turn.astype(np.float32), grid)
     total = sum(
-        np.exp(-6 * (np.sqrt(((turned - p.astype(np.float32)[:, None, None, None]) ** 2).sum(0)) / r - 1)) for p, r in lobes
+        np.exp(-6 * (np.sqrt(((turned - p.astype(np.float32)[:, None, None, None]) ** 2).sum(0)) / r - 1))
+        for p, r in lobes
     )
     field = 1 - np.log(np.maximum(total, 1e-30)) / 6
     field += 0.10 * noise(rng, max(0.9 * radius, 8.0)) + 0.05 * noise(rng, 8.0)
