@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Healthy brains: the MNI152 tissue maps that nilearn carries, warped differently for every subject."""
+"""Healthy brains: the MNI152 tissue maps that nilearn carries, warped differently for each."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,8 +19,8 @@ ORIGIN = np.array([118.5, 115.0, 64.0])
 class Template:
     """MNI152 maps, float32 (X, Y, Z) at 1 mm; `start` is the MNI position (mm) of the first voxel.
 
-    `depth` is the distance from the brain mask's edge in mm, negative outside. `towards_ventricle`, on every second voxel,
-    has three components and points at the lateral ventricles, with length up to 1 at their walls.
+    `depth` is the distance from the brain mask's edge in mm, negative outside. `towards_ventricle`, on every second
+    voxel, has three components and points at the lateral ventricles, with length up to 1 at their walls.
     """
 
     t1: np.ndarray
@@ -44,7 +44,7 @@ class Brain:
 
 @dataclass(frozen=True)
 class Traits:
-    """What differs besides the warp: `csf_level` (template T1 below which is fluid), `sharpness` of the maps, `age` 0 to 1."""
+    """What differs besides the warp: `csf_level` (template T1 below which is fluid), `sharpness`, `age` 0 to 1."""
 
     csf_level: float
     sharpness: float

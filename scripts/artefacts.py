@@ -3,7 +3,7 @@
 
 import torch
 
-from scripts.smooth_fields import Draws, gaussian_matrix, separable
+from scripts.smooth_fields import Draws, blurred, gaussian_matrix, per_channel, separable
 
 # Mean over standard deviation of raw intensities in the brain (t1, t1ce, t2, flair), measured on eleven BraTS 2021 scans.
 # Adding it to z-units gives a scale where 0 is no signal, on which multiplicative effects act.
@@ -15,11 +15,6 @@ BLUR_MM = torch.tensor([1.1, 0.9, 0.9, 0.9])
 NOISE = torch.tensor([0.06, 0.11, 0.09, 0.10])
 # Where the 99.5 percentile of the brain lies in z-units, lowest and highest, from the same scans and a bit beyond.
 CLIP = torch.tensor([[1.8, 2.4, 3.0, 2.5], [3.2, 5.0, 5.5, 4.5]])
-
-
-def per_channel(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """(C,) numbers as (C, 1, 1, 1) on the device of `like`."""
-    return values.to(like.device)[:, None, None, None]
 
 
 def bias_field(signal: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
@@ -73,8 +68,7 @@ def skull_strip_rim(signal: torch.Tensor, coverage: torch.Tensor, draws: Draws, 
     BraTS scans at 1 mm keep 0.4 to 1 of the signal in the outermost voxel. A coarser grid also averages it with the
     background, by `coverage` (X, Y, Z), the share of each voxel that is brain.
     """
-    sigma = draws.uniform(1.5, 2.3) / draws.spacing
-    inside = separable(coverage[None], [gaussian_matrix(n, sigma).to(signal.device) for n in coverage.shape])
+    inside = blurred(coverage[None], draws.uniform(1.5, 2.3), draws.spacing)
     averaged = 1 - strength * min(max(draws.spacing - 1, 0), 1) * (1 - coverage)
     return (
         signal

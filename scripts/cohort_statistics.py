@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How large, how shaped, where and how bright tumours are: the same figures for simulated and for real subjects."""
+"""How large, how shaped and where tumours are: the same figures for simulated and for real label maps."""
 
 import argparse
 import json
@@ -15,7 +15,6 @@ from scripts.maps import make_maps
 from scripts.sequences import SEQUENCES
 
 REGIONS = {"wt": (1, 2, 4), "tc": (1, 4), "et": (4,), "ncr": (1,), "ed": (2,)}
-TISSUES = {"ncr": 1, "ed": 2, "et": 4, "healthy": 0}
 QUANTILES = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
 
 

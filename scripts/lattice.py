@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Smooth fields in millimetres, known on a coarse lattice and read off on any grid: seeds fix subjects, grids do not."""
+"""Smooth fields in millimetres, known on a coarse lattice and read off on any grid."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ _NOISE_SD = (2416 / 5040) ** 1.5  # sd of a cubic B-spline field in 3D with stan
 
 
 def spline_weights(positions: np.ndarray, start: float, step: float, count: int) -> sparse.csr_array:
-    """Cubic B-spline weights (positions, count) of nodes at `start + step * k`; the outer nodes repeat beyond the ends."""
+    """Cubic B-spline weights (positions, count) of nodes at `start + step * k`; outer nodes repeat beyond the ends."""
     place = (np.asarray(positions, dtype=np.float64) - start) / step
     left = np.floor(place).astype(int)
     t = place - left

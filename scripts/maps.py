@@ -44,8 +44,8 @@ def make_maps(seed: int, spacing: float) -> tuple[np.ndarray, np.ndarray]:
         spacing: voxel size in mm, 0.5 to 8.
 
     Returns:
-        Maps uint8 (5, X, Y, Z): grey matter, white matter, fluid, vessels and dura as fractions of 255 that sum to at most
-        255, and labels 0, 1 NCR, 2 ED, 4 ET. X, Y, Z = ceil(240, 240, 155 mm / spacing), running to L, P, S as in BraTS.
+        Maps uint8 (5, X, Y, Z): grey matter, white matter, fluid, vessels and dura as fractions of 255 that sum to at
+        most 255, and labels 0, 1 NCR, 2 ED, 4 ET. X, Y, Z = ceil(240, 240, 155 mm / spacing), to L, P, S as in BraTS.
         Affine float64 (4, 4), voxel to RAS mm. Takes about 2 s at 2 mm and 3 s at 1 mm, and 2 s once per process.
 
     Raises:

@@ -11,14 +11,14 @@ def separable(volume: torch.Tensor, matrices: Sequence[torch.Tensor]) -> torch.T
 
     Args:
         volume: (C, X, Y, Z).
-        matrices: three, for X, Y and Z, each (new length, old length), or (C, new length, old length) for one per channel.
+        matrices: for X, Y and Z, each (new length, old length), or (C, new length, old length): one per channel.
 
     Returns:
         (C, X', Y', Z').
     """
     for matrix in matrices:
         channels, first, *rest = volume.shape
-        # Transposed, the axis just done comes last and the next comes first, so that after three rounds the order is back.
+        # The axis just done goes last and the next comes first, so that after three rounds the order is back.
         volume = torch.matmul(volume.reshape(channels, first, -1).transpose(1, 2), matrix.transpose(-1, -2))
         volume = volume.reshape(channels, *rest, -1)
     return volume
@@ -40,6 +40,23 @@ def gaussian_matrix(length: int, sigma: torch.Tensor, shift: torch.Tensor | None
         sigma, distance = sigma.clamp(min=0.35), distance + shift[..., None, None]
     weight = torch.exp(-0.5 * (distance / sigma.clamp(min=0.05)) ** 2)
     return weight / weight.sum(-1, keepdim=True)
+
+
+def blurred(volume: torch.Tensor, sigma: torch.Tensor, spacing: float) -> torch.Tensor:
+    """(C, X, Y, Z) blurred by Gaussians of `sigma` mm, one number or one per channel; the edges are not darkened."""
+    sigma = sigma / spacing
+    return separable(volume, [gaussian_matrix(n, sigma).to(volume.device) for n in volume.shape[1:]])
+
+
+def correlated(amplitudes: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """Matrix (4, 5) that mixes one common and four own unit normals: standard deviations `amplitudes` (4,), of which
+    the common one carries `share` (4,), -1 to 1."""
+    return torch.cat([(amplitudes * share)[:, None], torch.diag(amplitudes * (1 - share**2).sqrt())], 1)
+
+
+def per_channel(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """(C,) numbers as (C, 1, 1, 1) on the device of `like`."""
+    return values.to(like.device)[:, None, None, None]
 
 
 class Draws:
@@ -84,7 +101,7 @@ class Draws:
         Args:
             channels: independent fields.
             length: correlation length in mm; from half a voxel downwards the field is white noise.
-            mix: (outputs, channels) matrix that mixes independent fields into correlated ones, applied while they are small.
+            mix: (outputs, channels) matrix that mixes independent fields into correlated ones, while they are small.
         """
         step = length / self.spacing
         if step <= 0.5:

@@ -11,7 +11,7 @@ from scripts.lattice import LATTICE, SHAPE, noise
 
 @dataclass(frozen=True)
 class CoreShape:
-    """What is drawn once for a core: `field` (X, Y, Z) grows outwards from `seed` (lattice index), 1 at `radius` (mm)."""
+    """What is drawn once for a core: `field` (X, Y, Z) grows from `seed` (lattice index), 1 at `radius` (mm)."""
 
     field: np.ndarray
     seed: tuple[int, int, int]
@@ -24,7 +24,7 @@ def radius_of(ml: float) -> float:
 
 
 def draw_seed(rng: np.random.Generator, brain: Brain, radius: float, allowed: np.ndarray) -> tuple | None:
-    """A place (lattice index) in white matter, deep enough for a core of `radius` mm, spread as in BraTS; None: no room."""
+    """A place (lattice index) in white matter, deep enough for `radius` mm, spread as in BraTS; None: no room."""
     x, y, z = np.meshgrid(*LATTICE, indexing="ij", sparse=True)
     likely = np.exp(-((np.abs(x - 118) - 35) ** 2) / (2 * 14.0**2) - ((y - 130) ** 2) / (2 * 30.0**2))
     likely = likely * np.exp(-((z - 66) ** 2) / (2 * 40.0**2)) * np.where(x > 118, 0.56, 0.44)

@@ -4,8 +4,9 @@
 import pytest
 import torch
 
-from scripts.contrast import MAPS, REGION, TISSUE, Contrast
+from scripts.contrast import MAPS, TISSUE, Contrast
 from scripts.sequences import SEQUENCES
+from scripts.tumour_contrast import REGION
 
 T1, T1CE, T2, FLAIR = (SEQUENCES.index(name) for name in ("t1", "t1ce", "t2", "flair"))
 SIZE = 24

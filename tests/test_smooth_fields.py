@@ -29,7 +29,7 @@ def test_shift_looks_beside_the_voxel():
 @pytest.mark.parametrize("spacing, length", [(2.0, 6.0), (1.0, 6.0), (2.0, 0.5)])
 def test_field_has_variance_one_and_the_stated_correlation(spacing, length):
     draws = Draws(0, (32, 32, 32), spacing, torch.device("cpu"))
-    field = draws.field(40, length)
+    field = draws.field(200, length)
     assert field.mean().abs() < 0.1
     assert field.square().mean() == pytest.approx(1, abs=0.1)
     if length > 1:
