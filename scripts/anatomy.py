@@ -33,7 +33,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Brain:
-    """One brain on some grid: tissue fractions and depth (mm) as arrays of that grid, MNI coordinates (3, ...) in mm."""
+    """One brain on some grid: tissue fractions and depth (mm) as arrays of it, MNI coordinates (3, ...) in mm."""
 
     gm: np.ndarray
     wm: np.ndarray

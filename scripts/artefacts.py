@@ -5,11 +5,11 @@ import torch
 
 from scripts.smooth_fields import Draws, blurred, gaussian_matrix, per_channel, separable
 
-# Mean over standard deviation of raw intensities in the brain (t1, t1ce, t2, flair), measured on eleven BraTS 2021 scans.
-# Adding it to z-units gives a scale where 0 is no signal, on which multiplicative effects act.
+# Mean over standard deviation of raw intensities in the brain (t1, t1ce, t2, flair), measured on eleven BraTS 2021
+# scans at 2 mm. Adding it to z-units gives a scale where 0 is no signal, on which multiplicative effects act.
 ZERO_SIGNAL = torch.tensor([3.6, 3.5, 2.7, 3.3])
-# How a clinical protocol acquires each sequence, judged from the same scans by eye and by their roughness along each axis:
-# the T1 most often in thick slices, the T1ce as a sharp and noisier volume.
+# How a clinical protocol acquires each sequence, judged from the same scans by eye and by their roughness along each
+# axis: the T1 most often in thick slices, the T1ce as a sharp and noisier volume. Noise is in z-units.
 THICK_SLICES = (0.5, 0.25, 0.45, 0.45)
 BLUR_MM = torch.tensor([1.1, 0.9, 0.9, 0.9])
 NOISE = torch.tensor([0.06, 0.11, 0.09, 0.10])
@@ -24,9 +24,10 @@ def bias_field(signal: torch.Tensor, draws: Draws, strength: float) -> torch.Ten
 
 
 def rician_noise(signal: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
-    """Rician noise, sqrt((signal + n)^2 + n'^2), of standard deviation `NOISE` times 0.2 to 1.8 in a voxel of 2 mm, before the blur.
+    """Rician noise, sqrt((signal + n)^2 + n'^2), of standard deviation `NOISE` times 0.2 to 1.8 in a voxel of 2 mm.
 
-    Noise averages over volume, so it grows as (2 mm / spacing)^1.5; `n'` is `n` shifted, which costs nothing.
+    It is blurred afterwards with the image, as by resampling to the atlas. Noise averages over volume, so it grows as
+    (2 mm / spacing)^1.5; `n'` is `n` shifted, which costs nothing.
     """
     amplitude = NOISE * draws.uniform(0.2, 1.8, 4) * strength * (2 / draws.spacing) ** 1.5
     noise = draws.noise(4).mul_(per_channel(amplitude, signal))
@@ -35,7 +36,7 @@ def rician_noise(signal: torch.Tensor, draws: Draws, strength: float) -> torch.T
 
 
 def slice_matrix(length: int, thickness: float, phase: float) -> torch.Tensor:
-    """(length, length) matrix: slices of `thickness` voxels are averaged, then the gaps filled by linear interpolation."""
+    """(length, length) matrix: average over slices of `thickness` voxels, then interpolate linearly between them."""
     count = int(length / thickness) + 3
     centre = (torch.arange(count, dtype=torch.float32) - 1 + phase) * thickness
     distance = (torch.arange(length, dtype=torch.float32)[:, None] - centre) / thickness
@@ -45,12 +46,12 @@ def slice_matrix(length: int, thickness: float, phase: float) -> torch.Tensor:
 
 
 def resolution(signal: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
-    """Blur of 0.4 to 2 mm, thick slices of 2.4 to 6 mm (mostly axial), misregistration of about 0.5 mm in 15%.
+    """Blur of 0.6 to 1.5 mm, thick slices of 2.4 to 6 mm (mostly axial), misregistration of about 0.5 mm in 15%.
 
     Each sequence has its own. All three are linear along each axis, so one matrix per axis and sequence does them.
     """
     size = signal.shape[1:]
-    sigma = BLUR_MM * draws.uniform(0.4, 1.6, 4) * strength / draws.spacing
+    sigma = BLUR_MM * draws.uniform(0.65, 1.35, 4) * strength / draws.spacing
     shift = torch.stack([0.5 * draws.chance(0.15) * strength * draws.normal(3) / draws.spacing for _ in range(4)], 1)
     matrices = [gaussian_matrix(size[axis], sigma, shift[axis]) for axis in range(3)]
     for channel in range(4):

@@ -12,7 +12,6 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from scripts.maps import make_maps
-from scripts.sequences import SEQUENCES
 
 REGIONS = {"wt": (1, 2, 4), "tc": (1, 4), "et": (4,), "ncr": (1,), "ed": (2,)}
 QUANTILES = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}

@@ -10,15 +10,15 @@ from scripts.tumour_contrast import add_tumour
 MAPS = ("gm", "wm", "csf", "vessel", "label")
 
 # All intensities are z-units of the brain (clip to the 0.5 and 99.5 percentiles, minus mean, over standard deviation),
-# in the order t1, t1ce, t2, flair. Tissue means: simulation.md point 4, adjusted until the histograms, roughness and rim
-# of rendered brains met those of eleven BraTS 2021 scans at 2 mm.
+# in the order t1, t1ce, t2, flair. Tissue means: simulation.md point 4, adjusted until the histograms, roughness and
+# rim of rendered brains met those of eleven BraTS 2021 scans at 2 mm.
 TISSUE = {
     "gm": (0.35, 0.25, 0.20, 0.65),
     "wm": (0.90, 0.80, -0.65, -0.05),
     "csf": (-2.4, -2.2, 3.5, -2.2),
     "vessel": (-0.3, 0.3, -0.3, -0.4),
 }
-# CSF that does not fill its surroundings, as in sulci, shares its voxels with vessels and pia: added by what is missing.
+# CSF that does not fill its surroundings, as in sulci, shares its voxels with vessels and pia: added where it does not.
 SULCAL_CSF = (1.2, 1.2, -2.5, 1.0)
 ENHANCEMENT_OF_VESSELS = 4.5
 
@@ -30,8 +30,8 @@ class Contrast(torch.nn.Module):
 
     Args:
         spacing: mm per voxel of the maps. All lengths inside are mm, so that 1 mm and 2 mm renderings look alike.
-        variation: scales every difference between subjects and all texture and lesions; 0 gives the tables' means, 1 a
-            spread about 1.3 times that of real scans.
+        variation: scales every difference between subjects and all texture and lesions; 0 gives the tables' means, 1
+            region means that spread 0.9 to 2 times as widely as in eleven real scans.
         artefacts: scales what the scanner adds (bias field, noise, blur, thick slices, ...); 0 leaves the image ideal.
 
     Example:
@@ -90,7 +90,7 @@ def healthy_tissue(fractions: torch.Tensor, near_csf: torch.Tensor, draws: Draws
     """Mix the tissue means (each jittered by 0.2 between subjects) by their fractions, add texture and T1ce vessels.
 
     Texture: 4 mm and 20 mm correlation length, standard deviation 0.05 to 0.2 each. Vessels enhance by a random
-    strength, in 10% not at all, and in 60% small cortical ones do too. `near_csf` is the CSF fraction around, (X, Y, Z).
+    strength, in 10% not at all, and in 60% small cortical ones do too. `near_csf`: the CSF fraction around, (X, Y, Z).
     """
     means = torch.tensor([TISSUE[name] for name in MAPS[:4]]) + 0.2 * variation * draws.normal(4, 4)
     enhancement = torch.zeros(4)

@@ -3,6 +3,7 @@
 
 import logging
 
+import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import ProgressBar
@@ -34,7 +35,7 @@ class SeedEachEpoch:
     """Seeds every random generator at the start of each epoch, so that a resumed run repeats the uninterrupted one.
 
     Args:
-        seed: of the run; epoch e uses ``seed + e``.
+        seed: of the run; epoch e uses ``seed + e``, other processes of a distributed run seeds far from it.
         dataset: whose random transforms are seeded too.
     """
 
@@ -45,13 +46,13 @@ class SeedEachEpoch:
         engine.add_event_handler(Events.EPOCH_STARTED, self)
 
     def __call__(self, engine: Engine) -> None:
-        seed = self.seed + engine.state.epoch
+        seed = self.seed + engine.state.epoch + 1_000_003 * idist.get_rank()
         set_determinism(seed)
         set_rnd(self.dataset, seed)
 
 
 class KeepBest:
-    """Saves a network's bare state dict whenever a validation metric reaches a new best value.
+    """Saves a network's bare state dict whenever a validation metric reaches a new best value (main process only).
 
     MONAI's ``CheckpointSaver`` does not write atomically and forgets its best value when a run resumes.
 
@@ -73,6 +74,8 @@ class KeepBest:
         value = float(evaluator.state.metrics[self.metric])
         if value > self.best:
             self.best = value
+            if idist.get_rank() > 0:
+                return
             # MONAI's ValidationHandler runs the evaluator under the trainer's epoch
             reached = {"epoch": evaluator.state.epoch, self.metric: round(value, 4)}
             save_weights(self.path, self.network, self.provenance | reached)
@@ -119,6 +122,19 @@ def early_stop(trainer: Engine, evaluator: Engine, patience: int, metric: str = 
     EarlyStopHandler(patience, lambda engine: engine.state.metrics[metric], trainer).attach(evaluator)
 
 
+class OutputAsList:
+    """Wraps the trainer's output in a list, as MONAI's decollating would: ``--tracking mlflow`` reads the loss from that.
+
+    MONAI's ``decollate`` itself takes the terms of the loss for a batch. Must come before the handlers that read the output.
+    """
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        engine.state.output = [engine.state.output]
+
+
 class EpochMeans:
     """Means over the epoch of the loss and its terms, among the trainer's metrics for console, TensorBoard and MLflow."""
 
@@ -140,19 +156,30 @@ class EpochMeans:
 
 
 class LossBar(ProgressBar):
-    """ignite's progress bar with the loss and its terms behind it."""
+    """ignite's progress bar with the terms of the loss and the Dice of the last validation behind it.
+
+    Args:
+        evaluator: whose metrics named ``*_dice`` are shown.
+        desc: text before the bar.
+    """
+
+    def __init__(self, evaluator: Engine, desc: str) -> None:
+        super().__init__(desc=desc)
+        self.evaluator = evaluator
 
     def attach(self, engine: Engine) -> None:
-        def values(output):
-            return {name: value for name, value in loss_terms(output).items() if not name.startswith("share_")}
+        super().attach(engine, output_transform=self._values)
 
-        super().attach(engine, output_transform=values)
+    def _values(self, output) -> dict[str, float]:
+        terms = {name: value for name, value in loss_terms(output).items() if not name.startswith("share_")}
+        dice = {name: value for name, value in self.evaluator.state.metrics.items() if name.endswith("_dice")}
+        return terms | dice
 
 
 def loss_terms(output) -> dict[str, float]:
     """``loss`` and each term of the last step, and each term's share of the loss, for console and TensorBoard."""
     prediction = output[0]["pred"] if isinstance(output, list) else output["pred"]
-    values = {name: float(value) for name, value in prediction.items()}
+    values = {name: value.item() for name, value in prediction.items()}
     shares = {f"share_{name}": value / values["loss"] for name, value in values.items() if name != "loss" and values["loss"]}
     return values | shares
 

@@ -43,7 +43,7 @@ def push(core: np.ndarray, csf: np.ndarray, depth: np.ndarray, strength: float) 
 
 
 def displaced(mni: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """The warp `mni` (3, X, Y, Z) of a brain whose tissue has moved by `shift` (mm): what is at p was at p - shift(p)."""
+    """The warp `mni` (3, X, Y, Z) of a brain whose tissue moved by `shift` (mm): what is at p was at p - shift(p)."""
     if not shift.any():
         return mni
     places = np.indices(SHAPE, dtype=np.float32) - shift / np.float32(STEP)

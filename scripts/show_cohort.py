@@ -71,7 +71,7 @@ def real_subject(folder: Path, spacing: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw(rows: list[tuple[str, np.ndarray, np.ndarray]]) -> Figure:
-    """The figure of (title, z-scores (4, X, Y, Z), label (X, Y, Z)) rows, in radiologists' view as BraTS stores them."""
+    """The figure of rows (title, z-scores (4, X, Y, Z), label (X, Y, Z)), as radiologists view them."""
     figure = Figure(figsize=(5 * 1.6, 1.9 * len(rows) + 0.2), dpi=100, layout="constrained", facecolor="black")
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
     for line, (title, images, label) in zip(figure.subplots(len(rows), 5, squeeze=False), rows):

@@ -5,13 +5,13 @@ import torch
 
 from scripts.smooth_fields import Draws, blurred, correlated, per_channel
 
-# Region means (z-units; t1, t1ce, t2, flair), their spread between subjects, and how much of the spread the sequences share
-# (the sign says which way water moves them). Set so that whole rendered brains, z-scored as scans are, have the means of
-# brats2021_intensity_statistics.json and 1.3 times its spread.
+# Region means (z-units; t1, t1ce, t2, flair), their spread between subjects, and how much of it they share; its sign
+# says which way water moves them. Set so that whole rendered brains, z-scored as scans are, come near the
+# means of brats2021_intensity_statistics.json; the spread measured on them is 0.9 to 2 times the one in that file.
 REGION = {
-    "ncr": {"mean": (-0.2, -0.7, 2.1, 2.2), "spread": (0.7, 0.7, 0.9, 1.1), "share": (-0.7, -0.7, 0.7, -0.2)},
+    "ncr": {"mean": (-0.2, -0.6, 1.95, 2.25), "spread": (0.7, 0.7, 0.9, 1.1), "share": (-0.7, -0.7, 0.7, -0.2)},
     "ed": {"mean": (0.4, 0.2, 1.05, 2.05), "spread": (0.35, 0.4, 0.5, 0.6), "share": (-0.6, -0.6, 0.7, 0.7)},
-    "et": {"mean": (0.75, 3.1, 1.35, 2.25), "spread": (0.45, 0.8, 0.6, 0.8), "share": (0.3, 0.3, 0.5, 0.5)},
+    "et": {"mean": (0.8, 3.3, 1.35, 2.25), "spread": (0.45, 0.8, 0.6, 0.8), "share": (0.3, 0.3, 0.5, 0.5)},
 }
 LABEL = {"ncr": 1, "ed": 2, "et": 4}
 # How uneven ncr, ed and et are in t1, t1ce, t2 and flair, relative to one another.
@@ -78,7 +78,7 @@ def add_tumour(
 
 
 def tumour_texture(weight: torch.Tensor, draws: Draws, variation: float) -> torch.Tensor:
-    """(4, X, Y, Z) texture inside the regions: correlation lengths 5 and 12 mm, standard deviation 0.2 to 1 together."""
+    """(4, X, Y, Z) texture inside the regions: correlation lengths 5 and 12 mm, standard deviation 0.2 to 1."""
     amount = torch.tensordot(torch.tensor(UNEVENNESS).to(weight), weight, 1)
     texture = torch.zeros_like(amount)
     for length in (5.0, 12.0):

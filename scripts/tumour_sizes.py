@@ -28,7 +28,7 @@ def draw_sizes(rng: np.random.Generator) -> list[Focus]:
     """The foci of one subject, the largest first."""
     size, share, rim = rng.standard_normal(3)
     enhancing_level = ndtr(rim)
-    # The correlations reproduce the quantiles of ml of TC, ET, NCR and ED: large tumours have larger shares of core, large
+    # The correlations reproduce the volumes of TC, ET, NCR and ED: large tumours have larger shares of core, large
     # cores less enhancement, and tumours with hardly any enhancement (low grade) the largest cores.
     share = 0.898 * (0.2 * size + 0.98 * share) - 0.4 * rim + 1.0 * np.clip((0.22 - enhancing_level) / 0.12, 0, 1)
     whole = float(np.interp(ndtr(size), *_WHOLE_ML))

@@ -75,7 +75,7 @@ def _tube(canvas: np.ndarray, points: np.ndarray, radius: float, bright: float) 
 
 
 def _surface(way: tuple, below: float) -> np.ndarray:
-    """The point (3,) in MNI mm that lies `below` mm under the brain's surface in the direction `way` from its middle."""
+    """The point (3,) in MNI mm that lies `below` mm under the brain's surface, in direction `way` from its middle."""
     source = template()
     ray = np.array([0, -18, 8]) + np.arange(20, 110, 1.0)[:, None] * np.asarray(way)
     depth = ndimage.map_coordinates(source.depth, (ray - source.start).T, order=1, cval=-20)

@@ -13,6 +13,10 @@ from scripts.errors import UserError
 
 logger = logging.getLogger(__name__)
 
+SUPERVISION_HEADS = ("deep_supervision_heads.", "super_head.")
+"""A DynUNet's deep-supervision heads, each under two names. Training alone needs them, and TorchScript cannot have them
+(MONAI 1.6.1), so like the projectors they are not exported."""
+
 
 def save_atomically(path: str | Path, write) -> None:
     """Call ``write(temporary_path)`` and then move the file to ``path``, so that a kill never leaves half a file."""
@@ -33,9 +37,9 @@ def provenance_path(path: str | Path) -> Path:
 
 
 def save_weights(path: str | Path, network: nn.Module, provenance: dict) -> None:
-    """Write a network's state dict to ``path`` and its provenance beside it."""
+    """Write a network's state dict, without its deep-supervision heads, to ``path`` and its provenance beside it."""
     # clones, since the views that a DynUNet shares would otherwise make torch.save keep whole storages
-    state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
+    state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items() if not _of_a_head(name)}
     text = json.dumps(provenance, indent=4) + "\n"
     save_atomically(provenance_path(path), lambda file: file.write_text(text))
     save_atomically(path, lambda file: torch.save(state, file))
@@ -45,7 +49,7 @@ def load_weights(network: nn.Module, path: str | Path, sequences: tuple[str, ...
     """Load a state dict into a network after checking that it was trained for what it is now asked to do.
 
     Args:
-        network: the network to fill, in place.
+        network: the network to fill, in place; deep-supervision heads, if it has them, stay as they are.
         path: a bare state dict; ``<name>.json`` beside it says which sequences and spacing it was trained for.
         sequences: the input channels in order.
         spacing: voxel size in mm at which the network will run; another than in training is warned of.
@@ -69,7 +73,7 @@ def load_weights(network: nn.Module, path: str | Path, sequences: tuple[str, ...
     except Exception as error:
         raise UserError(f"{path} is not a readable checkpoint ({error}): train or download it again.") from error
     try:
-        network.load_state_dict(state)
+        _load_all_but_heads(network, state)
     except (RuntimeError, AttributeError, TypeError) as error:
         raise UserError(
             f"{path} does not fit this network of {len(sequences)} input channels ({wanted}); it says of itself: "
@@ -79,3 +83,12 @@ def load_weights(network: nn.Module, path: str | Path, sequences: tuple[str, ...
     if spacing is not None and trained.get("spacing", spacing) != spacing:
         logger.warning("%s was trained at %s mm, but runs at %s mm.", path, trained["spacing"], spacing)
     return network
+
+
+def _of_a_head(name: str) -> bool:
+    return any(head in name for head in SUPERVISION_HEADS)
+
+
+def _load_all_but_heads(network: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    heads = {name: tensor for name, tensor in network.state_dict().items() if _of_a_head(name)}
+    network.load_state_dict({name: tensor for name, tensor in state.items() if not _of_a_head(name)} | heads)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Speed and memory on this machine's processor, each beside what is asked, as a markdown table.
+
+    python -m scripts.benchmark
+    python -m scripts.benchmark --only step,inference --scans ../shared/data/brats2021 --output docs/benchmark.md
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+from scripts.benchmark_data import data_rows
+from scripts.benchmark_inference import REFERENCE_WINDOW, inference_rows, one_subject
+from scripts.benchmark_step import step_rows
+from scripts.benchmark_table import facts, markdown
+from scripts.errors import speak_plainly
+from scripts.weights import save_atomically
+
+PARTS = ("step", "inference", "data")
+# for trying out the benchmark itself
+QUICK = {"filters": [4, 8, 16], "spacing": 4.0}
+QUICK_TRAINING = QUICK | {"patch_size": [32, 32, 32], "patches_per_epoch": 4}
+QUICK_TRAINING["objective#terms#barlow_twins#loss#project_dim"] = 16
+QUICK_WINDOW = (64, 64, 40)
+
+
+def benchmark(
+    scans: str | None,
+    parts: tuple[str, ...],
+    repeats: int,
+    epochs: int,
+    threads: int,
+    seed: int,
+    quick: bool,
+    arguments: list[str],
+) -> str:
+    """Measure the parts, and return the table as markdown; the arguments are those of the command line.
+
+    Raises:
+        UserError: if the scans cannot be used.
+    """
+    described = {"**quick**": "tiny networks and subjects, the numbers mean nothing"} if quick else {}
+    described |= facts(threads, seed, arguments)
+    torch.set_num_threads(threads)
+    if quick:
+        repeats, epochs = 1, 1
+    training = QUICK_TRAINING if quick else None
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        if "step" in parts:
+            rows += step_rows(1 if quick else 4 * repeats, seed, training)
+        if "inference" in parts:
+            item = one_subject(scans, Path(folder) / "scans", seed, QUICK["spacing"] if quick else 1.0)
+            described["subject"] = item["subject"] + (" (simulated)" if scans is None else f" of {scans}")
+            small = (QUICK | {"load_pretrain": False}, QUICK_WINDOW) if quick else (None, REFERENCE_WINDOW)
+            rows += inference_rows(item, repeats, threads, *small)
+        if "data" in parts:
+            rows += data_rows(Path(folder), epochs, seed, training)
+    return markdown(rows, described)
+
+
+def parts_of(names: str) -> tuple[str, ...]:
+    """The parts named in e.g. ``"step,data"``.
+
+    Raises:
+        argparse.ArgumentTypeError: on an unknown part.
+    """
+    parts = tuple(names.split(","))
+    for part in parts:
+        if part not in PARTS:
+            raise argparse.ArgumentTypeError(f"there is no part '{part}', only {', '.join(PARTS)}")
+    return parts
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1.
+
+    Raises:
+        argparse.ArgumentTypeError: on another text.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
+    return int(text)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--scans", help="folder whose first subject is segmented; by default one is simulated at 1 mm")
+    parser.add_argument("--output", help="file for the table, e.g. docs/benchmark.md; it is printed in any case")
+    parser.add_argument("--only", type=parts_of, default=PARTS, help=f"some of {','.join(PARTS)}; by default all")
+    parser.add_argument("--repeats", type=positive, default=5, help="subjects to segment; four times as many steps")
+    parser.add_argument("--epochs", type=positive, default=3, help="of the training in which waiting is measured")
+    parser.add_argument("--threads", type=positive, default=torch.get_num_threads(), help="of torch; its own choice")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and simulated subjects")
+    parser.add_argument("--quick", action="store_true", help="tiny, to try out this command: the numbers mean nothing")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    speak_plainly()
+    given = _arguments()
+    page = benchmark(
+        given.scans, given.only, given.repeats, given.epochs, given.threads, given.seed, given.quick, sys.argv[1:]
+    )
+    print(page)
+    if given.output is not None:
+        save_atomically(given.output, lambda file: file.write_text(page))

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The package as MONAI and the model zoo want it: metadata, copies that must agree, files, commands of the README."""
+
+import json
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from monai.bundle import ConfigParser, ckpt_export, download_large_files, verify_metadata, verify_net_in_out
+
+from scripts.sequences import REGIONS, SEQUENCES, ordered
+from scripts.weights import load_weights, save_weights
+
+ROOT = Path(__file__).parent.parent
+CONFIGS = sorted((ROOT / "configs").glob("*.json"))
+METADATA = json.loads((ROOT / "configs" / "metadata.json").read_text())
+README = (ROOT / "README.md").read_text()
+# MONAI's schema (Apache-2.0), a copy, since the tests need no network; the md5 is published in MONAI's own tests
+SCHEMA = Path(__file__).parent / "meta_schema_20240725.json"
+SCHEMA_MD5 = "06954cad2cc5d3784e72077ac76f0fc8"
+
+
+def _config(name) -> dict:
+    return json.loads((ROOT / "configs" / name).read_text())
+
+
+def _network(key="network_def", config="inference.json") -> torch.nn.Module:
+    parser = ConfigParser()
+    parser.read_config([str(ROOT / "configs" / config)])
+    return parser.get_parsed_content(key).eval()
+
+
+def _format(name, part="inputs", tensor="image") -> dict:
+    return METADATA[name][part][tensor]
+
+
+def test_monai_verifies_the_metadata():
+    assert METADATA["schema"].endswith(SCHEMA.name)
+    meta = str(ROOT / "configs" / "metadata.json")
+    verify_metadata(meta_file=meta, filepath=str(SCHEMA), hash_val=SCHEMA_MD5, hash_type="md5")
+
+
+def test_monai_refuses_metadata_without_a_task(tmp_path):
+    (tmp_path / "metadata.json").write_text(json.dumps({k: v for k, v in METADATA.items() if k != "task"}))
+    with pytest.raises(ValueError, match="'task' is a required property"):
+        verify_metadata(meta_file=str(tmp_path / "metadata.json"), filepath=str(SCHEMA))
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_monai_verifies_what_goes_in_and_out_of_the_student(n):
+    verify_net_in_out(
+        net_id="network_def",
+        meta_file=str(ROOT / "configs" / "metadata.json"),
+        config_file=str(ROOT / "configs" / "inference.json"),
+        n=n,
+        device="cpu",
+    )
+
+
+def test_teacher_takes_the_shape_that_the_metadata_declares():
+    given = _format("teacher_data_format")
+    shape = [eval(size, {"n": 1}) if isinstance(size, str) else size for size in given["spatial_shape"]]
+    with torch.no_grad():
+        result = _network("teacher_def", "train.json")(torch.zeros(1, given["num_channels"], *shape))
+    assert result.shape == (1, _format("teacher_data_format", "outputs", "pred")["num_channels"], *shape)
+
+
+def test_student_exports_to_torchscript_with_the_same_output(tmp_path):
+    torch.manual_seed(0)
+    network, weights = _network(), ROOT / "models" / "model.pt"
+    if weights.is_file():
+        network.load_state_dict(torch.load(weights, weights_only=True))
+    else:
+        weights = tmp_path / "model.pt"
+        save_weights(weights, _network("network_def", "train.json"), {})
+        network.load_state_dict(torch.load(weights, weights_only=True))
+    ckpt_export(
+        net_id="network_def",
+        filepath=str(tmp_path / "model.ts"),
+        ckpt_file=str(weights),
+        meta_file=str(ROOT / "configs" / "metadata.json"),
+        config_file=str(ROOT / "configs" / "inference.json"),
+    )
+    image = torch.randn(1, _format("network_data_format")["num_channels"], 16, 16, 16)
+    with torch.no_grad():
+        torch.testing.assert_close(torch.jit.load(str(tmp_path / "model.ts"))(image), network(image))
+
+
+def test_channels_of_the_metadata_are_those_of_the_code():
+    assert list(_format("teacher_data_format")["channel_def"].values()) == list(SEQUENCES)
+    student = _format("network_data_format")
+    assert list(student["channel_def"].values()) == list(ordered(_config("inference.json")["student_modalities"]))
+    assert student["num_channels"] == len(student["channel_def"])
+    for name in ("network_data_format", "teacher_data_format"):
+        prediction = _format(name, "outputs", "pred")
+        assert list(prediction["channel_def"].values()) == list(REGIONS)
+        assert prediction["num_channels"] == len(REGIONS) == _config("train.json")["network_def"]["out_channels"]
+
+
+def test_version_is_in_the_changelog_and_fit_for_a_file_name():
+    assert METADATA["version"] in METADATA["changelog"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", METADATA["version"])
+
+
+def _pins(file) -> dict[str, str]:
+    return dict(re.findall(r"^([\w-]+)==(\S+)", (ROOT / file).read_text(), flags=re.MULTILINE))
+
+
+def test_versions_agree_in_metadata_requirements_and_environment():
+    named = {"monai": METADATA["monai_version"], "torch": METADATA["pytorch_version"], "numpy": METADATA["numpy_version"]}
+    pins = _pins("requirements.txt")
+    assert pins == named | METADATA["required_packages_version"]
+    for package, pin in (pins | _pins("requirements-test.txt")).items():
+        assert version(package).split("+")[0] == pin, package
+
+
+@pytest.mark.parametrize("key", ["filters", "student_modalities", "spacing", "sequences", "device", "amp"])
+def test_inference_repeats_training_exactly(key):
+    # MONAI Label loads inference.json alone, hence the copies
+    assert _config("inference.json")[key] == _config("train.json")[key]
+
+
+def test_inference_network_is_that_of_training_without_deep_supervision():
+    training = _config("train.json")["network_def"]
+    assert training.pop("deep_supervision") is True and training.pop("deep_supr_num")
+    assert _config("inference.json")["network_def"] == training
+
+
+def test_teacher_differs_from_student_in_its_input_alone():
+    train = _config("train.json")
+    differing = {key for key in train["network_def"] if train["network_def"][key] != train["teacher_def"].get(key)}
+    assert differing == {"in_channels"} and train["network_def"].keys() == train["teacher_def"].keys()
+
+
+@pytest.mark.parametrize("name, key", [("model", "network_def"), ("teacher", "teacher_def")])
+def test_shipped_weights_say_that_they_are_for_the_shipped_configs(name, key):
+    weights = ROOT / "models" / f"{name}.pt"
+    if not weights.is_file():
+        pytest.skip(f"models/{name}.pt has not been trained yet")
+    record, train = json.loads(weights.with_suffix(".json").read_text()), _config("train.json")
+    sequences = ordered(train["student_modalities"]) if name == "model" else SEQUENCES
+    assert record["sequences"] == list(sequences) and record["regions"] == list(REGIONS)
+    assert record["spacing"] == train["spacing"] and record["filters"] == train["filters"]
+    load_weights(_network(key, "train.json"), weights, sequences, record["spacing"])
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_config_parses_and_is_formatted_as_the_zoo_wants(path, monkeypatch):
+    monkeypatch.setenv("MONAI_FAIL_ON_DUPLICATE_CONFIG", "1")
+    content = ConfigParser.load_config_file(str(path))
+    # pre-commit's pretty-format-json with --indent=4 --no-sort-keys
+    assert path.read_text() == json.dumps(content, indent=4) + "\n"
+
+
+def test_duplicate_key_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("MONAI_FAIL_ON_DUPLICATE_CONFIG", "1")
+    (tmp_path / "twice.json").write_text('{"epochs": 1, "epochs": 2}')
+    with pytest.raises(ValueError, match="[Dd]uplicate"):
+        ConfigParser.load_config_file(str(tmp_path / "twice.json"))
+
+
+@pytest.mark.parametrize("path", [*CONFIGS, ROOT / "configs" / "logging.conf", ROOT / "README.md"], ids=lambda p: p.name)
+def test_no_absolute_or_personal_path(path):
+    roots = "home|Users|root|mnt|media|data|workspace|work|tmp|scratch|opt|var"
+    assert not re.search(rf"(?<![\w.])(/({roots})/|~/|[A-Za-z]:\\\\)", path.read_text())
+
+
+TRAIN_KEYS = """bundle_root device dataset_dir output_dir network_def train#trainer train#trainer#max_epochs train#dataset
+    train#dataset#data train#inferer train#handlers train#preprocessing val_interval validate#evaluator validate#handlers
+    validate#dataset validate#dataset#data validate#inferer validate#preprocessing validate#postprocessing
+    validate#key_metric run training""".split()
+INFERENCE_KEYS = """bundle_root device dataset_dir output_dir network_def dataset dataset#data inferer preprocessing
+    postprocessing handlers evaluator run inference""".split()
+
+
+@pytest.mark.parametrize("name, keys", [("train.json", TRAIN_KEYS), ("inference.json", INFERENCE_KEYS)])
+def test_config_has_the_keys_that_the_model_zoo_requires(name, keys):
+    parser = ConfigParser(_config(name))
+    assert [key for key in keys if key not in parser] == []
+
+
+def test_validation_interval_is_the_key_that_monai_looks_for():
+    handlers = _config("train.json")["train"]["handlers"]
+    assert [h["interval"] for h in handlers if h["_target_"] == "ValidationHandler"] == ["@val_interval"]
+
+
+def test_necessary_files_are_there():
+    necessary = ["LICENSE", "README.md", "docs/README.md", "docs/data_license.txt", "configs/logging.conf", "large_files.yml"]
+    assert [name for name in necessary if not (ROOT / name).is_file()] == []
+    assert "Apache License" in (ROOT / "LICENSE").read_text()
+
+
+def test_no_file_is_larger_than_the_zoo_allows():
+    folders = ("configs", "docs", "models", "scripts", "tests")
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*") if file.is_file()]
+    assert [str(file) for file in files if file.stat().st_size > 25 * 2**20] == []
+
+
+def test_large_files_can_be_fetched():
+    entries = yaml.safe_load((ROOT / "large_files.yml").read_text())["large_files"]
+    assert all(entry["hash_type"] == "sha256" for entry in entries)
+    if not entries:
+        download_large_files(bundle_path=str(ROOT))
+
+
+def test_commands_of_the_readme_name_files_keys_and_runs_that_exist():
+    commands = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL) + re.findall(r"`(torchrun [^`]+)`", README)
+    assert len(commands) >= 7
+    for command in commands:
+        for file in re.findall(r"(?:configs/\w+\.json|requirements[\w-]*\.txt)", command):
+            assert (ROOT / file).is_file(), command
+        for module in re.findall(r"-m scripts\.(\w+)", command):
+            assert (ROOT / "scripts" / f"{module}.py").is_file(), command
+        configs = [_config(file) for file in re.findall(r"configs/(\w+\.json)", command)]
+        keys = {key for config in configs for key in config}
+        for run in re.findall(r"monai\.bundle run (\w+)", command):
+            assert run in keys, command
+            overrides = re.findall(r"--(\w+)", command.split("monai.bundle run")[1])
+            assert [key for key in overrides if key not in keys | {"config_file"}] == [], command
+
+
+def test_keys_of_the_readme_exist():
+    table = README.split("## Keys")[1].split("## ")[0]
+    keys = {key for row in re.findall(r"^\| (`.+?) \|", table, flags=re.MULTILINE) for key in re.findall(r"`([\w#]+)`", row)}
+    parsers = [ConfigParser(_config(name)) for name in ("train.json", "evaluate.json", "inference.json")]
+    assert len(keys) > 15 and [key for key in keys if not any(key in parser for parser in parsers)] == []
+
+
+def test_ci_runs_the_readmes_test_command():
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert "pip install -r requirements-test.txt" in README and "pip install -r requirements-test.txt" in ci
+    assert re.search(r"python -m pytest\s*$", README.split("Install what the tests need")[1].split("```")[1])
+    assert "MONAI_FAIL_ON_DUPLICATE_CONFIG=1" in ci and re.search(r"python -m pytest\b", ci)

@@ -1,0 +1,75 @@
+"""Around the training steps: logged terms, best weights, progress."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+from ignite.engine import Engine
+from torch import nn
+
+from scripts.handlers import EpochMeans, KeepBest, SaveLast, TrainingProgress, loss_terms, region_pairs
+
+
+def _output(**terms):
+    values = {name: torch.tensor(value) for name, value in terms.items()}
+    return {"pred": {"loss": sum(values.values())} | values}
+
+
+def test_terms_are_logged_by_name_with_their_share():
+    assert loss_terms(_output(a=3.0, b=1.0)) == {"loss": 4.0, "a": 3.0, "b": 1.0, "share_a": 0.75, "share_b": 0.25}
+
+
+def test_epoch_means_by_hand_with_a_term_that_starts_late():
+    outputs = [_output(a=1.0), _output(a=3.0, late=2.0)]
+    engine = Engine(lambda engine, batch: outputs[batch])
+    EpochMeans().attach(engine)
+    engine.run([0, 1], max_epochs=2)
+    # a: (1 + 3) / 2; late: (0 + 2) / 2; loss: (1 + 5) / 2; the second epoch does not add to the first
+    metrics = engine.state.metrics
+    assert (metrics["a"], metrics["late"], metrics["loss"]) == (2.0, 1.0, 3.0)
+
+
+def test_progress_is_the_fraction_of_all_steps():
+    objective, seen = SimpleNamespace(progress=None), []
+    engine = Engine(lambda engine, batch: seen.append(objective.progress))
+    TrainingProgress(objective).attach(engine)
+    engine.run([0, 1], max_epochs=2)
+    assert seen == [0, 0.25, 0.5, 0.75]
+
+
+def _evaluated(keeper, value, epoch):
+    keeper(SimpleNamespace(state=SimpleNamespace(metrics={"dice": value}, epoch=epoch)))
+
+
+def test_only_better_weights_replace_the_saved_ones(tmp_path):
+    network = nn.Linear(1, 1)
+    keeper = KeepBest(network, "dice", tmp_path / "model.pt", {"seed": 0})
+    for value, epoch, weight in ((0.5, 1, 1.0), (0.4, 2, 2.0), (float("nan"), 3, 3.0)):
+        nn.init.constant_(network.weight, weight)
+        _evaluated(keeper, value, epoch)
+    assert torch.load(tmp_path / "model.pt")["weight"].item() == 1.0
+    assert json.loads((tmp_path / "model.json").read_text()) == {"seed": 0, "epoch": 1, "dice": 0.5}
+
+
+def test_best_value_survives_a_resume(tmp_path):
+    keeper = KeepBest(nn.Linear(1, 1), "dice", tmp_path / "model.pt", {})
+    keeper.load_state_dict({"best": 0.9})
+    _evaluated(keeper, 0.8, 1)
+    assert not list(tmp_path.iterdir()) and keeper.state_dict() == {"best": 0.9}
+
+
+def test_last_checkpoint_holds_every_object_and_the_trainer(tmp_path):
+    engine = Engine(lambda engine, batch: None)
+    network = nn.Linear(1, 1)
+    SaveLast({"distiller": network}, tmp_path / "last.pt").attach(engine)
+    engine.run([0, 1, 2], max_epochs=2)
+    state = torch.load(tmp_path / "last.pt", weights_only=True)
+    assert torch.equal(state["distiller"]["weight"], network.weight) and state["trainer"]["iteration"] == 6
+
+
+@pytest.mark.parametrize("region, channel", [("tc", 0), ("wt", 1), ("et", 2)])
+def test_a_metric_can_look_at_one_region(region, channel):
+    item = {"student": torch.arange(3.0).reshape(3, 1), "label": 10 + torch.arange(3.0).reshape(3, 1)}
+    predictions, labels = region_pairs("student", region)([item])
+    assert predictions[0].item() == channel and labels[0].item() == 10 + channel
