@@ -47,7 +47,7 @@ def data_rows(folder: Path, epochs: int, seed: int = 0, overrides: dict | None =
 
 
 def rows_of(waiting: float, preparing: float, computing: float, epochs: int, steps: int) -> list[Row]:
-    """Rows of the mean seconds an epoch: waiting for batches, computing, and, as part of that, preparing the batches."""
+    """Rows of the mean seconds an epoch: waiting for batches, computing, and, part of that, preparing the batches."""
     epoch = waiting + computing
     detail = f"{waiting:.2f} s of {epoch:.1f} s"
     what = f"waiting for batches, share of an epoch of {steps} steps, mean of {epochs}"

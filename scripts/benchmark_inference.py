@@ -86,7 +86,7 @@ def one_subject(scans: str | None, folder: Path, seed: int, spacing: float = 1.0
         scans = make_cohort(str(folder), training=0, validation=0, test=1, spacing=spacing, seed=seed, workers=1)
     item = require(subjects_in(scans, SEQUENCES, labelled=False)[:1], SEQUENCES, label=False)[0]
     if not all(isinstance(item[name], str) for name in SEQUENCES):
-        raise UserError(f"{item['subject']} of {scans} is a 4D file: give the benchmark a subject of one file a sequence.")
+        raise UserError(f"{item['subject']} of {scans} is a 4D file: give a subject of one file a sequence.")
     return item
 
 

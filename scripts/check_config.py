@@ -66,7 +66,11 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
             if isinstance(value, bool) or not isinstance(value, kind) or value < least:
                 wanted = "a whole number" if kind is int else "a number"
                 raise UserError(f"{key} is {value!r}, but must be {wanted} of at least {least}.")
-    for key in ("amp", "resume", "mirror"):
+    for key in ("amp", "resume", "mirror", "probabilities", "load_pretrain"):
+        if config.get(key) in ("true", "false"):
+            # the command line (fire) knows True and False, but takes these for text, which would count as true
+            config[key] = config[key] == "true"
+            parser.ref_resolver.get_item(key).update_config(config[key])
         if key in config and not isinstance(value := parser.get_parsed_content(key), bool):
             raise UserError(f"{key} is {value!r}, but must be true or false.")
 

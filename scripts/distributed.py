@@ -47,8 +47,8 @@ def join(device: torch.device | str) -> None:
 def share(subjects: list) -> list:
     """This process's part of the subjects, all of a size that differs by one at most.
 
-    Fewer subjects than processes go to every process as they are, so that nobody is left without: means over the gathered
-    results stay what they are in one process.
+    Fewer subjects than processes go to every process as they are, so that nobody is left without: means over the
+    gathered results stay what they are in one process.
     """
     processes = dist.get_world_size()
     return subjects[dist.get_rank() :: processes] if len(subjects) >= processes else subjects

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From cached subjects to the batches that the trainer sees: simulated maps rendered anew, real scans as they are."""
+"""From cached subjects to the batches that the trainer sees: simulated maps rendered anew, real scans augmented."""
 
 import numpy as np
 import torch
@@ -51,10 +51,12 @@ class PrepareBatch:
 
     Args:
         contrast: ``scripts.contrast.Contrast``, used for batches that hold maps.
+        augment: ``scripts.augment.Rescan``, used for batches of real scans.
     """
 
-    def __init__(self, contrast: torch.nn.Module) -> None:
+    def __init__(self, contrast: torch.nn.Module, augment: torch.nn.Module) -> None:
         self.contrast = contrast
+        self.augment = augment
 
     def __call__(self, batch: dict, device=None, non_blocking: bool = False, **kwargs):
         """
@@ -69,7 +71,7 @@ class PrepareBatch:
             image = self.contrast(_plain(batch["maps"]).to(device, non_blocking=non_blocking))
             label = regions_from_label(_plain(batch["label"]).to(device, non_blocking=non_blocking), "brats")
         else:
-            image = _plain(batch["image"]).to(device, non_blocking=non_blocking)
+            image = self.augment(_plain(batch["image"]).to(device, non_blocking=non_blocking))
             label = _plain(batch["label"]).to(device, non_blocking=non_blocking)
         return image, label, (label,), {}
 

@@ -110,7 +110,11 @@ def _pins(file) -> dict[str, str]:
 
 
 def test_versions_agree_in_metadata_requirements_and_environment():
-    named = {"monai": METADATA["monai_version"], "torch": METADATA["pytorch_version"], "numpy": METADATA["numpy_version"]}
+    named = {
+        "monai": METADATA["monai_version"],
+        "torch": METADATA["pytorch_version"],
+        "numpy": METADATA["numpy_version"],
+    }
     pins = _pins("requirements.txt")
     assert pins == named | METADATA["required_packages_version"]
     for package, pin in (pins | _pins("requirements-test.txt")).items():
@@ -162,16 +166,20 @@ def test_duplicate_key_is_an_error(tmp_path, monkeypatch):
         ConfigParser.load_config_file(str(tmp_path / "twice.json"))
 
 
-@pytest.mark.parametrize("path", [*CONFIGS, ROOT / "configs" / "logging.conf", ROOT / "README.md"], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", [*CONFIGS, ROOT / "configs" / "logging.conf", ROOT / "README.md"], ids=lambda p: p.name
+)
 def test_no_absolute_or_personal_path(path):
     roots = "home|Users|root|mnt|media|data|workspace|work|tmp|scratch|opt|var"
     assert not re.search(rf"(?<![\w.])(/({roots})/|~/|[A-Za-z]:\\\\)", path.read_text())
 
 
-TRAIN_KEYS = """bundle_root device dataset_dir output_dir network_def train#trainer train#trainer#max_epochs train#dataset
-    train#dataset#data train#inferer train#handlers train#preprocessing val_interval validate#evaluator validate#handlers
-    validate#dataset validate#dataset#data validate#inferer validate#preprocessing validate#postprocessing
+TRAIN_KEYS = (
+    """bundle_root device dataset_dir output_dir network_def train#trainer train#trainer#max_epochs train#dataset
+    train#dataset#data train#inferer train#handlers train#preprocessing val_interval validate#evaluator
+    validate#handlers validate#dataset validate#dataset#data validate#inferer validate#preprocessing validate#postprocessing
     validate#key_metric run training""".split()
+)
 INFERENCE_KEYS = """bundle_root device dataset_dir output_dir network_def dataset dataset#data inferer preprocessing
     postprocessing handlers evaluator run inference""".split()
 
@@ -188,7 +196,14 @@ def test_validation_interval_is_the_key_that_monai_looks_for():
 
 
 def test_necessary_files_are_there():
-    necessary = ["LICENSE", "README.md", "docs/README.md", "docs/data_license.txt", "configs/logging.conf", "large_files.yml"]
+    necessary = [
+        "LICENSE",
+        "README.md",
+        "docs/README.md",
+        "docs/data_license.txt",
+        "configs/logging.conf",
+        "large_files.yml",
+    ]
     assert [name for name in necessary if not (ROOT / name).is_file()] == []
     assert "Apache License" in (ROOT / "LICENSE").read_text()
 
@@ -224,7 +239,9 @@ def test_commands_of_the_readme_name_files_keys_and_runs_that_exist():
 
 def test_keys_of_the_readme_exist():
     table = README.split("## Keys")[1].split("## ")[0]
-    keys = {key for row in re.findall(r"^\| (`.+?) \|", table, flags=re.MULTILINE) for key in re.findall(r"`([\w#]+)`", row)}
+    keys = {
+        key for row in re.findall(r"^\| (`.+?) \|", table, flags=re.MULTILINE) for key in re.findall(r"`([\w#]+)`", row)
+    }
     parsers = [ConfigParser(_config(name)) for name in ("train.json", "evaluate.json", "inference.json")]
     assert len(keys) > 15 and [key for key in keys if not any(key in parser for parser in parsers)] == []
 

@@ -50,6 +50,14 @@ def test_impossible_value_is_refused(key, value, sentence):
         _check(**{key: value})
 
 
+@pytest.mark.parametrize("text, value", [("true", True), ("false", False)])
+def test_lower_case_truth_values_of_the_command_line_are_understood(text, value):
+    run = ["$check_config()", "$values.append(@amp)"]
+    parser = ConfigParser({"amp": text, "run": run}, globals={"check_config": check_config, "values": (values := [])})
+    parser.get_parsed_content("run")
+    assert values == [value] and values[0] is value
+
+
 def test_references_are_found_in_every_kind_of_string():
     config = {"a": "@b", "c": ["$len(@d) + @e#f::g"], "h": {"i": "%j#k"}}
     assert referred_keys(config) == {"b", "d", "e", "j"}

@@ -19,7 +19,8 @@ ROOT = Path(__file__).parent.parent
 # what each process ends with, for the tests to compare
 REPORT = (
     "$torch.save({'weights': @distiller.state_dict(), 'images': @train#trainer.state.output[0]['image'],"
-    " 'seed': torch.initial_seed(), 'metrics': @validate#evaluator.state.metrics, 'subjects': [s['subject'] for s in @train#dataset.data]},"
+    " 'subjects': [subject['subject'] for subject in @train#dataset.data], 'seed': torch.initial_seed(),"
+    " 'metrics': @validate#evaluator.state.metrics},"
     " @output_dir + '/process%d.pt' % dist.get_rank())"
 )
 

@@ -1,9 +1,10 @@
-"""Batches for the trainer: maps are rendered anew, scans pass as they are."""
+"""Batches for the trainer: maps are rendered anew, scans augmented."""
 
 import numpy as np
 import pytest
 import torch
 
+from scripts.augment import Rescan
 from scripts.contrast import Contrast
 from scripts.errors import UserError
 from scripts.maps import save_maps
@@ -32,14 +33,15 @@ def test_maps_of_another_spacing_are_refused(tmp_path):
 
 def test_maps_become_a_new_image_each_time_and_nested_regions():
     batch = {"maps": torch.from_numpy(_maps())[None], "label": torch.from_numpy(_maps())[None, 4:]}
-    prepare = PrepareBatch(Contrast(spacing=2.0))
+    prepare = PrepareBatch(Contrast(spacing=2.0), Rescan(2.0))
     (first, label, args, _), (second, *_) = prepare(batch, "cpu"), prepare(batch, "cpu")
     assert first.shape == (1, 4, 12, 12, 12) and not torch.equal(first, second)
     # the 8 voxels of ET lie in all three regions
     assert label.sum(dim=(0, 2, 3, 4)).tolist() == [8, 8, 8] and args[0] is label
 
 
-def test_scans_pass_unchanged():
+def test_scans_are_augmented_and_their_label_is_not():
     batch = {"image": torch.randn(1, 4, 8, 8, 8), "label": torch.ones(1, 3, 8, 8, 8)}
-    image, label, _, _ = PrepareBatch(Contrast(spacing=2.0))(batch, "cpu")
-    assert torch.equal(image, batch["image"]) and torch.equal(label, batch["label"])
+    for strength, same in ((0, True), (1, False)):
+        image, label, _, _ = PrepareBatch(Contrast(spacing=2.0), Rescan(2.0, strength))(batch, "cpu")
+        assert torch.equal(image, batch["image"]) == same and torch.equal(label, batch["label"])
