@@ -18,6 +18,8 @@ LABEL = {"ncr": 1, "ed": 2, "et": 4}
 UNEVENNESS = ((1.0, 0.7, 1.0), (1.1, 0.8, 2.0), (1.3, 1.0, 1.2), (1.4, 1.1, 1.2))
 # Low-grade look: a homogeneous core, bright on T2, that hardly enhances.
 LOW_GRADE_CORE = (-0.5, -0.6, 2.2, 2.0)
+FAINT_ENHANCEMENT = 1.9
+LEAST_ENHANCEMENT = 1.2  # z-units on T1ce above oedema and core
 
 
 def region_means(draws: Draws, variation: float, low_grade: bool, mismatch: bool) -> dict[str, torch.Tensor]:
@@ -29,8 +31,11 @@ def region_means(draws: Draws, variation: float, low_grade: bool, mismatch: bool
             mean, spread = torch.tensor(LOW_GRADE_CORE), 0.6 * spread
             mean[3] -= 1.8 * mismatch
         if low_grade and name == "et":
-            mean[1] = 0.9
+            mean[1] = FAINT_ENHANCEMENT
         means[name] = mean + correlated(spread, torch.tensor(table["share"])) @ draws.normal(5)
+    # Enhancement is what the label means: without it a network learns to guess ET from where it usually lies.
+    darker = torch.maximum(means["ncr"][1], means["ed"][1])
+    means["et"][1] = torch.maximum(means["et"][1], darker + LEAST_ENHANCEMENT)
     return means
 
 

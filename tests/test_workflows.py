@@ -21,6 +21,7 @@ TINY = {
     "filters": [4, 8, 16],
     "patch_size": [32, 32, 32],
     "patches_per_epoch": 4,
+    "batch_size": 2,
     "epochs": 2,
     "val_interval": 1,
     "device": "cpu",
