@@ -3,9 +3,9 @@
 
 import torch
 import torch.distributed as dist
-import torch.distributed.nn.functional as dist_functional
-import torch.nn.functional as F
 from torch import nn
+from torch.distributed._functional_collectives import all_reduce
+from torch.nn import functional
 from torch.nn.modules.loss import _Loss
 
 from scripts.teacher_student import Output
@@ -17,7 +17,7 @@ def _processes() -> int:
 
 def summed_over_processes(value: torch.Tensor) -> torch.Tensor:
     """Sum over all processes, differentiable; the value itself in a run of one process."""
-    return dist_functional.all_reduce(value) if _processes() > 1 else value
+    return all_reduce(value, "sum", dist.group.WORLD) if _processes() > 1 else value
 
 
 def balanced_weights(foreground: torch.Tensor) -> torch.Tensor:
@@ -53,13 +53,14 @@ class BarlowTwins(_Loss):
 
     .. math:: L = \frac{1}{d} \Big[ \sum_i (C_{ii} - 1)^2 + \lambda \sum_{i \ne j} C_{ij}^2 \Big]
 
-    :math:`C` is the cross-correlation of the projected teacher and student features over all latent voxels of the global
-    batch. Two cases a batch cannot give a correlation of pooled vectors (every standardised value would be +-1), hence
-    the voxels; half of the weight lies on the (dilated) tumour, which would otherwise drown in background. Dividing by
-    :math:`d` starts the loss near 1 whatever the width. Computed in float32.
+    :math:`C` is the cross-correlation of the projected teacher and student features over all latent voxels of the
+    global batch. Two cases a batch cannot give a correlation of pooled vectors (every standardised value would be
+    +-1), hence the voxels; half of the weight lies on the (dilated) tumour, which would otherwise drown in background.
+    Dividing by :math:`d` starts the loss near 1 whatever the width. Computed in float32.
 
-    Source: Zbontar et al. 2021 (arXiv:2103.03230), eq. 1-2, lambda 5e-3; between teacher and student in the latent space:
-    Choi et al. 2023 (CMPB 107644), whose tap, projector and gradient routing are unknown and therefore arguments here.
+    Source: Zbontar et al. 2021 (arXiv:2103.03230), eq. 1-2, lambda 5e-3; between teacher and student in the latent
+    space: Choi et al. 2023 (CMPB 107644), whose tap, projector and gradient routing are unknown and therefore
+    arguments here.
 
     Args:
         channels: channels of the tapped feature map (teacher and student have the same topology).
@@ -102,8 +103,8 @@ class BarlowTwins(_Loss):
         samples, width = a.shape[0] * _processes(), a.shape[1]
         if samples < 4 * width:
             raise ValueError(
-                f"Barlow Twins has {samples} latent voxels for {width} projected channels, but needs four times as many "
-                f"voxels as channels: use larger patches or batches, a finer tap or a smaller project_dim."
+                f"Barlow Twins has {samples} latent voxels for {width} projected channels, but needs four times "
+                f"as many voxels as channels: use larger patches or batches, a finer tap or a smaller project_dim."
             )
         correlation = cross_correlation(a, b, balanced_weights(self._foreground(label, teacher.shape[2:])))
         on_diagonal = (torch.diagonal(correlation) - 1).square().sum()
@@ -118,5 +119,5 @@ class BarlowTwins(_Loss):
     @staticmethod
     def _foreground(label: torch.Tensor, size: torch.Size) -> torch.Tensor:
         tumour = label.amax(dim=1, keepdim=True).float()
-        coarse = F.adaptive_max_pool3d(tumour, size)
-        return F.max_pool3d(coarse, kernel_size=3, stride=1, padding=1).flatten() > 0
+        coarse = functional.adaptive_max_pool3d(tumour, size)
+        return functional.max_pool3d(coarse, kernel_size=3, stride=1, padding=1).flatten() > 0

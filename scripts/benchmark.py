@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Speed and memory on this machine's processor, each beside what is asked, as a markdown table.
 
-    python -m scripts.benchmark
-    python -m scripts.benchmark --only step,inference --scans ../shared/data/brats2021 --output docs/benchmark.md
+python -m scripts.benchmark
+python -m scripts.benchmark --only step,inference --scans ../shared/data/brats2021 --output docs/benchmark.md
 """
 
 import argparse

@@ -82,4 +82,3 @@ def _processor() -> tuple[str, bool]:
     text = info.read_text() if info.is_file() else ""
     name = re.search(r"^model name\s*: (.*)$", text, re.MULTILINE)
     return (name[1] if name else platform.processor() or platform.machine()), "bf16" in text
-

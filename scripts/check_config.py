@@ -52,7 +52,11 @@ def check_config(parser: ConfigParser | None = None) -> None:
     for key in config:
         if key not in known:
             near = difflib.get_close_matches(key, [k for k in known if not k.startswith("_")], n=1)
-            hint = f": did you mean '{near[0]}'?" if near else f"; the keys are: {', '.join(sorted(known - READ_BY_MONAI))}."
+            hint = (
+                f": did you mean '{near[0]}'?"
+                if near
+                else f"; the keys are: {', '.join(sorted(known - READ_BY_MONAI))}."
+            )
             raise UserError(f"Nothing reads the key '{key}'{hint}")
     _check_values(parser, config)
 
@@ -83,9 +87,13 @@ def check_folder(output_dir: str, resume: bool) -> None:
     """
     last = Path(output_dir) / "last.pt"
     if last.exists() and not resume:
-        raise UserError(f"{last} is from an earlier run: continue it with --resume true, or choose another --output_dir.")
+        raise UserError(
+            f"{last} is from an earlier run: continue it with --resume true, or choose another --output_dir."
+        )
     if resume and not last.exists():
-        raise UserError(f"There is nothing to resume: {last} does not exist. Leave --resume out, or correct --output_dir.")
+        raise UserError(
+            f"There is nothing to resume: {last} does not exist. Leave --resume out, or correct --output_dir."
+        )
 
 
 def _calling_parser() -> ConfigParser:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The simulated cohort on disk: maps to train from, and one rendering of each subject as BraTS-named NIfTI.
 
-    python -m scripts.cohort --folder cohort_2mm --training 60 --validation 6 --test 20 --spacing 2 --seed 0
+python -m scripts.cohort --folder cohort_2mm --training 60 --validation 6 --test 20 --spacing 2 --seed 0
 """
 
 import json
@@ -40,7 +40,8 @@ def make_cohort(
     Subject n has the same bytes whatever the number of workers or subjects: it is seeded with (seed, n) alone.
 
     Args:
-        folder: gets ``<subject>/<subject>_{maps.npz,t1.nii.gz,...,seg.nii.gz}``, ``cohort.json`` (how it was made) and, at
+        folder: gets ``<subject>/<subject>_{maps.npz,t1.nii.gz,...,seg.nii.gz}``, ``cohort.json`` (how it was made),
+            and at
             the end, ``dataset.json`` (the datalist).
         training, validation, test: subjects of each part.
         spacing: voxel size in mm; 1 gives the 240 x 240 x 155 grid of BraTS.

@@ -123,9 +123,10 @@ def early_stop(trainer: Engine, evaluator: Engine, patience: int, metric: str = 
 
 
 class OutputAsList:
-    """Wraps the trainer's output in a list, as MONAI's decollating would: ``--tracking mlflow`` reads the loss from that.
+    """Wraps the trainer's output in a list, as MONAI's decollating would: ``--tracking mlflow`` reads the loss there.
 
-    MONAI's ``decollate`` itself takes the terms of the loss for a batch. Must come before the handlers that read the output.
+    MONAI's ``decollate`` itself takes the terms of the loss for a batch. Must come before the handlers that read the
+    output.
     """
 
     def attach(self, engine: Engine) -> None:
@@ -136,7 +137,7 @@ class OutputAsList:
 
 
 class EpochMeans:
-    """Means over the epoch of the loss and its terms, among the trainer's metrics for console, TensorBoard and MLflow."""
+    """Means over the epoch of the loss and its terms, put among the trainer's metrics, which every logger shows."""
 
     def __init__(self) -> None:
         self.sums: dict[str, float] = {}
@@ -180,7 +181,9 @@ def loss_terms(output) -> dict[str, float]:
     """``loss`` and each term of the last step, and each term's share of the loss, for console and TensorBoard."""
     prediction = output[0]["pred"] if isinstance(output, list) else output["pred"]
     values = {name: value.item() for name, value in prediction.items()}
-    shares = {f"share_{name}": value / values["loss"] for name, value in values.items() if name != "loss" and values["loss"]}
+    shares = {
+        f"share_{name}": value / values["loss"] for name, value in values.items() if name != "loss" and values["loss"]
+    }
     return values | shares
 
 

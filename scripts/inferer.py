@@ -5,16 +5,16 @@ import itertools
 import math
 
 import torch
-import torch.nn.functional as F
 from monai.inferers import Inferer, sliding_window_inference
+from torch.nn import functional
 
 
 class BrainBoxInferer(Inferer):
     """Region probabilities of a whole scan.
 
-    Most of a scan is background, and overlapping windows compute the brain about three times over. So the box around the
-    non-zero voxels of *the network's own input channels* is cut out and, if it has at most ``max_voxels``, computed in
-    one window; else in sliding windows with Gaussian blending (MONAI ``sliding_window_inference``).
+    Most of a scan is background, and overlapping windows compute the brain about three times over. So the box around
+    the non-zero voxels of *the network's own input channels* is cut out and, if it has at most ``max_voxels``,
+    computed in one window; else in sliding windows with Gaussian blending (MONAI ``sliding_window_inference``).
 
     Args:
         roi_size: window in voxels when the box is too large for one.
@@ -69,7 +69,8 @@ class BrainBoxInferer(Inferer):
         padded_shape = [math.ceil(n / self.divisor) * self.divisor for n in cut.shape[2:]]
         # instance norm needs more than one voxel at the bottleneck
         padded_shape = [max(n, 2 * self.divisor) for n in padded_shape]
-        padded = F.pad(cut, [p for n, m in zip(reversed(cut.shape[2:]), reversed(padded_shape)) for p in (0, m - n)])
+        after = [extra for n, m in zip(reversed(cut.shape[2:]), reversed(padded_shape)) for extra in (0, m - n)]
+        padded = functional.pad(cut, after)
         with torch.autocast(cut.device.type, torch.bfloat16, enabled=self.amp):
             if math.prod(padded_shape) <= self.max_voxels:
                 logits = network(padded)
@@ -103,5 +104,7 @@ class TeacherStudentInferer(Inferer):
         self.inferer = inferer
 
     def __call__(self, inputs: torch.Tensor, network, *args, **kwargs) -> dict[str, torch.Tensor]:
-        """``{"teacher": ..., "student": ...}`` from ``inputs`` (1, 4, X, Y, Z); no teacher entry where there is none."""
-        return {name: self.inferer(network.network_input(name, inputs), net) for name, net in network.networks().items()}
+        """``{"teacher": ..., "student": ...}`` from ``inputs`` (1, 4, X, Y, Z); without a teacher if there is none."""
+        return {
+            name: self.inferer(network.network_input(name, inputs), net) for name, net in network.networks().items()
+        }

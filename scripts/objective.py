@@ -17,7 +17,8 @@ class Term(nn.Module):
 
     Args:
         loss: a module ``loss(teacher, student, label) -> scalar`` with an attribute ``taps``: the module paths whose
-            outputs it wants in ``Output.features``. A new distillation loss is such a class and one entry in the config.
+            outputs it wants in ``Output.features``. A new distillation loss is such a class and one entry in the
+            config.
         weight: its full weight.
         start: fraction of the training before which the weight is 0.
         ramp: fraction of the training in which it then grows to its full value as exp(-5 (1 - t)^2)

@@ -2,8 +2,8 @@
 """What the expert's labels teach: deep-supervised cross-entropy on the three nested regions."""
 
 import torch
-import torch.nn.functional as F
 from monai.losses import DiceLoss
+from torch.nn import functional
 from torch.nn.modules.loss import _Loss
 
 from scripts.teacher_student import Output
@@ -16,8 +16,8 @@ class SegmentationLoss(_Loss):
 
     .. math:: L = \sum_s w_s \, \ell(z^{(s)}, y^{(s)}), \qquad w_s = 2^{-s} / \sum_j 2^{-j}
 
-    with :math:`\ell` the binary cross-entropy averaged over batch, regions and voxels (``ce``), to which ``dice_ce`` adds
-    the soft Dice loss. :math:`y^{(s)}` is the label at the scale of the logits (nearest voxel, as nnU-Net does).
+    with :math:`\ell` the binary cross-entropy averaged over batch, regions and voxels (``ce``), to which ``dice_ce``
+    adds the soft Dice loss. :math:`y^{(s)}` is the label at the scale of the logits (nearest voxel, as nnU-Net does).
 
     Source: deep-supervised cross-entropy on teacher and student is Choi et al. 2023, "A Single Stage Knowledge
     Distillation Network ..." (CMPB 107644); the scale weights and Dice + CE are nnU-Net's (Isensee et al. 2021).
@@ -56,6 +56,6 @@ class SegmentationLoss(_Loss):
 
     def _at_one_scale(self, logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
         if label.shape[2:] != logits.shape[2:]:
-            label = F.interpolate(label, size=logits.shape[2:], mode="nearest-exact")
-        loss = F.binary_cross_entropy_with_logits(logits, label)
+            label = functional.interpolate(label, size=logits.shape[2:], mode="nearest-exact")
+        loss = functional.binary_cross_entropy_with_logits(logits, label)
         return loss if self.dice is None else loss + self.dice(logits, label)

@@ -130,7 +130,9 @@ def _by_file(items: list[dict], path: Path) -> dict[str, list[dict]]:
         )
     extra = [subject for subject in by_name if subject not in set(named)]
     if extra:
-        warnings.warn(f"{len(extra)} of {len(items)} subjects are not in {path} and stay unused: {_some(extra)}.")
+        warnings.warn(
+            f"{len(extra)} of {len(items)} subjects are not in {path} and stay unused: {_some(extra)}.", stacklevel=2
+        )
     return {part: [by_name[subject] for subject in sorted(map(str, lists[part]))] for part in PARTS}
 
 

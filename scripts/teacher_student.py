@@ -36,7 +36,9 @@ class Taps:
         modules = dict(network.named_modules())
         for path in paths:
             if path not in modules:
-                raise ValueError(f"The network has no module '{path}' to tap; it has: {', '.join(list(modules)[1:40])}.")
+                raise ValueError(
+                    f"The network has no module '{path}' to tap; it has: {', '.join(list(modules)[1:40])}."
+                )
             modules[path].register_forward_hook(self._remember(path))
 
     def _remember(self, path: str):
@@ -87,7 +89,8 @@ class TeacherStudent(nn.Module):
         if teacher is not None and freeze_teacher:
             teacher.requires_grad_(False)
         self._taps = {
-            name: Taps(network, objective.taps + deep_supervision_heads(network)) for name, network in self.networks().items()
+            name: Taps(network, objective.taps + deep_supervision_heads(network))
+            for name, network in self.networks().items()
         }
 
     def networks(self) -> dict[str, nn.Module]:
@@ -119,8 +122,9 @@ class TeacherStudent(nn.Module):
     def _run(self, name: str, image: torch.Tensor) -> Output:
         network = self.networks()[name]
         frozen = name == "teacher" and self.freeze_teacher
-        with torch.autocast(image.device.type, torch.bfloat16, enabled=self.amp), torch.set_grad_enabled(
-            torch.is_grad_enabled() and not frozen
+        with (
+            torch.autocast(image.device.type, torch.bfloat16, enabled=self.amp),
+            torch.set_grad_enabled(torch.is_grad_enabled() and not frozen),
         ):
             finest = network(self.network_input(name, image))
         tapped = self._taps[name].take()

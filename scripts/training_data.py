@@ -35,7 +35,7 @@ class LoadMapsd(MapTransform):
             made = np.linalg.norm(affine[:3, 0])
             if not np.isclose(made, self.spacing):
                 raise UserError(
-                    f"{data[key]} was simulated at {made:g} mm, but spacing is {self.spacing:g}: set spacing to {made:g}, "
+                    f"{data[key]} was simulated at {made:g} mm, but spacing is {self.spacing:g}: set it to {made:g}, "
                     f"or simulate a cohort at {self.spacing:g} mm (python -m scripts.cohort)."
                 )
             brain = maps[: MAPS.index("label")].any(axis=0)

@@ -45,7 +45,9 @@ def save_weights(path: str | Path, network: nn.Module, provenance: dict) -> None
     save_atomically(path, lambda file: torch.save(state, file))
 
 
-def load_weights(network: nn.Module, path: str | Path, sequences: tuple[str, ...], spacing: float | None = None) -> nn.Module:
+def load_weights(
+    network: nn.Module, path: str | Path, sequences: tuple[str, ...], spacing: float | None = None
+) -> nn.Module:
     """Load a state dict into a network after checking that it was trained for what it is now asked to do.
 
     Args:
@@ -60,7 +62,9 @@ def load_weights(network: nn.Module, path: str | Path, sequences: tuple[str, ...
     path = Path(path)
     wanted = " + ".join(sequences)
     if not path.is_file():
-        raise UserError(f"There are no weights at {path}: train first, or point the key 'ckpt_dir' to the folder that has them.")
+        raise UserError(
+            f"There are no weights at {path}: train first, or point the key 'ckpt_dir' to the folder that has them."
+        )
     record = provenance_path(path)
     trained = json.loads(record.read_text()) if record.is_file() else {}
     if trained.get("sequences", list(sequences)) != list(sequences):

@@ -20,7 +20,9 @@ def test_background_stays_zero_and_the_brain_changes():
     image = _scans()
     result = Rescan(2.0)(image)
     assert (result[image == 0] == 0).all() and result.isfinite().all()
-    assert not torch.equal(result, image) and torch.corrcoef(torch.stack([result.flatten(), image.flatten()]))[0, 1] > 0.3
+    assert (
+        not torch.equal(result, image) and torch.corrcoef(torch.stack([result.flatten(), image.flatten()]))[0, 1] > 0.3
+    )
 
 
 def test_each_subject_and_each_call_differ_and_a_seed_repeats():

@@ -19,7 +19,9 @@ def test_good_config_passes():
     _check()
 
 
-@pytest.mark.parametrize("key, near", [("epoch", "epochs"), ("spacng", "spacing"), ("student_modality", "student_modalities")])
+@pytest.mark.parametrize(
+    "key, near", [("epoch", "epochs"), ("spacng", "spacing"), ("student_modality", "student_modalities")]
+)
 def test_misspelt_key_is_refused_with_the_nearest(key, near):
     with pytest.raises(UserError, match=f"Nothing reads the key '{key}': did you mean '{near}'"):
         _check(**{key: 1})

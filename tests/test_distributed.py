@@ -13,7 +13,9 @@ from scripts.teacher_student import TeacherStudent
 
 
 def _network(channels):
-    return DynUNet(3, channels, 3, [3] * 3, [1, 2, 2], [2, 2], filters=[4, 4, 8], deep_supervision=True, deep_supr_num=1)
+    return DynUNet(
+        3, channels, 3, [3] * 3, [1, 2, 2], [2, 2], filters=[4, 4, 8], deep_supervision=True, deep_supr_num=1
+    )
 
 
 def _joint():

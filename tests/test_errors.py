@@ -21,7 +21,8 @@ def test_other_errors_have_no_sentence():
 
 
 def _stderr_of(raised):
-    program = f"from scripts.errors import *\nspeak_plainly()\ntry:\n    raise {raised}\nexcept ValueError as e:\n    raise RuntimeError('deep') from e"
+    wrapped = f"try:\n    raise {raised}\nexcept ValueError as e:\n    raise RuntimeError('deep') from e"
+    program = f"from scripts.errors import *\nspeak_plainly()\n{wrapped}"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert result.returncode == 1
     return result.stderr

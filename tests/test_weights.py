@@ -28,7 +28,9 @@ def test_round_trip_of_a_bare_state_dict_with_its_provenance(saved):
 
 
 def test_other_sequences_are_refused_even_where_the_shape_fits(saved):
-    with pytest.raises(UserError, match=r"model.pt was trained for t1ce \+ flair, not for t1 \+ t2: set student_modalities"):
+    with pytest.raises(
+        UserError, match=r"model.pt was trained for t1ce \+ flair, not for t1 \+ t2: set student_modalities"
+    ):
         load_weights(nn.Conv3d(2, 3, 1), saved[1], ("t1", "t2"))
 
 

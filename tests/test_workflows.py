@@ -161,7 +161,9 @@ def test_label_map_has_the_scans_own_geometry_in_any_orientation(cohort, trained
     np.testing.assert_allclose(odd.affine, odd_scan.affine, atol=1e-4)
     # turned back, the probabilities are those of the scan stored straight
     turned = nib.as_closest_canonical(nib.load(tmp_path / "odd_out" / straight / f"{straight}_probabilities.nii.gz"))
-    plain = nib.as_closest_canonical(nib.load(tmp_path / "straight_out" / straight / f"{straight}_probabilities.nii.gz"))
+    plain = nib.as_closest_canonical(
+        nib.load(tmp_path / "straight_out" / straight / f"{straight}_probabilities.nii.gz")
+    )
     np.testing.assert_allclose(turned.get_fdata(), plain.get_fdata(), atol=2e-3)
 
 
@@ -175,7 +177,8 @@ def test_removing_absent_sequences_or_filling_them_with_noise_changes_nothing(co
     for folder in ("without", "noise"):
         _segment(tmp_path / folder, tmp_path / f"{folder}_out", trained, probabilities=True)
     first, second = (
-        nib.load(tmp_path / f"{f}_out" / name / f"{name}_probabilities.nii.gz").get_fdata() for f in ("without", "noise")
+        nib.load(tmp_path / f"{f}_out" / name / f"{name}_probabilities.nii.gz").get_fdata()
+        for f in ("without", "noise")
     )
     assert np.array_equal(first, second)
 
