@@ -50,9 +50,9 @@ def report_failures(evaluator: ScanEvaluator) -> None:
         UserError: if there was any.
     """
     if evaluator.failures:
-        done = evaluator.state.epoch_length - len(evaluator.failures)
+        every = evaluator.state.epoch_length
         sentences = "\n  ".join(evaluator.failures.values())
-        raise UserError(f"{done} subjects were done, {len(evaluator.failures)} could not be:\n  {sentences}")
+        raise UserError(f"{every - len(evaluator.failures)} of {every} subjects were done. These were not:\n  {sentences}")
 
 
 def _is_scan_error(error: BaseException | None) -> bool:

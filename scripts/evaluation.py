@@ -65,7 +65,9 @@ class SaveCases:
         self.rows = []
 
     def measure(self, engine: Engine) -> None:
-        """Add the rows of this iteration's subjects to cases.csv."""
+        """Add the rows of this iteration's subjects to cases.csv; a bad scan (`scripts.bad_scans`) has no output."""
+        if not engine.state.output:
+            return
         for batch, output in zip(engine.state.batch, engine.state.output, strict=True):
             item = {**batch, **output}
             subject, truth = item["subject"], item.get("label")
@@ -81,6 +83,9 @@ class SaveCases:
 
     def finish(self, engine: Engine) -> None:
         """Write summary.json and evaluation.png from the file, so that `scripts.summary` gives the same numbers."""
+        if not self.rows:
+            logger.warning("No subject could be measured, so there is no summary.")
+            return
         cases = read_cases(self.output_dir / "cases.csv")
         summary = write_summary(self.output_dir / "summary.json", cases, self.settings, self.seed, self.resamples)
         dice_and_hd95_figure(cases, self.output_dir / "evaluation.png")

@@ -8,7 +8,7 @@ import torch
 from ignite.engine import Engine
 from torch import nn
 
-from scripts.handlers import EpochMeans, KeepBest, SaveLast, TrainingProgress, loss_terms, region_pairs
+from scripts.handlers import EpochMeans, KeepBest, SaveLast, TrainingProgress, early_stop, loss_terms, region_pairs
 
 
 def _output(**terms):
@@ -73,3 +73,13 @@ def test_a_metric_can_look_at_one_region(region, channel):
     item = {"student": torch.arange(3.0).reshape(3, 1), "label": 10 + torch.arange(3.0).reshape(3, 1)}
     predictions, labels = region_pairs("student", region)([item])
     assert predictions[0].item() == channel and labels[0].item() == 10 + channel
+
+
+def test_training_stops_after_so_many_validations_without_progress():
+    dice = iter([0.5, 0.6, 0.6, 0.4, 0.9])
+    evaluator = Engine(lambda engine, batch: engine.state.metrics.update(student_dice=next(dice)))
+    trainer = Engine(lambda engine, batch: evaluator.run([0]))
+    early_stop(trainer, evaluator, patience=2)
+    trainer.run([0], max_epochs=5)
+    # 0.6 is the best; 0.6 again and 0.4 are two without progress
+    assert trainer.state.epoch == 4

@@ -119,6 +119,21 @@ def test_evaluation_writes_every_case_network_and_region(trained, cohort, tmp_pa
     assert (tmp_path / "summary.json").is_file() and (tmp_path / "evaluation.png").is_file()
 
 
+def test_evaluation_skips_a_bad_label_and_measures_the_others(trained, cohort, tmp_path):
+    for source in sorted(Path(cohort).glob("Simulated_*"))[2:4]:
+        shutil.copytree(source, tmp_path / "scans" / source.name)
+    bad = tmp_path / "scans" / source.name / f"{source.name}_seg.nii.gz"
+    label = nib.load(bad)
+    array = np.asarray(label.dataobj).copy()
+    array[0, 0, 0] = 7
+    nib.save(nib.Nifti1Image(array, label.affine), bad)
+    keys = _tiny(cohort, dataset_dir=str(tmp_path / "scans"), part="all", ckpt_dir=str(trained))
+    with pytest.raises(Exception) as caught:
+        _run("train.json", "evaluate.json", **keys, output_dir=str(tmp_path / "o"))
+    assert f"{source.name}_seg.nii.gz: holds the unknown label value 7" in plain_sentence(caught.value)
+    assert set(pd.read_csv(tmp_path / "o" / "cases.csv")["subject"]) == {"Simulated_00002"}
+
+
 def test_control_without_a_teacher_trains(cohort, tmp_path):
     _run("train.json", "no_distillation.json", **_tiny(cohort, output_dir=str(tmp_path / "o"), epochs=1))
     assert (tmp_path / "o" / "model.pt").is_file() and not (tmp_path / "o" / "teacher.pt").exists()
@@ -193,7 +208,7 @@ def test_one_bad_subject_does_not_stop_the_others(cohort, trained, tmp_path):
     with pytest.raises(Exception) as caught:
         _segment(tmp_path / "scans", tmp_path / "out", trained)
     sentence = plain_sentence(caught.value)
-    assert sentence.startswith("1 subjects were done, 1 could not be") and "A_broken_flair.nii.gz" in sentence
+    assert sentence.startswith("1 of 2 subjects were done. These were not") and "A_broken_flair.nii.gz" in sentence
     assert (tmp_path / "out" / name / f"{name}_seg.nii.gz").is_file()
 
 
