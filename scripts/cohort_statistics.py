@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How large, how shaped and where tumours are: the same figures for simulated and for real label maps."""
+"""How large, how shaped and where tumours are: the same figures for simulated and for real label maps.
+
+python -m scripts.cohort_statistics --folder cohort_2mm --shapes brats2020_label_statistics.json
+"""
 
 import argparse
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 from scipy import ndimage
 from tqdm import tqdm
 
-from scripts.maps import make_maps
+from scripts.datalist import subjects_in
+from scripts.intensity_statistics import compare_intensities, intensity_statistics
+from scripts.sequences import SEQUENCES
 
 REGIONS = {"wt": (1, 2, 4), "tc": (1, 4), "et": (4,), "ncr": (1,), "ed": (2,)}
 QUANTILES = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
@@ -76,18 +82,21 @@ def compare(simulated: dict, real: dict) -> pd.DataFrame:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Print the shape statistics of simulated subjects beside real ones.")
-    parser.add_argument("--subjects", type=int, default=60, help="seeds 0 to subjects - 1")
-    parser.add_argument("--spacing", type=float, default=2.0, help="mm")
-    parser.add_argument("--real", help="brats2020_label_statistics.json, or a file of that form")
-    parser.add_argument("--statistics", help="write the simulated figures to this JSON file")
+    parser = argparse.ArgumentParser(description="Print what a simulated cohort on disk looks like beside real subjects.")
+    parser.add_argument("--folder", required=True, help="a cohort written by scripts.cohort")
+    parser.add_argument("--shapes", help="brats2020_label_statistics.json, or a file of that form")
+    parser.add_argument("--intensities", help="brats2021_intensity_statistics.json, or a file of that form")
     options = parser.parse_args()
-    labels = (make_maps(seed, options.spacing)[0][-1] for seed in tqdm(range(options.subjects), "subjects"))
-    simulated = shape_statistics(labels, options.spacing)
-    if options.statistics:
-        Path(options.statistics).write_text(json.dumps(simulated, indent=1) + "\n")
-    real = json.loads(Path(options.real).read_text()) if options.real else {}
-    print(compare(simulated, real).to_string(na_rep=""))
+    items = subjects_in(options.folder, SEQUENCES)
+    labels = [nib.load(item["label"]) for item in items]
+    spacing = float(labels[0].header.get_zooms()[0])
+    maps = [np.asarray(label.dataobj) for label in labels]
+    real = json.loads(Path(options.shapes).read_text()) if options.shapes else {}
+    print(compare(shape_statistics(maps, spacing), real).to_string(na_rep=""))
+    scans = (np.stack([np.asarray(nib.load(item[name]).dataobj) for name in SEQUENCES]) for item in tqdm(items))
+    simulated = intensity_statistics(scans, maps)
+    real = json.loads(Path(options.intensities).read_text()) if options.intensities else {}
+    print(compare_intensities(simulated, real).to_string(na_rep=""))
 
 
 if __name__ == "__main__":

@@ -30,8 +30,7 @@ def show_cohort(output: str, real: str | None = None, subjects: int = 4, seed: i
     Args:
         output: image file, its kind by its suffix.
         real: folder of subjects in BraTS naming (``<subject>/<subject>_t1.nii.gz``, ..., ``_seg``); rows then alternate
-            between simulated and real, the real ones averaged to about `spacing`. A picture with real scans stays
-            outside the repository.
+            between simulated and real, the real ones averaged to about `spacing`.
         subjects: of each kind.
         seed: of the first simulated subject; the others follow.
         spacing: mm of the simulated subjects.
