@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
-from monai.transforms import MapTransform
+from monai.transforms import MapTransform, RandomizableTransform
 
 from scripts.contrast import MAPS
 from scripts.errors import UserError
@@ -43,6 +43,33 @@ class LoadMapsd(MapTransform):
             cut = np.ascontiguousarray(maps[(slice(None), *box)])
             data[key] = MetaTensor(torch.from_numpy(cut), affine=torch.from_numpy(affine))
             data["label"] = data[key][-1:]
+        return data
+
+
+class RandUnenhancedd(RandomizableTransform, MapTransform):
+    """Turns the enhancing tumour of simulated maps into non-enhancing core: the same subject without enhancement.
+
+    Ours. Most simulated tumours enhance, so that a network learns to guess ET from where it usually lies; the same
+    tumours without it teach that T1ce decides.
+
+    Args:
+        keys: maps (5, X, Y, Z) and label (1, X, Y, Z), whose last channel holds BraTS numbers.
+        prob: how often.
+    """
+
+    def __init__(self, keys: KeysCollection, prob: float) -> None:
+        RandomizableTransform.__init__(self, prob)
+        MapTransform.__init__(self, keys)
+
+    def __call__(self, data):
+        data = dict(data)
+        self.randomize(None)
+        if self._do_transform:
+            for key in self.keys:
+                changed = data[key].clone()
+                label = changed[-1]
+                label[label == 4] = 1
+                data[key] = changed
         return data
 
 

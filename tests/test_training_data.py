@@ -8,7 +8,7 @@ from scripts.augment import Rescan
 from scripts.contrast import Contrast
 from scripts.errors import UserError
 from scripts.maps import save_maps
-from scripts.training_data import LoadMapsd, PrepareBatch
+from scripts.training_data import LoadMapsd, PrepareBatch, RandUnenhancedd
 
 
 def _maps():
@@ -45,3 +45,12 @@ def test_scans_are_augmented_and_their_label_is_not():
     for strength, same in ((0, True), (1, False)):
         image, label, _, _ = PrepareBatch(Contrast(spacing=2.0), Rescan(2.0, strength))(batch, "cpu")
         assert torch.equal(image, batch["image"]) == same and torch.equal(label, batch["label"])
+
+
+def test_the_same_subject_without_enhancement_has_more_core_and_the_same_tissue():
+    item = {"maps": torch.from_numpy(_maps()), "label": torch.from_numpy(_maps())[4:]}
+    result = RandUnenhancedd(["maps", "label"], prob=1.0)(item)
+    for key in ("maps", "label"):
+        assert (result[key][-1] == 4).sum() == 0 and (result[key][-1] == 1).sum() == 8
+    assert torch.equal(result["maps"][:4], item["maps"][:4]) and (item["label"] == 4).sum() == 8
+    assert torch.equal(RandUnenhancedd(["maps", "label"], prob=0.0)(item)["label"], item["label"])
