@@ -6,7 +6,7 @@ import logging
 from monai.data import Dataset
 from monai.engines import SupervisedEvaluator
 
-from scripts.errors import ScanError, UserError, plain_sentence
+from scripts.errors import ScanError, UserError, user_error
 
 logger = logging.getLogger(__name__)
 
@@ -18,9 +18,10 @@ class ScanDataset(Dataset):
         try:
             return super()._transform(index)
         except Exception as error:
-            if not _is_scan_error(error):
+            bad_scan = user_error(error)
+            if not isinstance(bad_scan, ScanError):
                 raise
-            return {"subject": self.data[index]["subject"], "error": plain_sentence(error)}
+            return {"subject": self.data[index]["subject"], "error": str(bad_scan)}
 
 
 class ScanEvaluator(SupervisedEvaluator):
@@ -52,12 +53,6 @@ def report_failures(evaluator: ScanEvaluator) -> None:
     if evaluator.failures:
         every = evaluator.state.epoch_length
         sentences = "\n  ".join(evaluator.failures.values())
-        raise UserError(f"{every - len(evaluator.failures)} of {every} subjects were done. These were not:\n  {sentences}")
-
-
-def _is_scan_error(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ScanError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+        raise UserError(
+            f"{every - len(evaluator.failures)} of {every} subjects were done. These were not:\n  {sentences}"
+        )

@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from scripts.contrast import MAPS, Contrast
 from scripts.errors import UserError
+from scripts.files import save_atomically
 from scripts.maps import make_maps, save_maps
 from scripts.sequences import SEQUENCES
-from scripts.weights import save_atomically
 
 PARTS = ("training", "validation", "test")
 

@@ -82,7 +82,9 @@ def compare(simulated: dict, real: dict) -> pd.DataFrame:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Print what a simulated cohort on disk looks like beside real subjects.")
+    parser = argparse.ArgumentParser(
+        description="Print what a simulated cohort on disk looks like beside real subjects."
+    )
     parser.add_argument("--folder", required=True, help="a cohort written by scripts.cohort")
     parser.add_argument("--shapes", help="brats2020_label_statistics.json, or a file of that form")
     parser.add_argument("--intensities", help="brats2021_intensity_statistics.json, or a file of that form")

@@ -14,13 +14,17 @@ class ScanError(UserError):
     """One subject's file cannot be used; other subjects are not affected."""
 
 
-def plain_sentence(error: BaseException | None) -> str | None:
-    """The message of the `UserError` that started a chain of exceptions, or None if there is none in it."""
-    while error is not None:
-        if isinstance(error, UserError):
-            return str(error)
+def user_error(error: BaseException | None) -> UserError | None:
+    """The `UserError` that started a chain of exceptions, or None if there is none in it."""
+    while error is not None and not isinstance(error, UserError):
         error = error.__cause__ or error.__context__
-    return None
+    return error
+
+
+def plain_sentence(error: BaseException | None) -> str | None:
+    """Its message, or None."""
+    found = user_error(error)
+    return None if found is None else str(found)
 
 
 def speak_plainly() -> None:

@@ -11,8 +11,9 @@ from monai.data.utils import set_rnd
 from monai.handlers import CheckpointLoader, EarlyStopHandler, from_engine
 from monai.utils import set_determinism
 
+from scripts.files import save_atomically
 from scripts.sequences import REGIONS
-from scripts.weights import save_atomically, save_weights
+from scripts.weights import save_weights
 
 logger = logging.getLogger(__name__)
 

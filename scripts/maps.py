@@ -2,15 +2,14 @@
 """Maps of one simulated subject: tissues, vessels and tumour labels, from a seed; stage 1 of the simulation."""
 
 import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
 from scripts import anatomy, tumour
 from scripts.errors import UserError
+from scripts.files import save_atomically
 from scripts.lattice import FIELD, LATTICE, STEP, noise, read_off
 from scripts.mass_effect import displaced, push
 from scripts.tumour_core import draw_core, draw_seed, radius_of
@@ -123,15 +122,7 @@ def save_maps(path: str | os.PathLike, maps: np.ndarray, affine: np.ndarray) -> 
 
     The same maps give the same bytes.
     """
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            np.savez_compressed(stream, maps=maps, affine=affine)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    save_atomically(path, lambda file: np.savez_compressed(file, maps=maps, affine=affine))
 
 
 def load_maps(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:

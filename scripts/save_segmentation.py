@@ -7,8 +7,8 @@ import nibabel as nib
 import numpy as np
 from monai.transforms import Transform
 
+from scripts.files import save_atomically
 from scripts.labels import label_from_regions
-from scripts.weights import save_atomically
 
 
 class SaveSegmentationd(Transform):

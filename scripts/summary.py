@@ -7,7 +7,6 @@
 import argparse
 import json
 import math
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +14,7 @@ import pandas as pd
 from scripts.bootstrap import bootstrap_interval, describe, paired_difference
 from scripts.errors import UserError, speak_plainly
 from scripts.figures import dice_and_hd95_figure
+from scripts.files import save_atomically
 from scripts.measures import RULES
 from scripts.sequences import REGIONS
 
@@ -23,17 +23,14 @@ _TEXT = ("subject", "network", "sequences", "region", "empty")
 COLUMNS = _TEXT[:4] + ("dice", "hd95_mm", "true_ml", "predicted_ml", "empty", "dice_cleaned", "hd95_mm_cleaned")
 
 
-def _replace_file(path: Path, text: str) -> None:
-    """Write the whole file or leave the old one, whenever the process is killed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-
-
 def write_cases(path, cases: pd.DataFrame | list[dict]) -> None:
     """Write rows with `COLUMNS` as CSV, six decimals, undefined values empty, by replacing the file at once."""
-    _replace_file(Path(path), pd.DataFrame(cases, columns=list(COLUMNS)).to_csv(index=False, float_format="%.6f"))
+    save_atomically(
+        Path(path),
+        lambda file: file.write_text(
+            pd.DataFrame(cases, columns=list(COLUMNS)).to_csv(index=False, float_format="%.6f"), encoding="utf-8"
+        ),
+    )
 
 
 def read_cases(path) -> pd.DataFrame:
@@ -133,7 +130,12 @@ def write_summary(path, cases: pd.DataFrame, settings: dict | None = None, seed:
     bootstrap = {"method": "percentile over subjects, 95%", "seed": seed, "resamples": resamples}
     content = {"settings": settings or {}, "rules": RULES, "bootstrap": bootstrap} | summary
     # settings may hold paths and devices: their names will do
-    _replace_file(Path(path), json.dumps(_plain(content), indent=2, allow_nan=False, default=str) + "\n")
+    save_atomically(
+        Path(path),
+        lambda file: file.write_text(
+            json.dumps(_plain(content), indent=2, allow_nan=False, default=str) + "\n", encoding="utf-8"
+        ),
+    )
     return summary
 
 

@@ -88,9 +88,9 @@ class TeacherStudent(nn.Module):
         self.amp = amp
         if teacher is not None and freeze_teacher:
             teacher.requires_grad_(False)
+        self._heads = {name: deep_supervision_heads(network) for name, network in self.networks().items()}
         self._taps = {
-            name: Taps(network, objective.taps + deep_supervision_heads(network))
-            for name, network in self.networks().items()
+            name: Taps(network, objective.taps + self._heads[name]) for name, network in self.networks().items()
         }
 
     def networks(self) -> dict[str, nn.Module]:
@@ -128,7 +128,7 @@ class TeacherStudent(nn.Module):
         ):
             finest = network(self.network_input(name, image))
         tapped = self._taps[name].take()
-        coarser = [tapped.pop(head) for head in deep_supervision_heads(network)]
+        coarser = [tapped.pop(head) for head in self._heads[name]]
         return Output([finest, *coarser], tapped)
 
 

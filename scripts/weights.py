@@ -3,32 +3,19 @@
 
 import json
 import logging
-import os
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from scripts.errors import UserError
+from scripts.files import save_atomically
 
 logger = logging.getLogger(__name__)
 
 SUPERVISION_HEADS = ("deep_supervision_heads.", "super_head.")
 """A DynUNet's deep-supervision heads, each under two names. Training alone needs them, and TorchScript cannot have them
 (MONAI 1.6.1), so like the projectors they are not exported."""
-
-
-def save_atomically(path: str | Path, write) -> None:
-    """Call ``write(temporary_path)`` and then move the file to ``path``, so that a kill never leaves half a file."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # the ending stays, since nibabel and numpy choose their format by it
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def provenance_path(path: str | Path) -> Path:
@@ -38,7 +25,6 @@ def provenance_path(path: str | Path) -> Path:
 
 def save_weights(path: str | Path, network: nn.Module, provenance: dict) -> None:
     """Write a network's state dict, without its deep-supervision heads, to ``path`` and its provenance beside it."""
-    # clones, since the views that a DynUNet shares would otherwise make torch.save keep whole storages
     state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items() if not _of_a_head(name)}
     text = json.dumps(provenance, indent=4) + "\n"
     save_atomically(provenance_path(path), lambda file: file.write_text(text))

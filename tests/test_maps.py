@@ -81,8 +81,8 @@ def test_saved_maps_come_back(drawn, tmp_path):
 
 
 def test_an_interrupted_save_leaves_no_file_and_keeps_the_old_one(drawn, tmp_path, monkeypatch):
-    def stop(stream, **arrays):
-        stream.write(b"half")
+    def stop(file, **arrays):
+        file.write_bytes(b"half")
         raise KeyboardInterrupt
 
     target = tmp_path / "subject.npz"

@@ -2,11 +2,11 @@
 """cases.csv survives what may happen to it, and summary.json says what stands in it."""
 
 import json
+import os
 
 import pandas as pd
 import pytest
 
-from scripts import summary
 from scripts.errors import UserError
 from scripts.summary import COLUMNS, main, read_cases, summarise, write_cases, write_summary
 
@@ -46,7 +46,7 @@ def test_a_write_that_is_interrupted_leaves_the_old_cases(tmp_path, monkeypatch)
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(summary.os, "replace", killed)
+    monkeypatch.setattr(os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         write_cases(path, [])
     assert path.read_bytes() == before

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from scripts.errors import UserError
-from scripts.weights import load_weights, save_atomically, save_weights
+from scripts.files import save_atomically
+from scripts.weights import load_weights, save_weights
 
 SETTING = {"sequences": ["t1ce", "flair"], "spacing": 2.0, "filters": [16, 32]}
 
