@@ -20,6 +20,13 @@ def summed_over_processes(value: torch.Tensor) -> torch.Tensor:
     return all_reduce(value, "sum", dist.group.WORLD) if _processes() > 1 else value
 
 
+def latent_foreground(label: torch.Tensor, size: torch.Size) -> torch.Tensor:
+    """Which latent voxels hold or touch any region of ``label`` (B, 3, X, Y, Z): bool (B x y z,) on a grid ``size``."""
+    tumour = label.amax(dim=1, keepdim=True).float()
+    coarse = functional.adaptive_max_pool3d(tumour, size)
+    return functional.max_pool3d(coarse, kernel_size=3, stride=1, padding=1).flatten() > 0
+
+
 def balanced_weights(foreground: torch.Tensor) -> torch.Tensor:
     """Weights of samples that sum to one over the global batch, half of it on the foreground.
 
@@ -106,7 +113,7 @@ class BarlowTwins(_Loss):
                 f"Barlow Twins has {samples} latent voxels for {width} projected channels, but needs four times "
                 f"as many voxels as channels: use larger patches or batches, a finer tap or a smaller project_dim."
             )
-        correlation = cross_correlation(a, b, balanced_weights(self._foreground(label, teacher.shape[2:])))
+        correlation = cross_correlation(a, b, balanced_weights(latent_foreground(label, teacher.shape[2:])))
         on_diagonal = (torch.diagonal(correlation) - 1).square().sum()
         off_diagonal = correlation.square().sum() - torch.diagonal(correlation).square().sum()
         return (on_diagonal + self.redundancy * off_diagonal) / width
@@ -115,9 +122,3 @@ class BarlowTwins(_Loss):
     def _samples(projector: nn.Conv3d, features: torch.Tensor) -> torch.Tensor:
         # a linear map per voxel: (B, C, x, y, z) -> (B x y z, d)
         return features.flatten(2).transpose(1, 2).flatten(0, 1) @ projector.weight.flatten(1).T
-
-    @staticmethod
-    def _foreground(label: torch.Tensor, size: torch.Size) -> torch.Tensor:
-        tumour = label.amax(dim=1, keepdim=True).float()
-        coarse = functional.adaptive_max_pool3d(tumour, size)
-        return functional.max_pool3d(coarse, kernel_size=3, stride=1, padding=1).flatten() > 0

@@ -10,6 +10,7 @@ from monai.bundle import ConfigParser
 
 from scripts.errors import UserError, speak_plainly
 from scripts.sequences import ordered
+from scripts.start import TEACHER_TRAINING
 
 # top-level keys that MONAI, the model zoo or `--tracking mlflow` read, though nothing in a config refers to them
 READ_BY_MONAI = {
@@ -40,7 +41,7 @@ def check_config(parser: ConfigParser | None = None) -> None:
 
     Raises:
         UserError: on a top-level key that nothing reads, with the nearest one that something does, and on an impossible
-            value of ``student_modalities``, ``spacing``, ``epochs``, ``seed``, ``amp`` or ``dataset_dir``.
+            value of ``student_modalities``, ``spacing``, ``epochs``, ``seed``, ``teacher_training`` or a switch.
     """
     speak_plainly()
     parser = parser if parser is not None else _calling_parser()
@@ -70,7 +71,9 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
             if isinstance(value, bool) or not isinstance(value, kind) or value < least:
                 wanted = "a whole number" if kind is int else "a number"
                 raise UserError(f"{key} is {value!r}, but must be {wanted} of at least {least}.")
-    for key in ("amp", "resume", "mirror", "probabilities", "load_pretrain"):
+    if config.get("teacher_training", "joint") not in TEACHER_TRAINING:
+        raise UserError(f"teacher_training is {config['teacher_training']!r}, but must be one of {TEACHER_TRAINING}.")
+    for key in ("amp", "resume", "mirror", "probabilities", "load_pretrain", "warm_start", "ensemble"):
         if config.get(key) in ("true", "false"):
             # the command line (fire) knows True and False, but takes these for text, which would count as true
             config[key] = config[key] == "true"

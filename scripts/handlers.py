@@ -8,7 +8,7 @@ import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import ProgressBar
 from monai.data.utils import set_rnd
-from monai.handlers import CheckpointLoader, EarlyStopHandler, from_engine
+from monai.handlers import CheckpointLoader, EarlyStopHandler, MeanDice, from_engine
 from monai.utils import set_determinism
 
 from scripts.files import save_atomically
@@ -196,5 +196,27 @@ def region_pairs(network: str, region: str | None = None):
     def transform(output):
         predictions, labels = pairs(output)
         return [p[channels] for p in predictions], [y[channels] for y in labels]
+
+    return transform
+
+
+def dice_metrics(networks, key: str) -> dict[str, MeanDice]:
+    """Validation metrics by name: each network's mean Dice, such as ``student_dice``, ``mean_dice`` over all networks,
+    and each network's Dice of each region, such as ``student_wt``.
+
+    Args:
+        networks: names of the evaluator's predictions.
+        key: the metric that stands first.
+    """
+    pairs = {f"{name}_dice": region_pairs(name) for name in networks}
+    pairs |= {"mean_dice": _all_of(list(pairs.values()))}
+    pairs |= {f"{name}_{region}": region_pairs(name, region) for name in networks for region in REGIONS}
+    return {name: MeanDice(output_transform=pairs[name]) for name in sorted(pairs, key=lambda name: name != key)}
+
+
+def _all_of(transforms):
+    def transform(output):
+        predictions, labels = zip(*(transform(output) for transform in transforms))
+        return sum(predictions, []), sum(labels, [])
 
     return transform

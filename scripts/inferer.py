@@ -92,19 +92,22 @@ class BrainBoxInferer(Inferer):
         return tuple(box)
 
 
-class TeacherStudentInferer(Inferer):
-    """Validates the networks of a ``TeacherStudent``, each from its own sequences.
+class NetworksInferer(Inferer):
+    """Runs every network of a ``scripts.teacher_student.TappedNetworks``, each on its own sequences.
 
     Args:
         inferer: used for each network.
+        ensemble: also give ``ensemble``, the mean of all networks' probabilities (Li et al. 2020, MKD, at test time).
     """
 
-    def __init__(self, inferer: Inferer) -> None:
+    def __init__(self, inferer: Inferer, ensemble: bool = False) -> None:
         super().__init__()
         self.inferer = inferer
+        self.ensemble = ensemble
 
     def __call__(self, inputs: torch.Tensor, network, *args, **kwargs) -> dict[str, torch.Tensor]:
-        """``{"teacher": ..., "student": ...}`` from ``inputs`` (1, 4, X, Y, Z); without a teacher if there is none."""
-        return {
+        """Probabilities by the network's name, such as teacher and student, from ``inputs`` (1, 4, X, Y, Z)."""
+        result = {
             name: self.inferer(network.network_input(name, inputs), net) for name, net in network.networks().items()
         }
+        return result | ({"ensemble": sum(result.values()) / len(result)} if self.ensemble else {})

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from scripts.sequences import SEQUENCES
+from scripts.weights import network_path
+
 
 @dataclass
 class Output:
@@ -54,20 +57,88 @@ class Taps:
         return seen
 
 
-class TeacherStudent(nn.Module):
-    """Runs the teacher on all sequences and the student on its own, and adds up the objective.
+class TappedNetworks(nn.Module):
+    """Networks by name in one module, each run on its own channels of the batch, with its features tapped.
 
-    Its parameters are those of both networks and of the objective's projectors: one optimiser, one checkpoint and one
-    DistributedDataParallel wrapper serve all of them.
+    One optimiser, one checkpoint and one DistributedDataParallel wrapper serve all of them, and whatever projectors
+    the objective has.
+
+    Args:
+        amp: run the networks in bfloat16 (any device; losses stay in float32). MONAI 1.6.1's own ``amp`` autocasts for
+            CUDA only, so it is left off in the engines.
+    """
+
+    def __init__(self, amp: bool = False) -> None:
+        super().__init__()
+        self.amp = amp
+        self.frozen: set[str] = set()
+
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks by name; the same network may stand under several names."""
+        raise NotImplementedError
+
+    def network(self, name: str) -> nn.Module:
+        """The network of that name."""
+        return self.networks()[name]
+
+    def channels(self, name: str) -> list[int]:
+        """The channels, as indices into ``scripts.sequences.SEQUENCES``, that the network of that name sees."""
+        raise NotImplementedError
+
+    def tap(self, taps: tuple[str, ...]) -> None:
+        """Tap every network at its deep-supervision heads and at these module paths; to be called once."""
+        self._tapped: dict[int, tuple[tuple[str, ...], Taps]] = {}
+        for network in self.networks().values():
+            if id(network) not in self._tapped:
+                heads = deep_supervision_heads(network)
+                self._tapped[id(network)] = heads, Taps(network, taps + heads)
+
+    def freeze(self, name: str) -> None:
+        """Keep a network as it is: evaluation mode, no gradients."""
+        self.frozen.add(name)
+        self.network(name).requires_grad_(False)
+
+    def sequences(self) -> dict[str, tuple[str, ...]]:
+        """The sequences that each network sees."""
+        return {name: tuple(SEQUENCES[channel] for channel in self.channels(name)) for name in self.networks()}
+
+    def weights(self, folder: str) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """Where each network's weights lie in a folder of trained networks, and what sequences they are for."""
+        return {name: (network_path(folder, seen), seen) for name, seen in self.sequences().items()}
+
+    def train(self, mode: bool = True) -> "TappedNetworks":
+        super().train(mode)
+        for name in self.frozen:
+            self.network(name).eval()
+        return self
+
+    def network_input(self, name: str, image: torch.Tensor) -> torch.Tensor:
+        """The channels of ``image`` (B, 4, X, Y, Z) that the network of that name sees."""
+        return image[:, self.channels(name)]
+
+    def run(self, name: str, image: torch.Tensor) -> Output:
+        """The output of one network on ``image`` (B, 4, X, Y, Z)."""
+        with (
+            torch.autocast(image.device.type, torch.bfloat16, enabled=self.amp),
+            torch.set_grad_enabled(torch.is_grad_enabled() and name not in self.frozen),
+        ):
+            finest = self.network(name)(self.network_input(name, image))
+        heads, taps = self._tapped[id(self.network(name))]
+        tapped = taps.take()
+        coarser = [tapped.pop(head) for head in heads]
+        return Output([finest, *coarser], tapped)
+
+
+class TeacherStudent(TappedNetworks):
+    """Runs the teacher on all sequences and the student on its own, and adds up the objective.
 
     Args:
         student: a network with deep-supervision heads (MONAI ``DynUNet``) on ``len(student_channels)`` channels.
         objective: ``scripts.objective.Objective``.
         student_channels: the student's channels in the teacher's input.
         teacher: a network on all channels, or None for training without a teacher.
-        freeze_teacher: keep the teacher as it is: evaluation mode, no gradients.
-        amp: run the networks in bfloat16 (any device; losses stay in float32). MONAI 1.6.1's own ``amp`` autocasts for
-            CUDA only, so it is left off in the engines.
+        freeze_teacher: keep the teacher as it is.
+        amp: see ``TappedNetworks``.
     """
 
     def __init__(
@@ -79,33 +150,21 @@ class TeacherStudent(nn.Module):
         freeze_teacher: bool = False,
         amp: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(amp)
         self.student = student
         self.teacher = teacher
         self.objective = objective
         self.student_channels = list(student_channels)
-        self.freeze_teacher = freeze_teacher
-        self.amp = amp
         if teacher is not None and freeze_teacher:
-            teacher.requires_grad_(False)
-        self._heads = {name: deep_supervision_heads(network) for name, network in self.networks().items()}
-        self._taps = {
-            name: Taps(network, objective.taps + self._heads[name]) for name, network in self.networks().items()
-        }
+            self.freeze("teacher")
+        self.tap(objective.taps)
 
     def networks(self) -> dict[str, nn.Module]:
         """Teacher (if any) and student by name."""
         return {name: net for name, net in (("teacher", self.teacher), ("student", self.student)) if net is not None}
 
-    def train(self, mode: bool = True) -> "TeacherStudent":
-        super().train(mode)
-        if self.teacher is not None and self.freeze_teacher:
-            self.teacher.eval()
-        return self
-
-    def network_input(self, name: str, image: torch.Tensor) -> torch.Tensor:
-        """The channels of ``image`` (B, 4, X, Y, Z) that the network of that name sees."""
-        return image if name == "teacher" else image[:, self.student_channels]
+    def channels(self, name: str) -> list[int]:
+        return list(range(len(SEQUENCES))) if name == "teacher" else self.student_channels
 
     def forward(self, image: torch.Tensor, label: torch.Tensor) -> dict[str, torch.Tensor]:
         """
@@ -116,20 +175,8 @@ class TeacherStudent(nn.Module):
         Returns:
             ``loss`` (a scalar to minimise) and, detached, each term of it by name, weighted.
         """
-        outputs = {name: self._run(name, image) for name in self.networks()}
+        outputs = {name: self.run(name, image) for name in self.networks()}
         return self.objective(outputs.get("teacher"), outputs["student"], label)
-
-    def _run(self, name: str, image: torch.Tensor) -> Output:
-        network = self.networks()[name]
-        frozen = name == "teacher" and self.freeze_teacher
-        with (
-            torch.autocast(image.device.type, torch.bfloat16, enabled=self.amp),
-            torch.set_grad_enabled(torch.is_grad_enabled() and not frozen),
-        ):
-            finest = network(self.network_input(name, image))
-        tapped = self._taps[name].take()
-        coarser = [tapped.pop(head) for head in self._heads[name]]
-        return Output([finest, *coarser], tapped)
 
 
 def deep_supervision_heads(network: nn.Module) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from torch import nn
 
 from scripts.errors import UserError
 from scripts.files import save_atomically
+from scripts.sequences import SEQUENCES, channels_of
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,22 @@ SUPERVISION_HEADS = ("deep_supervision_heads.", "super_head.")
 def provenance_path(path: str | Path) -> Path:
     """``model.json`` for ``model.pt``."""
     return Path(path).with_suffix(".json")
+
+
+def student_file(sequences: tuple[str, ...]) -> str:
+    """File name of a student among those of other settings, such as ``model_t1ce_flair.pt``."""
+    return f"model_{'_'.join(sequences)}.pt"
+
+
+def network_path(folder: str | Path, sequences: tuple[str, ...]) -> str:
+    """A network of these sequences in a folder: ``model_t1ce_flair.pt`` (of all four: ``teacher.pt``) or ``model.pt``."""
+    own = Path(folder) / ("teacher.pt" if tuple(sequences) == SEQUENCES else student_file(sequences))
+    return str(own if own.is_file() else Path(folder) / "model.pt")
+
+
+def teacher_path(path: str | Path) -> str:
+    """``teacher.pt`` in a folder, or the file itself."""
+    return str(Path(path) / "teacher.pt" if Path(path).suffix != ".pt" else path)
 
 
 def save_weights(path: str | Path, network: nn.Module, provenance: dict) -> None:
@@ -45,40 +62,91 @@ def load_weights(
     Raises:
         UserError: no such file, not a checkpoint, trained for other sequences, or of another shape.
     """
-    path = Path(path)
-    wanted = " + ".join(sequences)
-    if not path.is_file():
-        raise UserError(
-            f"There are no weights at {path}: train first, or point the key 'ckpt_dir' to the folder that has them."
-        )
-    record = provenance_path(path)
-    trained = json.loads(record.read_text()) if record.is_file() else {}
-    if trained.get("sequences", list(sequences)) != list(sequences):
-        raise UserError(
-            f"{path} was trained for {' + '.join(trained['sequences'])}, not for {wanted}: set student_modalities to "
-            f"\"{trained['sequences']}\", or point ckpt_dir to a student of {wanted}."
-        )
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UserError(f"{path} is not a readable checkpoint ({error}): train or download it again.") from error
-    try:
-        _load_all_but_heads(network, state)
-    except (RuntimeError, AttributeError, TypeError) as error:
-        raise UserError(
-            f"{path} does not fit this network of {len(sequences)} input channels ({wanted}); it says of itself: "
-            f"sequences {trained.get('sequences', 'unknown')}, filters {trained.get('filters', 'unknown')}. "
-            f"Set student_modalities and filters to these."
-        ) from error
+    state, trained = _read(Path(path), sequences)
+    fill(network, state, f"{path} (filters {trained.get('filters', 'unknown')})", sequences)
     if spacing is not None and trained.get("spacing", spacing) != spacing:
         logger.warning("%s was trained at %s mm, but runs at %s mm.", path, trained["spacing"], spacing)
     return network
 
 
+def warm_start(student: nn.Module, path: str | Path, sequences: tuple[str, ...]) -> nn.Module:
+    """Start a student, in place, from a trained teacher of the same topology.
+
+    All weights are the teacher's; of its first layer the student takes the columns of its own sequences
+    (`input_columns`). The deep-supervision heads stay as they are.
+
+    Args:
+        student: the student's network.
+        path: the teacher's state dict.
+        sequences: the student's.
+
+    Raises:
+        UserError: as `load_weights`; also when student and teacher have different channels.
+    """
+    state, trained = _read(Path(path), SEQUENCES)
+    own = student.state_dict()
+    taken = {
+        name: input_columns(tensor, sequences) if name in own and _fewer_inputs(own[name], tensor) else tensor
+        for name, tensor in state.items()
+    }
+    return fill(student, taken, f"The teacher {path} (filters {trained.get('filters', 'unknown')})", sequences)
+
+
+def input_columns(weight: torch.Tensor, sequences: tuple[str, ...]) -> torch.Tensor:
+    """The columns of a first layer for some of its sequences, rescaled so that its outputs keep their size.
+
+    Args:
+        weight: (out, 4, k, k, k), a convolution of all sequences.
+        sequences: those that are kept.
+
+    Returns:
+        (out, len(sequences), k, k, k), times 4 / len(sequences). An instance norm behind the layer makes the factor
+        irrelevant, other norms do not.
+    """
+    return weight[:, channels_of(sequences)] * (len(SEQUENCES) / len(sequences))
+
+
+def _fewer_inputs(own: torch.Tensor, given: torch.Tensor) -> bool:
+    return given.ndim == 5 and given.shape[1] == len(SEQUENCES) != own.shape[1]
+
+
+def _read(path: Path, sequences: tuple[str, ...]) -> tuple[dict[str, torch.Tensor], dict]:
+    if not path.is_file():
+        raise UserError(
+            f"There are no weights at {path}: train first, or point the key 'ckpt_dir' (of a recipe with a trained "
+            "teacher: 'teacher_from') to the folder that has them."
+        )
+    record = provenance_path(path)
+    trained = json.loads(record.read_text()) if record.is_file() else {}
+    if trained.get("sequences", list(sequences)) != list(sequences):
+        raise UserError(
+            f"{path} was trained for {' + '.join(trained['sequences'])}, not for {' + '.join(sequences)}: set "
+            f"student_modalities to \"{trained['sequences']}\", or point ckpt_dir to a student of "
+            f"{' + '.join(sequences)}."
+        )
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True), trained
+    except Exception as error:
+        raise UserError(f"{path} is not a readable checkpoint ({error}): train or download it again.") from error
+
+
+def fill(network: nn.Module, state: dict[str, torch.Tensor], what: str, sequences: tuple[str, ...]) -> nn.Module:
+    """Load a state dict into all of a network but its deep-supervision heads.
+
+    Raises:
+        UserError: if it does not fit; ``what`` begins the sentence.
+    """
+    own = network.state_dict()
+    heads = {name: tensor for name, tensor in own.items() if _of_a_head(name)}
+    try:
+        network.load_state_dict({name: tensor for name, tensor in state.items() if not _of_a_head(name)} | heads)
+    except (RuntimeError, AttributeError, TypeError) as error:
+        raise UserError(
+            f"{what} does not fit this network of {len(sequences)} input channels ({' + '.join(sequences)}): set "
+            "student_modalities and filters (or teacher_filters) to those that it was trained with."
+        ) from error
+    return network
+
+
 def _of_a_head(name: str) -> bool:
     return any(head in name for head in SUPERVISION_HEADS)
-
-
-def _load_all_but_heads(network: nn.Module, state: dict[str, torch.Tensor]) -> None:
-    heads = {name: tensor for name, tensor in network.state_dict().items() if _of_a_head(name)}
-    network.load_state_dict({name: tensor for name, tensor in state.items() if not _of_a_head(name)} | heads)

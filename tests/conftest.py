@@ -7,6 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from tiny import run, tiny
 
 SHAPE = (6, 5, 4)
 AFFINE = np.array([[-1.0, 0, 0, 0], [0, -1, 0, 239], [0, 0, 1, 0], [0, 0, 0, 1]])
@@ -81,3 +82,17 @@ def subject(tmp_path) -> dict:
     folder = write_subject(tmp_path, "BraTS2021_00001")
     files = {name: str(folder / f"BraTS2021_00001{ending}.nii.gz") for name, ending in NAMES["brats"].items()}
     return {"subject": "BraTS2021_00001", "numbering": "brats"} | files
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory):
+    """Folder of a tiny simulated cohort, which the first training makes."""
+    return str(tmp_path_factory.mktemp("cohort") / "simulated")
+
+
+@pytest.fixture(scope="session")
+def trained(cohort, tmp_path_factory):
+    """Two epochs of the main job, in one go."""
+    output = tmp_path_factory.mktemp("trained") / "output"
+    run("train.json", "barlow_twins.json", **tiny(cohort), output_dir=str(output))
+    return output

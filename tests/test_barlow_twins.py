@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from scripts.barlow_twins import BarlowTwins, balanced_weights, cross_correlation
+from scripts.barlow_twins import BarlowTwins, balanced_weights, cross_correlation, latent_foreground
 from scripts.teacher_student import Output
 
 
@@ -45,6 +45,13 @@ def test_weights_count_as_repetitions():
     torch.testing.assert_close(
         cross_correlation(a, b, weights), cross_correlation(a[repeated], b[repeated], _uniform(7)), atol=1e-6, rtol=1e-5
     )
+
+
+def test_foreground_is_every_latent_voxel_that_holds_or_touches_tumour():
+    # 16 voxels along x become 8: tumour in the first, so the second touches it; the second case has none
+    label = torch.zeros(2, 3, 16, 1, 1)
+    label[0, 1, 0] = 1
+    assert latent_foreground(label, torch.Size([8, 1, 1])).tolist() == [True, True] + [False] * 14
 
 
 def test_half_of_the_weight_lies_on_the_foreground():

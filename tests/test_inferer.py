@@ -5,7 +5,7 @@ import torch
 from monai.data import MetaTensor
 from monai.networks.nets import DynUNet
 
-from scripts.inferer import BrainBoxInferer, TeacherStudentInferer
+from scripts.inferer import BrainBoxInferer, NetworksInferer
 from scripts.objective import Objective, Term
 from scripts.segmentation_loss import SegmentationLoss
 from scripts.teacher_student import TeacherStudent
@@ -88,7 +88,7 @@ def test_batch_of_two_scans_is_refused():
 
 def test_student_output_is_bit_identical_whatever_the_absent_sequences_hold():
     joint = TeacherStudent(_network(2), Objective({"s": Term(SegmentationLoss("student"))}), [1, 3], _network(4)).eval()
-    inferer = TeacherStudentInferer(BrainBoxInferer(divisor=4))
+    inferer = NetworksInferer(BrainBoxInferer(divisor=4))
     scan = _scan(4)
     before = inferer(scan, joint)
     # noise over the whole field: it would also change a box taken from all four sequences

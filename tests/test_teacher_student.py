@@ -45,7 +45,7 @@ def test_student_sees_only_its_channels():
 
 
 def test_deep_supervision_is_tapped_at_its_own_scale():
-    output = _joint()._run("student", _batch()[0])
+    output = _joint().run("student", _batch()[0])
     assert [tuple(z.shape[2:]) for z in output.logits] == [(16, 16, 16), (8, 8, 8)]
     assert output.features["bottleneck"].shape == (1, 8, 4, 4, 4)
 

@@ -36,7 +36,7 @@ def test_other_sequences_are_refused_even_where_the_shape_fits(saved):
 
 
 def test_another_network_is_refused_with_what_the_weights_say_of_themselves(saved):
-    with pytest.raises(UserError, match=r"does not fit.*filters \[16, 32\]"):
+    with pytest.raises(UserError, match=r"filters \[16, 32\].*does not fit"):
         load_weights(nn.Conv3d(2, 8, 3), saved[1], ("t1ce", "flair"))
 
 

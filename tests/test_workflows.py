@@ -10,60 +10,9 @@ import pandas as pd
 import pytest
 import torch
 from ignite.engine import Events
-from monai.bundle import ConfigWorkflow
+from tiny import TINY, run, tiny, workflow
 
 from scripts.errors import plain_sentence
-
-ROOT = Path(__file__).parent.parent
-TINY = {
-    "bundle_root": str(ROOT),
-    "spacing": 4.0,
-    "filters": [4, 8, 16],
-    "patch_size": [32, 32, 32],
-    "patches_per_epoch": 4,
-    "batch_size": 2,
-    "epochs": 2,
-    "val_interval": 1,
-    "device": "cpu",
-    "simulated#training": 2,
-    "simulated#validation": 1,
-    "simulated#test": 1,
-    "objective#terms#barlow_twins#loss#project_dim": 16,
-}
-
-
-def _workflow(*files, kind="train", **overrides):
-    return ConfigWorkflow(
-        config_file=[str(ROOT / "configs" / file) for file in files],
-        logging_file=False,
-        workflow_type=kind,
-        **overrides,
-    )
-
-
-def _run(*files, **overrides):
-    workflow = _workflow(*files, **overrides)
-    workflow.initialize()
-    workflow.run()
-    return workflow
-
-
-@pytest.fixture(scope="session")
-def cohort(tmp_path_factory):
-    return str(tmp_path_factory.mktemp("cohort") / "simulated")
-
-
-@pytest.fixture(scope="session")
-def trained(cohort, tmp_path_factory):
-    """Two epochs of the main job, in one go."""
-    output = tmp_path_factory.mktemp("trained") / "output"
-    _run("train.json", **TINY, output_dir=str(output), **{"simulated#folder": cohort})
-    return output
-
-
-def _tiny(cohort, **more):
-    return TINY | {"simulated#folder": cohort} | more
-
 
 def test_training_writes_student_teacher_and_last_with_provenance(trained):
     assert {f.name for f in trained.iterdir()} >= {"model.pt", "model.json", "teacher.pt", "teacher.json", "last.pt"}
@@ -74,20 +23,20 @@ def test_training_writes_student_teacher_and_last_with_provenance(trained):
 
 def test_killed_training_resumes_to_the_same_weights(trained, cohort, tmp_path):
     output = str(tmp_path / "output")
-    workflow = _workflow("train.json", **_tiny(cohort, output_dir=output))
-    workflow.initialize()
+    started = workflow("train.json", **tiny(cohort, output_dir=output))
+    started.initialize()
 
     def kill(engine):
         if engine.state.epoch == 2:
             raise KeyboardInterrupt
 
     # networks get their first weights in the order in which they are asked for: here too as the run list asks
-    workflow.parser.get_parsed_content("run#0")
-    workflow.parser.get_parsed_content("train#trainer").add_event_handler(Events.ITERATION_COMPLETED, kill)
+    started.parser.get_parsed_content("run#0")
+    started.parser.get_parsed_content("train#trainer").add_event_handler(Events.ITERATION_COMPLETED, kill)
     with pytest.raises(KeyboardInterrupt):
-        workflow.run()
+        started.run()
     assert torch.load(f"{output}/last.pt", weights_only=True)["trainer"]["iteration"] == 2
-    _run("train.json", **_tiny(cohort, output_dir=output, resume=True))
+    run("train.json", **tiny(cohort, output_dir=output, resume=True))
     whole, resumed = (torch.load(Path(f) / "last.pt", weights_only=True) for f in (trained, output))
     assert whole["trainer"]["iteration"] == resumed["trainer"]["iteration"] == 4
     for name, value in whole["distiller"].items():
@@ -96,18 +45,18 @@ def test_killed_training_resumes_to_the_same_weights(trained, cohort, tmp_path):
 
 def test_second_training_into_the_same_folder_is_refused(trained, cohort):
     with pytest.raises(Exception) as caught:
-        _run("train.json", **_tiny(cohort, output_dir=str(trained)))
+        run("train.json", **tiny(cohort, output_dir=str(trained)))
     assert "--resume true" in plain_sentence(caught.value)
 
 
 def test_misspelt_override_is_refused_before_anything_runs(cohort, tmp_path):
     with pytest.raises(Exception) as caught:
-        _run("train.json", **_tiny(cohort, output_dir=str(tmp_path), dataset_dirr="x"))
+        run("train.json", **tiny(cohort, output_dir=str(tmp_path), dataset_dirr="x"))
     assert plain_sentence(caught.value) == "Nothing reads the key 'dataset_dirr': did you mean 'dataset_dir'?"
 
 
 def test_evaluation_writes_every_case_network_and_region(trained, cohort, tmp_path):
-    _run("train.json", "evaluate.json", **_tiny(cohort, output_dir=str(tmp_path), ckpt_dir=str(trained)))
+    run("train.json", "evaluate.json", **tiny(cohort, output_dir=str(tmp_path), ckpt_dir=str(trained)))
     cases = pd.read_csv(tmp_path / "cases.csv")
     assert len(cases) == 1 * 2 * 3
     assert set(cases["sequences"]) == {"t1+t1ce+t2+flair", "t1ce+flair"}
@@ -127,15 +76,15 @@ def test_evaluation_skips_a_bad_label_and_measures_the_others(trained, cohort, t
     array = np.asarray(label.dataobj).copy()
     array[0, 0, 0] = 7
     nib.save(nib.Nifti1Image(array, label.affine), bad)
-    keys = _tiny(cohort, dataset_dir=str(tmp_path / "scans"), part="all", ckpt_dir=str(trained))
+    keys = tiny(cohort, dataset_dir=str(tmp_path / "scans"), part="all", ckpt_dir=str(trained))
     with pytest.raises(Exception) as caught:
-        _run("train.json", "evaluate.json", **keys, output_dir=str(tmp_path / "o"))
+        run("train.json", "evaluate.json", **keys, output_dir=str(tmp_path / "o"))
     assert f"{source.name}_seg.nii.gz: holds the unknown label value 7" in plain_sentence(caught.value)
     assert set(pd.read_csv(tmp_path / "o" / "cases.csv")["subject"]) == {"Simulated_00002"}
 
 
 def test_control_without_a_teacher_trains(cohort, tmp_path):
-    _run("train.json", "no_distillation.json", **_tiny(cohort, output_dir=str(tmp_path / "o"), epochs=1))
+    run("train.json", "no_distillation.json", **tiny(cohort, output_dir=str(tmp_path / "o"), epochs=1))
     assert (tmp_path / "o" / "model.pt").is_file() and not (tmp_path / "o" / "teacher.pt").exists()
 
 
@@ -152,7 +101,7 @@ def _scans(cohort, folder, axes=(0, 1, 2), flips=()):
 
 
 def _segment(folder, output, trained, **more):
-    _run(
+    run(
         "inference.json",
         kind="infer",
         **{key: TINY[key] for key in ("bundle_root", "spacing", "filters", "device")},
@@ -228,7 +177,7 @@ def test_monai_finds_every_property_it_requires(kind, files, cohort, trained, tm
         _scans(cohort, tmp_path)
         keys = {key: TINY[key] for key in ("bundle_root", "spacing", "filters")} | {"dataset_dir": str(tmp_path)}
     else:
-        keys = _tiny(cohort)
-    workflow = _workflow(*files, kind=kind, **keys, output_dir=str(tmp_path / "o"))
-    workflow.initialize()
-    assert workflow.check_properties() == []
+        keys = tiny(cohort)
+    started = workflow(*files, kind=kind, **keys, output_dir=str(tmp_path / "o"))
+    started.initialize()
+    assert started.check_properties() == []

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Teacher and student as one network, which gives the mean of what both say: mutual learning at test time."""
+
+import torch
+from torch import nn
+
+
+class Ensemble(nn.Module):
+    """The mean of the probabilities of teacher and student (Li et al. 2020, arXiv:2010.01532).
+
+    Args:
+        teacher: a network on all channels.
+        student: a network on ``student_channels``.
+        student_channels: the student's channels in the teacher's input.
+    """
+
+    def __init__(self, teacher: nn.Module, student: nn.Module, student_channels: list[int]) -> None:
+        super().__init__()
+        self.teacher = teacher
+        self.student = student
+        self.student_channels = list(student_channels)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, 4, X, Y, Z) to the logits (B, 3, X, Y, Z) of the mean probability, as every network gives logits."""
+        logits = self.teacher(image), self.student(image[:, self.student_channels])
+        return torch.logit(sum(torch.sigmoid(z.float()) for z in logits) / 2, eps=1e-6)

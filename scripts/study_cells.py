@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One cell of the study: a recipe trained for a setting with a seed, and measured on a set of subjects."""
+
+import json
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from monai.bundle import ConfigWorkflow
+
+from scripts.files import save_atomically
+from scripts.sequences import SEQUENCES, setting_name
+from scripts.summary import read_cases, write_cases
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What to train.
+
+    Attributes:
+        recipe: its name in the study.
+        overlays: config names after train.json, such as ``("kd_net",)``.
+        setting: the student's sequences.
+        seed: of weights, patches and renderings.
+        teacher: name of the trained teacher that it needs, or None.
+        keys: other config values.
+        group: folder of its results below ``docs/study``.
+    """
+
+    recipe: str
+    overlays: tuple[str, ...]
+    setting: tuple[str, ...]
+    seed: int
+    teacher: str | None = None
+    keys: dict = field(default_factory=dict, hash=False)
+    group: str = "simulated"
+
+    @property
+    def name(self) -> str:
+        """Where its results and checkpoints lie, such as ``simulated/kd_net/flair_seed0``."""
+        return self.in_group(self.group)
+
+    def in_group(self, group: str) -> str:
+        """Its name in another group of results."""
+        return f"{group}/{self.recipe}/{setting_name(self.setting)}_seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Where a study lies and what all its cells share.
+
+    Attributes:
+        config: the overlay with the common budget.
+        work: folder of checkpoints and caches.
+        results: folder of the stored cases.
+    """
+
+    config: str
+    work: Path
+    results: Path
+
+    def output(self, cell: Cell) -> Path:
+        """Folder of a cell's checkpoints."""
+        return self.work / cell.name
+
+    def teacher(self, name: str) -> Path:
+        """Folder of a trained teacher."""
+        return self.work / "teachers" / name
+
+    def files(self, overlays, *more) -> list[str]:
+        """The configs of a cell: the common budget comes before the recipe, which may have networks of its own."""
+        return [str(ROOT / "configs" / f"{name}.json") for name in ("train", *overlays, *more)]
+
+    def train(self, cell: Cell, output: Path, **keys) -> float | None:
+        """Train a cell if it is not trained yet, going on where it was killed; its seconds, None if it was killed."""
+        resumed = (output / "last.pt").is_file()
+        took = output / "seconds.json"
+        if not took.is_file():
+            start = time.time()
+            _run(
+                self.files(cell.overlays),
+                "train",
+                self._keys(cell) | keys | {"output_dir": str(output), "resume": resumed},
+            )
+            seconds = None if resumed else round(time.time() - start, 1)
+            save_atomically(took, lambda file: file.write_text(json.dumps(seconds)))
+            remove_checkpoint(output)
+        return json.loads(took.read_text())
+
+    def evaluate(self, cell: Cell, output: Path, **keys) -> Path:
+        """Measure a trained cell; the path of its cases.csv. A frozen teacher is measured as a cell of its own."""
+        keys = self._keys(cell) | {"ckpt_dir": str(output)} | keys
+        if cell.teacher:
+            keys["teacher_training"] = "none"
+        folder = output / f"evaluation_{keys.get('part', 'test')}"
+        _run(self.files(cell.overlays, "evaluate"), "evaluation", keys | {"output_dir": str(folder)})
+        return folder / "cases.csv"
+
+    def store(self, name: str, cases: list[Path], facts: dict) -> None:
+        """Keep the cases of a cell, of all its folds together, and its facts, below ``results``."""
+        path = self.results / f"{name}.csv"
+        text = json.dumps(facts, indent=1) + "\n"
+        save_atomically(path.with_suffix(".json"), lambda file: file.write_text(text))
+        rows = [row for file in cases for row in read_cases(file).to_dict("records")]
+        write_cases(path, rows)
+
+    def stored(self, name: str) -> bool:
+        """Whether the results of this name are there."""
+        return (self.results / f"{name}.csv").is_file()
+
+    def facts(self, cell: Cell, output: Path, seconds: float | None, dataset: str) -> dict:
+        """What the report says of a cell beside its cases."""
+        weights = next(path for path in (output / "model.pt", output / "teacher.pt") if path.is_file())
+        record = json.loads(weights.with_suffix(".json").read_text())
+        state = torch.load(weights, weights_only=True)
+        return {
+            "recipe": cell.recipe,
+            "setting": setting_name(cell.setting),
+            "seed": cell.seed,
+            "dataset": dataset,
+            "teacher": cell.teacher,
+            "steps": record["epochs"] * record["steps_per_epoch"],
+            "seconds": seconds,
+            "parameters": sum(tensor.numel() for tensor in {id(t): t for t in state.values()}.values()),
+            "training_subjects": record["training_subjects"],
+            "spacing": record["spacing"],
+            "filters": record["filters"],
+            "recipe_is": record["recipe"],
+        }
+
+    def _keys(self, cell: Cell) -> dict:
+        budget = json.loads(Path(self.config).read_text())
+        budget.pop("study")
+        keys = {"bundle_root": str(ROOT), "seed": cell.seed, "student_modalities": list(cell.setting)} | budget
+        if cell.teacher:
+            keys["teacher_from"] = str(self.teacher(cell.teacher))
+        return keys | cell.keys
+
+
+def teacher_cell(name: str, keys: dict) -> Cell:
+    """The cell that trains a teacher."""
+    return Cell(name, ("train_teacher",), SEQUENCES, 0, None, keys, "teachers")
+
+
+def remove_checkpoint(output: Path) -> None:
+    """Drop what only an interrupted training needs."""
+    (output / "last.pt").unlink(missing_ok=True)
+    shutil.rmtree(output / "tensorboard", ignore_errors=True)
+
+
+def _run(files: list[str], kind: str, keys: dict) -> None:
+    workflow = ConfigWorkflow(config_file=files, logging_file=False, workflow_type=kind, **keys)
+    workflow.initialize()
+    workflow.run()
+    workflow.finalize()

@@ -1,0 +1,168 @@
+"""Every recipe trains, evaluates and segments, as its overlay says, on a tiny simulated cohort."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from ignite.engine import Events
+from tiny import ROOT, run, tiny, workflow
+
+from scripts.errors import plain_sentence
+
+NEED_A_TEACHER = ("warm_start", "kd_net", "emkd", "masked", "prototypes")
+JOINT = ("barlow_twins", "consistency", "cosine", "mutual")
+HEAVY = {"teacher_filters": [8, 16, 32]}
+TERMS = {
+    "no_distillation": set(),
+    "warm_start": set(),
+    "kd_net": {"soft_targets", "latent_kl"},
+    "emkd": {"soft_targets", "importance_maps", "region_affinity"},
+    "masked": {"masked_targets"},
+    "prototypes": {"soft_targets", "prototypes"},
+    "consistency": {"teacher_segmentation", "consistency"},
+    "cosine": {"teacher_segmentation", "projected_cosine"},
+    "mutual": {"teacher_segmentation", "mutual"},
+    "barlow_twins": {"teacher_segmentation", "barlow_twins"},
+}
+"""What each recipe adds to the student's segmentation loss."""
+
+
+def _overlays(recipe):
+    return ("train.json", *(["no_distillation.json"] if recipe == "warm_start" else []), f"{recipe}.json")
+
+
+@pytest.fixture(scope="session")
+def teachers(cohort, tmp_path_factory):
+    """Folders of a teacher of the students' size and of a heavy one."""
+    folder = tmp_path_factory.mktemp("teachers")
+    for name, filters in (("same", [4, 8, 16]), ("heavy", HEAVY["teacher_filters"])):
+        keys = tiny(cohort, output_dir=str(folder / name), epochs=1, filters=filters)
+        run("train.json", "train_teacher.json", **keys)
+    return folder
+
+
+def _keys(cohort, recipe, teachers, **more):
+    keys = tiny(cohort, epochs=1, **more)
+    if recipe in NEED_A_TEACHER:
+        keys["teacher_from"] = str(teachers / ("heavy" if recipe == "emkd" else "same"))
+    return keys | (HEAVY if recipe == "emkd" else {})
+
+
+@pytest.mark.parametrize("recipe", TERMS)
+def test_recipe_trains_evaluates_and_segments(recipe, cohort, teachers, tmp_path):
+    trained = tmp_path / "trained"
+    keys = _keys(cohort, recipe, teachers, student_modalities=["flair"])
+    before = {p: p.stat().st_mtime_ns for p in teachers.rglob("teacher.pt")}
+    started = run(*_overlays(recipe), **keys, output_dir=str(trained))
+    values = started.parser.get_parsed_content("train#trainer").state.output[0]["pred"]
+    assert set(values) == {"loss", "student_segmentation"} | TERMS[recipe]
+    assert all(value.isfinite() for value in values.values())
+    assert (trained / "teacher.pt").is_file() == (recipe in JOINT)
+    assert before == {p: p.stat().st_mtime_ns for p in teachers.rglob("teacher.pt")}
+    record = json.loads((trained / "model.json").read_text())
+    assert record["sequences"] == ["flair"]
+
+    run(*_overlays(recipe), "evaluate.json", **keys, ckpt_dir=str(trained), output_dir=str(tmp_path / "evaluation"))
+    networks = {"student"} | ({"teacher"} if recipe not in ("no_distillation", "warm_start") else set())
+    networks |= {"ensemble"} if recipe == "mutual" else set()
+    assert set(pd.read_csv(tmp_path / "evaluation" / "cases.csv")["network"]) == networks
+
+    shared = {key: keys[key] for key in ("bundle_root", "spacing", "filters", "device", "student_modalities")}
+    out = {"dataset_dir": cohort, "ckpt_dir": str(trained), "output_dir": str(tmp_path / "segmentations")}
+    run("inference.json", kind="infer", **shared, **out)
+    assert len(list((tmp_path / "segmentations").rglob("*_seg.nii.gz"))) == 4
+
+
+def test_every_overlay_that_is_a_recipe_is_tested():
+    others = {"train", "evaluate", "inference", "multi_gpu_train", "full", "metadata", "train_teacher", "train_all"}
+    others |= {"any_subset", "study", "ensemble_inference"}
+    assert set(TERMS) == {path.stem for path in (ROOT / "configs").glob("*.json")} - others
+
+
+@pytest.mark.parametrize("recipe", ["kd_net", "warm_start"])
+def test_recipe_without_its_teacher_says_how_to_get_one(recipe, cohort, tmp_path):
+    with pytest.raises(Exception) as caught:
+        run(*_overlays(recipe), **tiny(cohort, output_dir=str(tmp_path / "o"), teacher_from=None))
+    assert "--teacher_from" in plain_sentence(caught.value) and "train_teacher.json" in plain_sentence(caught.value)
+
+
+def test_teacher_of_another_width_is_refused_for_a_warm_start(cohort, teachers, tmp_path):
+    keys = tiny(cohort, output_dir=str(tmp_path / "o"), teacher_from=str(teachers / "heavy"))
+    with pytest.raises(Exception) as caught:
+        run("train.json", "no_distillation.json", "warm_start.json", **keys)
+    assert "filters [8, 16, 32]" in plain_sentence(caught.value)
+
+
+def test_two_recipes_are_combined_by_listing_both_overlays(cohort, teachers, tmp_path):
+    keys = _keys(cohort, "kd_net", teachers, output_dir=str(tmp_path / "o"))
+    started = run("train.json", "kd_net.json", "masked.json", "warm_start.json", **keys)
+    values = started.parser.get_parsed_content("train#trainer").state.output[0]["pred"]
+    assert set(values) == {"loss", "student_segmentation", "soft_targets", "latent_kl", "masked_targets"}
+    assert started.parser.get_parsed_content("warm_start") is True
+
+
+def test_frozen_teacher_does_not_change_and_warm_student_starts_from_it(cohort, teachers, tmp_path):
+    keys = _keys(cohort, "kd_net", teachers, output_dir=str(tmp_path / "o"), warm_start=True)
+    started = workflow("train.json", "kd_net.json", **keys)
+    started.initialize()
+    started.parser.get_parsed_content("run#0")
+    state = torch.load(teachers / "same" / "teacher.pt", weights_only=True)
+    student = started.parser.get_parsed_content("student").state_dict()
+    first = "input_block.conv1.conv.weight"
+    torch.testing.assert_close(student[first], state[first][:, [1, 3]] * 2)  # 4 sequences / 2
+    assert torch.equal(student["bottleneck.conv1.conv.weight"], state["bottleneck.conv1.conv.weight"])
+    started.run()
+    after = started.parser.get_parsed_content("teacher").state_dict()
+    assert all(torch.equal(after[name], tensor) for name, tensor in state.items())
+
+
+def test_one_run_trains_every_student_and_resumes_with_the_student_whose_turn_it_is(cohort, tmp_path):
+    settings = [["flair"], ["t1", "t2"], ["t1ce"]]
+    keys = tiny(cohort, student_settings=settings, students_per_step=2, epochs=3, patches_per_epoch=2, batch_size=1)
+    files = ("train.json", "barlow_twins.json", "train_all.json")
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    run(*files, **keys, output_dir=str(whole))
+    stopped = workflow(*files, **keys, output_dir=str(parts))
+    stopped.initialize()
+    stopped.parser.get_parsed_content("run#0")
+    trainer = stopped.parser.get_parsed_content("train#trainer")
+
+    def kill(engine):
+        if engine.state.iteration == 3:  # the second epoch's first step
+            raise KeyboardInterrupt
+
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, kill)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.run()
+    run(*files, **keys, output_dir=str(parts), resume=True)
+    one, other = (torch.load(Path(f) / "last.pt", weights_only=True)["distiller"] for f in (whole, parts))
+    assert int(one["steps"]) == int(other["steps"]) == 6
+    for name, value in one.items():
+        torch.testing.assert_close(other[name], value, atol=1e-5, rtol=1e-4)
+    names = {"teacher.pt", "model_flair.pt", "model_t1_t2.pt", "model_t1ce.pt"}
+    assert {path.name for path in whole.glob("*.pt")} == names | {"last.pt"}
+
+    run(*files, "evaluate.json", **keys, ckpt_dir=str(whole), output_dir=str(tmp_path / "evaluation"))
+    cases = pd.read_csv(tmp_path / "evaluation" / "cases.csv")
+    assert set(cases["network"]) == {"teacher", "flair", "t1+t2", "t1ce"}
+    shared = {key: keys[key] for key in ("bundle_root", "spacing", "filters", "device")}
+    out = {"dataset_dir": cohort, "ckpt_dir": str(whole), "output_dir": str(tmp_path / "segmentations")}
+    run("inference.json", kind="infer", **shared, **out, student_modalities=["t2", "t1"])
+    assert len(list((tmp_path / "segmentations").rglob("*_seg.nii.gz"))) == 4
+
+
+def test_one_network_for_any_subset_trains_and_is_evaluated_in_each_setting(cohort, tmp_path):
+    keys = tiny(cohort, epochs=1, student_settings=[["flair"], ["t1ce", "t2"]])
+    run("train.json", "any_subset.json", **keys, output_dir=str(tmp_path / "trained"))
+    out = {"ckpt_dir": str(tmp_path / "trained"), "output_dir": str(tmp_path / "evaluation")}
+    run("train.json", "any_subset.json", "evaluate.json", **keys, **out)
+    cases = pd.read_csv(tmp_path / "evaluation" / "cases.csv")
+    assert dict(zip(cases["network"], cases["sequences"])) == {"flair": "flair", "t1ce+t2": "t1ce+t2"}
+
+
+def test_unknown_way_to_train_the_teacher_is_refused(cohort, tmp_path):
+    with pytest.raises(Exception) as caught:
+        run("train.json", **tiny(cohort, output_dir=str(tmp_path / "o"), teacher_training="both"))
+    assert "teacher_training is 'both'" in plain_sentence(caught.value)
