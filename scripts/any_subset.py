@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One network for whatever sequences there are, trained with random sequence dropout: the peer of dedicated students."""
+"""One network for whatever sequences there are, trained with random sequence dropout: the dedicated students' peer."""
 
 import torch
 from torch import nn

@@ -14,16 +14,18 @@ import torch
 
 from scripts.benchmark_data import data_rows
 from scripts.benchmark_inference import REFERENCE_WINDOW, inference_rows, one_subject
+from scripts.benchmark_networks import network_rows
 from scripts.benchmark_step import step_rows
 from scripts.benchmark_table import facts, markdown
 from scripts.errors import speak_plainly
 from scripts.weights import save_atomically
 
-PARTS = ("step", "inference", "data")
+PARTS = ("step", "inference", "data", "networks")
 # for trying out the benchmark itself
 QUICK = {"filters": [4, 8, 16], "spacing": 4.0}
 QUICK_TRAINING = QUICK | {"patch_size": [32, 32, 32], "patches_per_epoch": 4}
 QUICK_TRAINING["objective#terms#barlow_twins#loss#project_dim"] = 16
+QUICK_NETWORKS = QUICK_TRAINING | {"teacher_filters": [8, 16, 32]}
 QUICK_WINDOW = (64, 64, 40)
 
 
@@ -59,6 +61,8 @@ def benchmark(
             rows += inference_rows(item, repeats, threads, *small)
         if "data" in parts:
             rows += data_rows(Path(folder), epochs, seed, training)
+        if "networks" in parts:
+            rows += network_rows(repeats, seed, QUICK_NETWORKS if quick else None)
     return markdown(rows, described)
 
 

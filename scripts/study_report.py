@@ -81,7 +81,7 @@ def _table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def _facts(folder) -> pd.DataFrame:
-    """Per cell what it is and, as far as its JSON file tells, steps, seconds, parameters and the frozen teacher's name."""
+    """Each cell and, as far as its JSON file tells: steps, seconds, parameters and name of its frozen teacher."""
     lines = []
     for cell, path in cell_files(folder):
         path, facts = path.with_suffix(".json"), {}

@@ -11,6 +11,7 @@ from conftest import save, write_msd, write_subject
 
 from scripts import benchmark_data, benchmark_inference, benchmark_step
 from scripts.benchmark import parts_of, positive
+from scripts.benchmark_networks import network_rows
 from scripts.benchmark_table import Row, facts, markdown
 from scripts.errors import UserError
 from scripts.sequences import SEQUENCES
@@ -131,3 +132,17 @@ def test_parts_and_numbers_are_checked_before_anything_runs():
         parts_of("steps")
     with pytest.raises(argparse.ArgumentTypeError, match="'0' is not a whole number of at least 1"):
         positive("0")
+
+
+def test_light_students_cost_by_hand():
+    rows = {row.what: row.value for row in network_rows(1, overrides=TINY | {"teacher_filters": [8, 16, 32]})}
+    # filters 4, 8, 16; convolutions without bias 3 x 3 x 3, two sequences; instance norms without weights;
+    # transposed convolutions 2 x 2 x 2; a 1 x 1 x 1 output with bias
+    down = 27 * (2 * 4 + 4 * 4 + 4 * 8 + 8 * 8 + 8 * 16 + 16 * 16)
+    up = 8 * (16 * 8 + 8 * 4) + 27 * (16 * 8 + 8 * 8 + 8 * 4 + 4 * 4)
+    assert rows["light student (4-8-16), parameters"] * 1e6 == pytest.approx(down + up + 3 * 4 + 3)
+    voxels = 32**3
+    multiply_adds = voxels * 27 * (2 * 4 + 4 * 4 + 8 * 4 + 4 * 4) + voxels * 3 * 4 + voxels * (8 * 4)
+    multiply_adds += voxels / 8 * 27 * (4 * 8 + 8 * 8 + 16 * 8 + 8 * 8) + voxels / 8 * (16 * 8)
+    multiply_adds += voxels / 64 * 27 * (8 * 16 + 16 * 16)
+    assert rows["light student, multiply-adds on 32 x 32 x 32"] * 1e9 == pytest.approx(multiply_adds)

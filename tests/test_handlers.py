@@ -8,7 +8,16 @@ import torch
 from ignite.engine import Engine
 from torch import nn
 
-from scripts.handlers import EpochMeans, KeepBest, SaveLast, TrainingProgress, early_stop, loss_terms, region_pairs
+from scripts.handlers import (
+    EpochMeans,
+    KeepBest,
+    SaveLast,
+    TrainingProgress,
+    dice_metrics,
+    early_stop,
+    loss_terms,
+    region_pairs,
+)
 
 
 def _output(**terms):
@@ -83,3 +92,19 @@ def test_training_stops_after_so_many_validations_without_progress():
     trainer.run([0], max_epochs=5)
     # 0.6 is the best; 0.6 again and 0.4 are two without progress
     assert trainer.state.epoch == 4
+
+
+def test_metrics_of_two_networks_by_hand_with_the_key_first():
+    # one voxel a region: teacher right in tc and wt, student in none; et is empty in the label
+    label = torch.tensor([1.0, 1.0, 0.0]).reshape(3, 1, 1, 1)
+    item = {"teacher": label.clone(), "student": 1 - label, "label": label}
+    metrics = dice_metrics(["teacher", "student"], "student_dice")
+    assert list(metrics)[0] == "student_dice" and len(metrics) == 2 + 1 + 2 * 3
+    values = {}
+    for name, metric in metrics.items():
+        metric.reset()
+        metric.update(metric._output_transform([item]))
+        values[name] = float(metric.compute())
+    # a region that is empty in the label is left out by MONAI
+    assert values["teacher_dice"] == 1 and values["student_dice"] == 0 and values["mean_dice"] == 0.5
+    assert values["teacher_wt"] == 1 and values["student_tc"] == 0

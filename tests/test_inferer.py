@@ -96,3 +96,10 @@ def test_student_output_is_bit_identical_whatever_the_absent_sequences_hold():
     after = inferer(scan, joint)
     assert torch.equal(before["student"], after["student"])
     assert not torch.equal(before["teacher"], after["teacher"])
+
+
+def test_ensemble_is_the_mean_of_both_networks_probabilities():
+    joint = TeacherStudent(_network(2), Objective({"s": Term(SegmentationLoss("student"))}), [1, 3], _network(4)).eval()
+    result = NetworksInferer(BrainBoxInferer(divisor=4), ensemble=True)(_scan(4), joint)
+    assert list(result) == ["teacher", "student", "ensemble"]
+    torch.testing.assert_close(result["ensemble"], (result["teacher"] + result["student"]) / 2)

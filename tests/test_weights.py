@@ -8,7 +8,7 @@ from torch import nn
 
 from scripts.errors import UserError
 from scripts.files import save_atomically
-from scripts.weights import load_weights, save_weights
+from scripts.weights import input_columns, load_weights, network_path, save_weights, teacher_path, warm_start
 
 SETTING = {"sequences": ["t1ce", "flair"], "spacing": 2.0, "filters": [16, 32]}
 
@@ -64,3 +64,34 @@ def test_a_failing_save_leaves_the_earlier_file_and_no_other(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         save_atomically(path, killed)
     assert path.read_text() == "earlier" and list(tmp_path.iterdir()) == [path]
+
+
+def test_first_layer_keeps_the_columns_of_its_sequences_rescaled():
+    weight = torch.arange(4.0).reshape(1, 4, 1, 1, 1)  # columns t1 0, t1ce 1, t2 2, flair 3
+    assert input_columns(weight, ("t1ce", "flair")).flatten().tolist() == [2.0, 6.0]  # times 4 / 2
+    assert input_columns(weight, ("t2",)).flatten().tolist() == [8.0]  # times 4
+
+
+def test_warm_student_gives_the_teachers_output_where_all_sequences_are_equal(tmp_path):
+    teacher, student = nn.Conv3d(4, 3, 3), nn.Conv3d(2, 3, 3)
+    with torch.no_grad():
+        teacher.weight.copy_(teacher.weight[:, :1].expand(-1, 4, -1, -1, -1))  # each column the same
+    save_weights(tmp_path / "teacher.pt", teacher, {"sequences": ["t1", "t1ce", "t2", "flair"]})
+    warm_start(student, tmp_path / "teacher.pt", ("t1", "flair"))
+    image = torch.randn(1, 1, 5, 5, 5)
+    torch.testing.assert_close(student(image.repeat(1, 2, 1, 1, 1)), teacher(image.repeat(1, 4, 1, 1, 1)))
+
+
+def test_warm_start_from_a_student_is_refused(saved):
+    with pytest.raises(UserError, match=r"was trained for t1ce \+ flair, not for t1 \+ t1ce \+ t2 \+ flair"):
+        warm_start(nn.Conv3d(1, 3, 1), saved[1], ("t2",))
+
+
+def test_a_student_of_the_setting_comes_before_model_pt(tmp_path):
+    assert network_path(tmp_path, ("t1ce", "flair")) == str(tmp_path / "model.pt")
+    (tmp_path / "model_t1ce_flair.pt").touch()
+    assert network_path(tmp_path, ("t1ce", "flair")) == str(tmp_path / "model_t1ce_flair.pt")
+
+
+def test_a_teacher_is_named_by_its_folder_or_its_file(tmp_path):
+    assert teacher_path(tmp_path) == teacher_path(tmp_path / "teacher.pt") == str(tmp_path / "teacher.pt")
