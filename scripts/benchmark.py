@@ -15,12 +15,13 @@ import torch
 from scripts.benchmark_data import data_rows
 from scripts.benchmark_inference import REFERENCE_WINDOW, inference_rows, one_subject
 from scripts.benchmark_networks import network_rows
+from scripts.benchmark_recipes import all_students_row, recipe_rows
 from scripts.benchmark_step import step_rows
 from scripts.benchmark_table import facts, markdown
 from scripts.errors import speak_plainly
 from scripts.weights import save_atomically
 
-PARTS = ("step", "inference", "data", "networks")
+PARTS = ("step", "inference", "data", "networks", "recipes")
 # for trying out the benchmark itself
 QUICK = {"filters": [4, 8, 16], "spacing": 4.0}
 QUICK_TRAINING = QUICK | {"patch_size": [32, 32, 32], "patches_per_epoch": 4}
@@ -63,6 +64,9 @@ def benchmark(
             rows += data_rows(Path(folder), epochs, seed, training)
         if "networks" in parts:
             rows += network_rows(repeats, seed, QUICK_NETWORKS if quick else None)
+        if "recipes" in parts:
+            rows += recipe_rows(repeats, seed, training)
+            rows.append(all_students_row(repeats, seed, training))
     return markdown(rows, described)
 
 

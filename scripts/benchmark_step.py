@@ -12,6 +12,7 @@ from scripts.benchmark_table import Row
 from scripts.sequences import REGIONS, SEQUENCES
 
 CONFIGS = Path(__file__).parent.parent / "configs"
+JOINT = ("train.json", "barlow_twins.json")
 ALONE = ("train.json", "no_distillation.json")
 # the teacher as the only network: it takes the student's place, and sees all sequences
 TEACHER_ALONE = {"student": "$@teacher_def.to(@device)", "student_modalities": list(SEQUENCES)}
@@ -30,8 +31,8 @@ def step_rows(repeats: int, seed: int = 0, overrides: dict | None = None) -> lis
     """
     torch.manual_seed(seed)
     overrides = {"device": "cpu"} | (overrides or {})
-    joint = _Step(["train.json"], overrides)
-    steps = {"joint": joint, "teacher": _Step(ALONE, overrides | TEACHER_ALONE), "student": _Step(ALONE, overrides)}
+    joint = Step(JOINT, overrides)
+    steps = {"joint": joint, "teacher": Step(ALONE, overrides | TEACHER_ALONE), "student": Step(ALONE, overrides)}
     shape = (joint.parser.get_parsed_content("batch_size"), *joint.parser.get_parsed_content("patch_size"))
     image = torch.randn(shape[0], len(SEQUENCES), *shape[1:])
     label = (torch.rand(shape[0], len(REGIONS), *shape[1:]) < 0.05).float()
@@ -53,15 +54,16 @@ def rows_of(seconds: dict[str, float], shape: tuple[int, ...], repeats: int) -> 
     return [Row(what, ratio, "{:.3f}", LIMIT, detail)]
 
 
-class _Step:
-    """One optimiser step as MONAI's ``SupervisedTrainer`` takes it."""
+class Step:
+    """The optimiser steps of some configs, listed in order, one a call, as MONAI's ``SupervisedTrainer`` takes it."""
 
     def __init__(self, files, overrides: dict) -> None:
         self.parser = ConfigParser()
         self.parser.read_config([str(CONFIGS / file) for file in files])
         self.parser.update(overrides)
         self.network = self.parser.get_parsed_content("distiller").train()
-        self.network.objective.progress = 1.0  # every term at its full weight
+        for network in (self.network, self.parser.get_parsed_content("objective")):
+            network.progress = 1.0  # every term at its full weight
         self.optimizer = self.parser.get_parsed_content("optimizer")
 
     def __call__(self, image: torch.Tensor, label: torch.Tensor) -> float:

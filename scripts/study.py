@@ -18,7 +18,7 @@ import torch
 
 from scripts.cohort import make_cohort
 from scripts.cpu_memory import keep_freed_memory
-from scripts.errors import UserError, speak_plainly
+from scripts.errors import UserError, plain_sentence, speak_plainly
 from scripts.sequences import SEQUENCES, ordered, setting_name
 from scripts.study_cells import ROOT, Cell, Study, teacher_cell
 
@@ -26,7 +26,7 @@ PARTS = ("simulated", "ablation", "real", "real_kfold", "report")
 
 
 def cells_of(plan: dict, group: str) -> list[Cell]:
-    """All cells of the recipes (``simulated``) or of the variants (``ablation``), the first seed of everything first."""
+    """All cells of the recipes (``simulated``) or of the variants (``ablation``), the first seed of all before the next."""
     block = plan if group == "simulated" else plan["ablation"]
     recipes = block["recipes" if group == "simulated" else "variants"]
     return [
@@ -170,15 +170,20 @@ def _cohort(budget: dict) -> dict:
 
 
 def _run_all(tasks: list[tuple], workers: int) -> None:
+    """Run the tasks; one that fails does not stop the others, but is an error at the end."""
     if not tasks:
         return
+    failed = []
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_core) as pool:
         waiting = {pool.submit(function, *arguments): (function, arguments) for function, arguments in tasks}
         for number, done in enumerate(as_completed(waiting), 1):
             function, arguments = waiting[done]
-            done.result()
             what = next((item.name for item in arguments if isinstance(item, Cell)), arguments[1])
-            print(f"{number}/{len(tasks)} {function.__name__} {what}", flush=True)
+            if error := done.exception():
+                failed.append(f"{function.__name__} {what}: {plain_sentence(error) or error}")
+            print(f"{number}/{len(tasks)} {function.__name__} {what}{' FAILED' if error else ''}", flush=True)
+    if failed:
+        raise UserError(f"{len(failed)} of {len(tasks)} tasks failed, the others are kept. {' '.join(failed)}")
 
 
 def _one_core() -> None:

@@ -12,6 +12,7 @@ from conftest import save, write_msd, write_subject
 from scripts import benchmark_data, benchmark_inference, benchmark_step
 from scripts.benchmark import parts_of, positive
 from scripts.benchmark_networks import network_rows
+from scripts.benchmark_recipes import RECIPES, all_students_row, recipe_rows
 from scripts.benchmark_table import Row, facts, markdown
 from scripts.errors import UserError
 from scripts.sequences import SEQUENCES
@@ -76,9 +77,9 @@ def test_waiting_is_a_share_of_waiting_and_computing():
 
 
 def test_networks_alone_are_those_of_the_joint_step():
-    joint = benchmark_step._Step(["train.json"], TINY).network
-    teacher = benchmark_step._Step(benchmark_step.ALONE, TINY | benchmark_step.TEACHER_ALONE).network
-    student = benchmark_step._Step(benchmark_step.ALONE, TINY).network
+    joint = benchmark_step.Step(benchmark_step.JOINT, TINY).network
+    teacher = benchmark_step.Step(benchmark_step.ALONE, TINY | benchmark_step.TEACHER_ALONE).network
+    student = benchmark_step.Step(benchmark_step.ALONE, TINY).network
 
     def shapes(network):
         return {name: tuple(value.shape) for name, value in network.state_dict().items()}
@@ -91,7 +92,7 @@ def test_networks_alone_are_those_of_the_joint_step():
 
 
 def test_step_changes_the_weights():
-    step = benchmark_step._Step(benchmark_step.ALONE, TINY)
+    step = benchmark_step.Step(benchmark_step.ALONE, TINY)
     before = [p.detach().clone() for p in step.network.parameters()]
     seconds = step(torch.randn(2, 4, 32, 32, 32), torch.zeros(2, 3, 32, 32, 32))
     assert seconds > 0 and any(not torch.equal(a, b) for a, b in zip(before, step.network.parameters()))
@@ -146,3 +147,18 @@ def test_light_students_cost_by_hand():
     multiply_adds += voxels / 8 * 27 * (4 * 8 + 8 * 8 + 16 * 8 + 8 * 8) + voxels / 8 * (16 * 8)
     multiply_adds += voxels / 64 * 27 * (8 * 16 + 16 * 16)
     assert rows["light student, multiply-adds on 32 x 32 x 32"] * 1e9 == pytest.approx(multiply_adds)
+
+
+def test_every_recipe_is_beside_a_control_of_its_size():
+    rows = recipe_rows(1, overrides=TINY)
+    assert [row.what.split()[0] for row in rows] == [name for name in RECIPES if name != "no_distillation"]
+    assert all(row.value > 0 for row in rows)
+    assert [row.what.split(" / ")[1].split(",")[0] for row in rows if row.what.startswith("emkd")] == [
+        "light control step"
+    ]
+
+
+def test_cost_of_all_students_is_of_as_many_updates():
+    row = all_students_row(1, overrides=TINY | {"students_per_step": 2})
+    together, joint = (float(part.split(" s")[0].split("x ")[-1]) for part in row.detail.split(" / "))
+    assert row.value == pytest.approx(together / (2 * joint), rel=0.1) and row.limit == 0.60
