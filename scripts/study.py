@@ -11,6 +11,7 @@ import json
 import logging
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from scripts.cpu_memory import keep_freed_memory
 from scripts.errors import UserError, plain_sentence, speak_plainly
 from scripts.sequences import SEQUENCES, ordered, setting_name
 from scripts.study_cells import ROOT, Cell, Study, teacher_cell
+from scripts.summary import read_cases, write_cases
 
-PARTS = ("simulated", "ablation", "real", "real_kfold", "report")
+PARTS = ("simulated", "ablation", "together", "real", "real_kfold", "report")
 
 
 def cells_of(plan: dict, group: str) -> list[Cell]:
@@ -59,6 +61,19 @@ def run_cell(study: Study, cell: Cell) -> None:
     output = study.output(cell)
     seconds = study.train(cell, output)
     study.store(cell.name, [study.evaluate(cell, output)], study.facts(cell, output, seconds, cell.group))
+
+
+def run_together(study: Study, cell: Cell, settings: list) -> None:
+    """Train what serves all 14 settings at once, and measure it in the study's settings, each stored as a cell."""
+    output = study.output(cell)
+    seconds = study.train(cell, output)
+    cases = read_cases(study.evaluate(cell, output, student_settings=settings))
+    for setting in settings:
+        part = output / f"{setting_name(setting)}.csv"
+        named = {setting_name(setting): "student"}
+        write_cases(part, cases[cases.network.isin([*named, "teacher"])].replace({"network": named}))
+        one = replace(cell, setting=ordered(setting))
+        study.store(one.name, [part], study.facts(one, output, seconds, "simulated"))
 
 
 def run_real(study: Study, cell: Cell, dataset_dir: str) -> None:
@@ -111,12 +126,20 @@ def phases(study: Study, plan: dict, parts: tuple[str, ...], seeds: list[int] | 
     kfold = [cell for cell in kfold if cell.seed in plan["kfold"]["seeds"]]
     if seeds is not None:
         wanted, real, kfold = ([cell for cell in cells if cell.seed in seeds] for cells in (wanted, real, kfold))
+    together = [
+        Cell(name, tuple(entry["overlays"]), SEQUENCES, seed, None, entry["keys"])
+        for seed in plan["together"]["seeds"]
+        for name, entry in plan["together"]["recipes"].items()
+        if "together" in parts
+    ]
+    last = {cell: replace(cell, setting=ordered(plan["settings"][-1])).name for cell in together}
     kfold = [cell for cell in kfold if not study.stored(cell.in_group("real_kfold"))]
     folds = range(plan["kfold"]["folds"])
     needed = {cell.teacher for cell in wanted + real + kfold if cell.teacher}
     return [
         [(train_teacher, (study, name, keys)) for name, keys in plan["teachers"].items() if name in needed],
         [(run_cell, (study, cell)) for cell in wanted if not study.stored(cell.name)],
+        [(run_together, (study, cell, plan["settings"])) for cell in together if not study.stored(last[cell])],
         [
             (run_real, (study, cell, plan["real"]["dataset_dir"]))
             for cell in real

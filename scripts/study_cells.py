@@ -13,6 +13,7 @@ from monai.bundle import ConfigWorkflow
 from scripts.files import save_atomically
 from scripts.sequences import SEQUENCES, setting_name
 from scripts.summary import read_cases, write_cases
+from scripts.weights import student_file
 
 ROOT = Path(__file__).parent.parent
 
@@ -114,7 +115,8 @@ class Study:
 
     def facts(self, cell: Cell, output: Path, seconds: float | None, dataset: str) -> dict:
         """What the report says of a cell beside its cases."""
-        weights = next(path for path in (output / "model.pt", output / "teacher.pt") if path.is_file())
+        names = ("model.pt", student_file(cell.setting), "any_subset.pt", "teacher.pt")
+        weights = next(output / name for name in names if (output / name).is_file())
         record = json.loads(weights.with_suffix(".json").read_text())
         state = torch.load(weights, weights_only=True)
         return {
