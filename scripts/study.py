@@ -22,24 +22,19 @@ from scripts.cpu_memory import keep_freed_memory
 from scripts.errors import UserError, plain_sentence, speak_plainly
 from scripts.sequences import SEQUENCES, ordered, setting_name
 from scripts.study_cells import ROOT, Cell, Study, teacher_cell
+from scripts.study_report import write_report
 from scripts.summary import read_cases, write_cases
 
 PARTS = ("simulated", "ablation", "together", "real", "real_kfold", "report")
 
 
 def cells_of(plan: dict, group: str) -> list[Cell]:
-    """All cells of the recipes (``simulated``) or of the variants (``ablation``), the first seed of all before the next."""
+    """All cells of the recipes (``simulated``) or variants (``ablation``), the first seed of all before the next."""
     block = plan if group == "simulated" else plan["ablation"]
     recipes = block["recipes" if group == "simulated" else "variants"]
     return [
         Cell(
-            recipe,
-            tuple(entry["overlays"]),
-            ordered(setting),
-            seed,
-            entry.get("teacher"),
-            entry.get("keys", {}),
-            group,
+            recipe, tuple(entry["overlays"]), ordered(setting), seed, entry.get("teacher"), entry.get("keys", {}), group
         )
         for seed in block.get("seeds", plan["seeds"])
         for setting in block["settings"]
@@ -183,7 +178,7 @@ def run_study(config: str, parts: tuple[str, ...], seeds: list[int] | None = Non
     for tasks in phases(study, plan, parts, seeds):
         _run_all(tasks, workers)
     if "report" in parts:
-        from scripts.study_report import write_report
+
         write_report()
 
 

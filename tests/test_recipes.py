@@ -11,7 +11,7 @@ from tiny import ROOT, run, tiny, workflow
 
 from scripts.errors import plain_sentence
 
-NEED_A_TEACHER = ("warm_start", "kd_net", "emkd", "masked", "prototypes")
+NEED_A_TEACHER = ("warm_start", "kd_net", "soft_targets", "emkd", "masked", "prototypes")
 JOINT = ("barlow_twins", "consistency", "cosine", "mutual")
 HEAVY = {"teacher_filters": [8, 16, 32]}
 TERMS = {
@@ -21,6 +21,7 @@ TERMS = {
     "emkd": {"soft_targets", "importance_maps", "region_affinity"},
     "masked": {"masked_targets"},
     "prototypes": {"soft_targets", "prototypes"},
+    "soft_targets": {"soft_targets"},
     "consistency": {"teacher_segmentation", "consistency"},
     "cosine": {"teacher_segmentation", "projected_cosine"},
     "mutual": {"teacher_segmentation", "mutual"},

@@ -14,6 +14,7 @@ from tiny import TINY, run, tiny, workflow
 
 from scripts.errors import plain_sentence
 
+
 def test_training_writes_student_teacher_and_last_with_provenance(trained):
     assert {f.name for f in trained.iterdir()} >= {"model.pt", "model.json", "teacher.pt", "teacher.json", "last.pt"}
     record = json.loads((trained / "model.json").read_text())
