@@ -25,7 +25,6 @@ PARTS = ("step", "inference", "data", "networks", "recipes")
 # for trying out the benchmark itself
 QUICK = {"filters": [4, 8, 16], "spacing": 4.0}
 QUICK_TRAINING = QUICK | {"patch_size": [32, 32, 32], "patches_per_epoch": 4}
-QUICK_TRAINING["objective#terms#barlow_twins#loss#project_dim"] = 16
 QUICK_NETWORKS = QUICK_TRAINING | {"teacher_filters": [8, 16, 32]}
 QUICK_WINDOW = (64, 64, 40)
 

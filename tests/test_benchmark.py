@@ -21,7 +21,6 @@ TINY = {
     "device": "cpu",
     "filters": [4, 8, 16],
     "patch_size": [32, 32, 32],
-    "objective#terms#barlow_twins#loss#project_dim": 16,
 }
 
 

@@ -133,10 +133,12 @@ def test_inference_network_is_that_of_training_without_deep_supervision():
     assert _config("inference.json")["network_def"] == training
 
 
-def test_teacher_differs_from_student_in_its_input_alone():
+def test_teacher_differs_from_student_in_its_input_and_filters_alone():
     train = _config("train.json")
-    differing = {key for key in train["network_def"] if train["network_def"][key] != train["teacher_def"].get(key)}
-    assert differing == {"in_channels"} and train["network_def"].keys() == train["teacher_def"].keys()
+    teacher = json.loads(json.dumps(train["teacher_def"]).replace("@teacher_filters", "@filters"))
+    differing = {key for key in train["network_def"] if train["network_def"][key] != teacher.get(key)}
+    assert differing == {"in_channels"} and train["network_def"].keys() == teacher.keys()
+    assert train["teacher_filters"] == "@filters"
 
 
 @pytest.mark.parametrize("name, key", [("model", "network_def"), ("teacher", "teacher_def")])
@@ -244,7 +246,8 @@ def test_keys_of_the_readme_exist():
     keys = {
         key for row in re.findall(r"^\| (`.+?) \|", table, flags=re.MULTILINE) for key in re.findall(r"`([\w#]+)`", row)
     }
-    parsers = [ConfigParser(_config(name)) for name in ("train.json", "evaluate.json", "inference.json")]
+    names = ("train.json", "evaluate.json", "inference.json", "train_all.json")
+    parsers = [ConfigParser(_config(name)) for name in names]
     assert len(keys) > 15 and [key for key in keys if not any(key in parser for parser in parsers)] == []
 
 

@@ -24,7 +24,7 @@ def test_training_writes_student_teacher_and_last_with_provenance(trained):
 
 def test_killed_training_resumes_to_the_same_weights(trained, cohort, tmp_path):
     output = str(tmp_path / "output")
-    started = workflow("train.json", **tiny(cohort, output_dir=output))
+    started = workflow("train.json", "barlow_twins.json", **tiny(cohort, output_dir=output))
     started.initialize()
 
     def kill(engine):
@@ -37,7 +37,7 @@ def test_killed_training_resumes_to_the_same_weights(trained, cohort, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         started.run()
     assert torch.load(f"{output}/last.pt", weights_only=True)["trainer"]["iteration"] == 2
-    run("train.json", **tiny(cohort, output_dir=output, resume=True))
+    run("train.json", "barlow_twins.json", **tiny(cohort, output_dir=output, resume=True))
     whole, resumed = (torch.load(Path(f) / "last.pt", weights_only=True) for f in (trained, output))
     assert whole["trainer"]["iteration"] == resumed["trainer"]["iteration"] == 4
     for name, value in whole["distiller"].items():
@@ -46,18 +46,18 @@ def test_killed_training_resumes_to_the_same_weights(trained, cohort, tmp_path):
 
 def test_second_training_into_the_same_folder_is_refused(trained, cohort):
     with pytest.raises(Exception) as caught:
-        run("train.json", **tiny(cohort, output_dir=str(trained)))
+        run("train.json", "barlow_twins.json", **tiny(cohort, output_dir=str(trained)))
     assert "--resume true" in plain_sentence(caught.value)
 
 
 def test_misspelt_override_is_refused_before_anything_runs(cohort, tmp_path):
     with pytest.raises(Exception) as caught:
-        run("train.json", **tiny(cohort, output_dir=str(tmp_path), dataset_dirr="x"))
+        run("train.json", "barlow_twins.json", **tiny(cohort, output_dir=str(tmp_path), dataset_dirr="x"))
     assert plain_sentence(caught.value) == "Nothing reads the key 'dataset_dirr': did you mean 'dataset_dir'?"
 
 
 def test_evaluation_writes_every_case_network_and_region(trained, cohort, tmp_path):
-    run("train.json", "evaluate.json", **tiny(cohort, output_dir=str(tmp_path), ckpt_dir=str(trained)))
+    run("train.json", "barlow_twins.json", "evaluate.json", **tiny(cohort, output_dir=str(tmp_path), ckpt_dir=str(trained)))
     cases = pd.read_csv(tmp_path / "cases.csv")
     assert len(cases) == 1 * 2 * 3
     assert set(cases["sequences"]) == {"t1+t1ce+t2+flair", "t1ce+flair"}
@@ -79,7 +79,7 @@ def test_evaluation_skips_a_bad_label_and_measures_the_others(trained, cohort, t
     nib.save(nib.Nifti1Image(array, label.affine), bad)
     keys = tiny(cohort, dataset_dir=str(tmp_path / "scans"), part="all", ckpt_dir=str(trained))
     with pytest.raises(Exception) as caught:
-        run("train.json", "evaluate.json", **keys, output_dir=str(tmp_path / "o"))
+        run("train.json", "barlow_twins.json", "evaluate.json", **keys, output_dir=str(tmp_path / "o"))
     assert f"{source.name}_seg.nii.gz: holds the unknown label value 7" in plain_sentence(caught.value)
     assert set(pd.read_csv(tmp_path / "o" / "cases.csv")["subject"]) == {"Simulated_00002"}
 

@@ -18,7 +18,6 @@ TINY = {
     "simulated#training": 2,
     "simulated#validation": 1,
     "simulated#test": 1,
-    "objective#terms#barlow_twins#loss#project_dim": 16,
 }
 
 
