@@ -114,37 +114,32 @@ def _fold_keys(plan: dict, fold: int) -> dict:
 
 def phases(study: Study, plan: dict, parts: tuple[str, ...], seeds: list[int] | None) -> list[list[tuple]]:
     """What is left to do: lists of (function, arguments); all of one list must be done before the next begins."""
-    simulated, ablation = cells_of(plan, "simulated"), cells_of(plan, "ablation")
-    wanted = [cell for cell in simulated * ("simulated" in parts) + ablation * ("ablation" in parts)]
-    real = [cell for cell in simulated if "real" in parts and cell.recipe in plan["real"]["recipes"]]
-    kfold = [cell for cell in simulated if "real_kfold" in parts and cell.recipe in plan["kfold"]["recipes"]]
-    kfold = [cell for cell in kfold if cell.seed in plan["kfold"]["seeds"]]
-    if seeds is not None:
-        wanted, real, kfold = ([cell for cell in cells if cell.seed in seeds] for cells in (wanted, real, kfold))
+    cells = cells_of(plan, "simulated") + cells_of(plan, "ablation")
+    cells = [cell for cell in cells if seeds is None or cell.seed in seeds]
+    wanted = [cell for cell in cells if cell.group in parts and not study.stored(cell.name)]
+    real, kfold = [], []
+    for group, block, chosen in (("real", plan["real"], real), ("real_kfold", plan["kfold"], kfold)):
+        for cell in cells:
+            measured = cell.group == "simulated" and cell.recipe in block["recipes"]
+            measured = measured and cell.seed in block.get("seeds", plan["seeds"])
+            if group in parts and measured and not study.stored(cell.in_group(group)):
+                chosen.append(cell)
     together = [
         Cell(name, tuple(entry["overlays"]), SEQUENCES, seed, None, entry["keys"])
         for seed in plan["together"]["seeds"]
         for name, entry in plan["together"]["recipes"].items()
-        if "together" in parts
+        if "together" in parts and (seeds is None or seed in seeds)
     ]
-    last = {cell: replace(cell, setting=ordered(plan["settings"][-1])).name for cell in together}
-    kfold = [cell for cell in kfold if not study.stored(cell.in_group("real_kfold"))]
+    last = {cell.name: replace(cell, setting=ordered(plan["settings"][-1])).name for cell in together}
     folds = range(plan["kfold"]["folds"])
-    needed = {cell.teacher for cell in wanted + real + kfold if cell.teacher}
+    needed = {cell.teacher for cell in wanted + kfold if cell.teacher}
+    teachers_of_folds = sorted({cell.teacher for cell in kfold if cell.teacher})
     return [
         [(train_teacher, (study, name, keys)) for name, keys in plan["teachers"].items() if name in needed],
-        [(run_cell, (study, cell)) for cell in wanted if not study.stored(cell.name)],
-        [(run_together, (study, cell, plan["settings"])) for cell in together if not study.stored(last[cell])],
-        [
-            (run_real, (study, cell, plan["real"]["dataset_dir"]))
-            for cell in real
-            if not study.stored(cell.in_group("real"))
-        ],
-        [
-            (train_fold_teacher, (study, name, fold, plan))
-            for name in sorted({cell.teacher for cell in kfold if cell.teacher})
-            for fold in folds
-        ],
+        [(run_cell, (study, cell)) for cell in wanted],
+        [(run_together, (study, cell, plan["settings"])) for cell in together if not study.stored(last[cell.name])],
+        [(run_real, (study, cell, plan["real"]["dataset_dir"])) for cell in real],
+        [(train_fold_teacher, (study, name, fold, plan)) for name in teachers_of_folds for fold in folds],
         [(run_fold, (study, cell, fold, plan)) for cell in kfold for fold in folds],
         [(store_folds, (study, cell, plan)) for cell in kfold],
     ]
