@@ -17,11 +17,7 @@ from scripts.benchmark_table import Row, facts, markdown
 from scripts.errors import UserError
 from scripts.sequences import SEQUENCES
 
-TINY = {
-    "device": "cpu",
-    "filters": [4, 8, 16],
-    "patch_size": [32, 32, 32],
-}
+TINY = {"device": "cpu", "filters": [4, 8, 16], "patch_size": [32, 32, 32]}
 
 
 def test_limit_is_met_at_the_limit_but_not_above_nor_by_nan():

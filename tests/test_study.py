@@ -56,7 +56,10 @@ def _left(study, plan, parts=PARTS, seeds=None):
 def test_first_seed_of_everything_comes_before_the_second(study):
     cells = cells_of(study[1], "simulated")
     assert [cell.seed for cell in cells] == [0] * 4 + [1] * 4
-    assert [cell.name for cell in cells][:2] == ["simulated/no_distillation/flair_seed0", "simulated/kd_net/flair_seed0"]
+    assert [cell.name for cell in cells][:2] == [
+        "simulated/no_distillation/flair_seed0",
+        "simulated/kd_net/flair_seed0",
+    ]
 
 
 def test_every_part_runs_is_stored_and_is_not_run_again(study, tmp_path):

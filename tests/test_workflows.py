@@ -57,7 +57,12 @@ def test_misspelt_override_is_refused_before_anything_runs(cohort, tmp_path):
 
 
 def test_evaluation_writes_every_case_network_and_region(trained, cohort, tmp_path):
-    run("train.json", "barlow_twins.json", "evaluate.json", **tiny(cohort, output_dir=str(tmp_path), ckpt_dir=str(trained)))
+    run(
+        "train.json",
+        "barlow_twins.json",
+        "evaluate.json",
+        **tiny(cohort, output_dir=str(tmp_path), ckpt_dir=str(trained)),
+    )
     cases = pd.read_csv(tmp_path / "cases.csv")
     assert len(cases) == 1 * 2 * 3
     assert set(cases["sequences"]) == {"t1+t1ce+t2+flair", "t1ce+flair"}
