@@ -8,6 +8,7 @@ import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import ProgressBar
 from monai.data.utils import set_rnd
+from monai.engines.utils import IterationEvents
 from monai.handlers import CheckpointLoader, EarlyStopHandler, MeanDice, from_engine
 from monai.utils import set_determinism
 
@@ -50,6 +51,24 @@ class SeedEachEpoch:
         seed = self.seed + engine.state.epoch + 1_000_003 * idist.get_rank()
         set_determinism(seed)
         set_rnd(self.dataset, seed)
+
+
+class ClipGradients:
+    """Scales the gradients down to a norm before each optimiser step, so that one odd patch cannot ruin a training.
+
+    Args:
+        parameters: what the optimiser trains.
+        max_norm: of all gradients together (nnU-Net has 12; Isensee et al. 2021).
+    """
+
+    def __init__(self, parameters, max_norm: float) -> None:
+        self.parameters, self.max_norm = list(parameters), max_norm
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(IterationEvents.BACKWARD_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.max_norm)
 
 
 class KeepBest:

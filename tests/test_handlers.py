@@ -9,6 +9,7 @@ from ignite.engine import Engine
 from torch import nn
 
 from scripts.handlers import (
+    ClipGradients,
     EpochMeans,
     KeepBest,
     SaveLast,
@@ -100,11 +101,20 @@ def test_metrics_of_two_networks_by_hand_with_the_key_first():
     item = {"teacher": label.clone(), "student": 1 - label, "label": label}
     metrics = dice_metrics(["teacher", "student"], "student_dice")
     assert list(metrics)[0] == "student_dice" and len(metrics) == 2 + 1 + 2 * 3
-    values = {}
+    evaluator = Engine(lambda engine, batch: [item])
     for name, metric in metrics.items():
-        metric.reset()
-        metric.update(metric._output_transform([item]))
-        values[name] = float(metric.compute())
+        metric.attach(evaluator, name)
+    evaluator.run([0])
+    values = evaluator.state.metrics
     # a region that is empty in the label is left out by MONAI
     assert values["teacher_dice"] == 1 and values["student_dice"] == 0 and values["mean_dice"] == 0.5
     assert values["teacher_wt"] == 1 and values["student_tc"] == 0
+
+
+def test_gradients_are_clipped_to_their_common_norm_before_the_step():
+    weight, bias = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
+    weight.grad, bias.grad = torch.tensor([3.0]), torch.tensor([4.0])  # norm 5
+    ClipGradients([weight, bias], max_norm=1.0)(None)
+    assert weight.grad.item() == pytest.approx(0.6, abs=1e-4) and bias.grad.item() == pytest.approx(0.8, abs=1e-4)
+    ClipGradients([weight, bias], max_norm=10.0)(None)  # small ones are left alone
+    assert weight.grad.item() == pytest.approx(0.6, abs=1e-4)
