@@ -11,9 +11,10 @@ import pandas as pd
 
 from scripts.errors import UserError, speak_plainly
 from scripts.files import save_atomically
-from scripts.study_figure import DATASET_TITLES, gain_figure
+from scripts.study_figure import DATASET_TITLES, gain_figure, recipe_label
 from scripts.study_statistics import (
     ABLATION,
+    CONTROL,
     DATASETS,
     ROWS,
     cell_files,
@@ -66,6 +67,18 @@ def _frozen_teachers(facts: pd.DataFrame, of_teachers: pd.DataFrame) -> dict[tup
     return {(line.dataset, line.recipe, region): known[key] for line, region, key in keys if key in known}
 
 
+def relative_cost(facts: pd.DataFrame) -> dict[str, float]:
+    """Seconds of training of each recipe on simulated subjects over the control's, in the settings and seeds of both."""
+    known = facts[(facts.dataset == DATASETS[0]) & facts.seconds.notna()]
+    seconds = known.pivot(index=["setting", "seed"], columns="recipe", values="seconds")
+    costs = {}
+    for recipe in sorted(set(seconds) - {CONTROL}) if CONTROL in seconds else ():
+        both = seconds[[CONTROL, recipe]].dropna()
+        if len(both):
+            costs[recipe] = both[recipe].sum() / both[CONTROL].sum()
+    return dict(sorted(costs.items(), key=lambda item: item[1]))
+
+
 def _how_it_was_run(facts: pd.DataFrame, cells: pd.DataFrame, teachers: set) -> list[str]:
     """One line per dataset, only of what the cells tell, and the sum of the time."""
     lines = ["## How it was run", ""]
@@ -94,6 +107,10 @@ def _how_it_was_run(facts: pd.DataFrame, cells: pd.DataFrame, teachers: set) -> 
         if parts:
             parts.append(counted(subjects[dataset], "test subject"))
             lines.append(f"- {DATASET_TITLES.get(dataset, dataset)}: {', '.join(parts)}")
+    if costs := relative_cost(facts):
+        lines.append(
+            "- training time, control = 1: " + ", ".join(f"{recipe_label(r)} {c:.2f}" for r, c in costs.items())
+        )
     if (known := facts.seconds.notna()).any():
         where = "" if known.all() else f", as far as the cells tell it ({known.sum()} of {len(facts)})"
         lines.append(f"- time: {facts.seconds.sum() / 3600:.1f} core-hours{where}")

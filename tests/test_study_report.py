@@ -3,13 +3,14 @@
 
 import json
 
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from scripts.errors import UserError
 from scripts.study_figure import gain_figure
-from scripts.study_report import main, write_report
+from scripts.study_report import main, relative_cost, write_report
 from scripts.study_statistics import dice_of_subjects, gains, load_cells
 from scripts.summary import COLUMNS, write_cases
 
@@ -232,3 +233,18 @@ def test_figure_has_a_panel_per_dataset_and_a_row_per_recipe(tmp_path, monkeypat
     assert [text.get_text() for text in panels[0].texts] == ["not compared"]
     points = {round(line.get_xdata()[0], 6) for line in panels[1].lines if line.get_marker() in "oD"}
     assert points == {0.15, -0.15}
+
+
+def test_training_time_is_beside_the_controls_of_the_same_cells():
+    rows = [
+        ("no_distillation", "flair", 0, 10.0),
+        ("no_distillation", "flair", 1, 20.0),
+        ("mutual", "flair", 0, 20.0),
+        ("mutual", "flair", 1, 70.0),
+        ("kd_net", "flair", 1, 25.0),
+        ("kd_net", "t1", 0, 99.0),  # the control has no such cell
+        ("cosine", "flair", 0, float("nan")),  # was interrupted
+    ]
+    facts = pd.DataFrame(rows, columns=["recipe", "setting", "seed", "seconds"]).assign(dataset="simulated")
+    # KD-Net 25 / 20; mutual (20 + 70) / (10 + 20)
+    assert relative_cost(facts) == {"kd_net": 1.25, "mutual": 3.0}
