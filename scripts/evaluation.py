@@ -8,8 +8,8 @@ from pathlib import Path
 from ignite.engine import Engine, Events
 from monai.data.utils import affine_to_spacing
 
+from scripts.dot_plot import evaluation_figure
 from scripts.errors import UserError
-from scripts.figures import dice_and_hd95_figure
 from scripts.measures import case_measures
 from scripts.sequences import REGIONS, setting_name
 from scripts.summary import read_cases, write_cases, write_summary
@@ -88,7 +88,7 @@ class SaveCases:
             return
         cases = read_cases(self.output_dir / "cases.csv")
         summary = write_summary(self.output_dir / "summary.json", cases, self.settings, self.seed, self.resamples)
-        dice_and_hd95_figure(cases, self.output_dir / "evaluation.png")
+        evaluation_figure(cases, self.output_dir / "evaluation.png")
         for network, result in summary["networks"].items():
             dices = ", ".join(f"{region} {result['regions'][region]['dice']['mean']:.3f}" for region in REGIONS)
             subjects = result["regions"]["mean"]["dice"]["n"]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from scripts.bootstrap import bootstrap_interval, describe, paired_difference
+from scripts.dot_plot import evaluation_figure
 from scripts.errors import UserError, speak_plainly
-from scripts.figures import dice_and_hd95_figure
 from scripts.files import save_atomically
 from scripts.measures import RULES
 from scripts.sequences import REGIONS
@@ -150,7 +150,7 @@ def main(arguments: list[str] | None = None) -> None:
     summary = options.cases.with_name("summary.json")
     settings = json.loads(summary.read_text(encoding="utf-8")).get("settings") if summary.exists() else None
     write_summary(summary, cases, settings, options.seed, options.resamples)
-    dice_and_hd95_figure(cases, options.cases.with_name("evaluation.png"))
+    evaluation_figure(cases, options.cases.with_name("evaluation.png"))
 
 
 if __name__ == "__main__":
