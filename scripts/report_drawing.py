@@ -72,5 +72,5 @@ def _regions(subject: str, path: Path) -> tuple[np.ndarray, float]:
         label = np.asarray(image.dataobj).astype(np.uint8)
     except Exception as error:  # nibabel, gzip and zlib raise a dozen kinds for a damaged file
         raise ScanError(f"{subject}: the label map {path} cannot be read: segment the subject again.") from error
-    regions = regions_from_label(torch.from_numpy(label)[None], recognise(np.unique(label).tolist()))
+    regions = regions_from_label(torch.from_numpy(label)[None], recognise(np.flatnonzero(np.bincount(label.ravel())).tolist()))
     return regions.bool().numpy(), float(np.prod(image.header.get_zooms()[:3])) / 1000

@@ -30,8 +30,8 @@ from scripts.summary import read_cases, summarise
 _READING = (
     DICE + "<p>HD95 is the distance in mm within which 95% of the two surfaces lie; it is undefined where one of them "
     "is empty, and such subjects are counted, not averaged. Numbers are means over subjects with their 95% bootstrap "
-    "interval. &lsquo;ET without tiny&rsquo; is the Dice when predicted enhancing tumour of less than 0.5 ml altogether "
-    "is emptied. Where truth and prediction are both empty Dice is 1, where one of them is 0.</p>"
+    "interval. &lsquo;ET without tiny&rsquo; is the Dice when predicted enhancing tumour of less than 0.5 ml "
+    "altogether is emptied. Where truth and prediction are both empty Dice is 1, where one of them is 0.</p>"
 )
 
 

@@ -51,6 +51,7 @@ th[aria-sort=descending]::after{content:" \\2193";color:#000}
 .fit{max-width:max-content;margin-bottom:.6rem}
 .fit .plain{margin:0}
 td small{display:block;color:#4c5661}
+.scroll td:last-child:not(.n){min-width:14rem}
 td.n,th.n{text-align:right;white-space:nowrap}
 tr.new td,tr.new th{border-top:2px solid #b9c3cd}
 .ci{display:inline-block;position:relative;width:7.5em;height:.7em;background:#eef1f4;border-radius:2px;
@@ -95,10 +96,11 @@ dt{color:#4c5661}dd{margin:0;overflow-wrap:anywhere}
 footer{max-width:1500px;margin:2rem auto 0;padding:0 1.2rem 2rem}
 @media(max-width:900px){.beside{grid-template-columns:1fr}}
 @media(max-width:600px){main,.top,footer{padding-left:.6rem;padding-right:.6rem}.card{padding:.6rem .5rem}
-.row{flex-wrap:wrap}figure.axial{flex-basis:100%}.bar-top{position:static}dl{grid-template-columns:1fr}dt{margin-top:.4rem}
-th,td{padding:.25rem .35rem}}
+.row{flex-wrap:wrap}figure.axial{flex-basis:100%}.bar-top{position:static}dl{grid-template-columns:1fr}
+dt{margin-top:.4rem}th,td{padding:.25rem .35rem}}
 @media print{body{background:#fff;font-size:11px}.bar-top{display:none}.scroll{max-height:none;overflow:visible}
 .card{break-inside:avoid;border-color:#999}thead th{position:static}.picture{grid-template-columns:1fr 1fr}
+figure div>b,.bar,figure{font-size:8px}h2{break-after:avoid}th.sort::after{content:none!important}
 .beside .picture{grid-template-columns:1fr}.beside{grid-template-columns:19rem 1fr}}
 """
 
