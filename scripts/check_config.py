@@ -73,7 +73,7 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
                 raise UserError(f"{key} is {value!r}, but must be {wanted} of at least {least}.")
     if config.get("teacher_training", "joint") not in TEACHER_TRAINING:
         raise UserError(f"teacher_training is {config['teacher_training']!r}, but must be one of {TEACHER_TRAINING}.")
-    for key in ("amp", "resume", "mirror", "probabilities", "load_pretrain", "warm_start", "ensemble"):
+    for key in ("amp", "resume", "mirror", "probabilities", "load_pretrain", "warm_start", "ensemble", "report"):
         if config.get(key) in ("true", "false"):
             # the command line (fire) knows True and False, but takes these for text, which would count as true
             config[key] = config[key] == "true"

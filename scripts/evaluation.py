@@ -8,8 +8,8 @@ from pathlib import Path
 from ignite.engine import Engine, Events
 from monai.data.utils import affine_to_spacing
 
+from scripts.dot_plot import evaluation_figure
 from scripts.errors import UserError
-from scripts.figures import evaluation_figure
 from scripts.measures import case_measures
 from scripts.sequences import REGIONS, setting_name
 from scripts.summary import read_cases, write_cases, write_summary

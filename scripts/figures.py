@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The picture of an evaluation: the spread of Dice and HD95 over subjects, or the mean Dice of many networks."""
+"""The picture of an evaluation: the spread of Dice and HD95 over subjects, networks side by side."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-
-from scripts.bootstrap import bootstrap_interval
 
 # Okabe and Ito's colours, which the colour-blind can tell apart
 NETWORK_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
@@ -96,40 +94,3 @@ def dice_and_hd95_figure(cases: pd.DataFrame, path) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(networks)), frameon=False, fontsize=11)
     figure.suptitle(f"n = {cases.subject.nunique()}, one point per subject", fontsize=12)
     figure.savefig(path)
-
-
-def mean_dice_figure(cases: pd.DataFrame, path) -> None:
-    """Draw each network's mean Dice per region with its 95% bootstrap interval over subjects: for any number of them.
-
-    Args:
-        cases: table of `scripts.summary.read_cases`.
-        path: image file, its kind by its suffix.
-    """
-    sequences = cases.drop_duplicates("network").set_index("network").sequences
-    rows = sorted(sequences.index, key=lambda name: (sequences[name].count("+"), name))
-    figure = Figure(figsize=(8, 1.6 + 0.42 * len(rows)), dpi=150, layout="constrained")
-    axes = figure.subplots()
-    for shift, region, colour in zip((-0.2, 0, 0.2), _ORDER, NETWORK_COLOURS):
-        table = cases[cases.region == region].pivot(index="subject", columns="network", values="dice")[rows]
-        means, ends = table.mean().to_numpy(), bootstrap_interval(table.to_numpy())
-        y = np.arange(len(rows)) + shift
-        axes.hlines(y, *ends, color=colour, linewidth=1.4, alpha=0.6)
-        axes.scatter(means, y, s=26, color=colour, zorder=3, label=f"{region.upper()}, {REGION_TITLES[region]}")
-    axes.set_yticks(
-        range(len(rows)), [name if name == sequences[name] else f"{name} ({sequences[name]})" for name in rows]
-    )
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("mean Dice, 95% interval over subjects")
-    axes.grid(axis="x", color="0.9")
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    figure.suptitle(f"n = {cases.subject.nunique()}", fontsize=12)
-    figure.savefig(path)
-
-
-def evaluation_figure(cases: pd.DataFrame, path) -> None:
-    """Draw `dice_and_hd95_figure`, or `mean_dice_figure` where there are too many networks for it."""
-    few = cases.network.nunique() <= len(NETWORK_COLOURS)
-    (dice_and_hd95_figure if few else mean_dice_figure)(cases, path)

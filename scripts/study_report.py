@@ -68,7 +68,7 @@ def _frozen_teachers(facts: pd.DataFrame, of_teachers: pd.DataFrame) -> dict[tup
 
 
 def relative_cost(facts: pd.DataFrame) -> dict[str, float]:
-    """Seconds of training of each recipe on simulated subjects over the control's, in the settings and seeds of both."""
+    """Training time of each recipe on simulated subjects over the control's, in the settings and seeds of both."""
     known = facts[(facts.dataset == DATASETS[0]) & facts.seconds.notna()]
     seconds = known.pivot(index=["setting", "seed"], columns="recipe", values="seconds")
     costs = {}

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from scripts.bootstrap import bootstrap_interval, describe, paired_difference
+from scripts.dot_plot import evaluation_figure
 from scripts.errors import UserError, speak_plainly
-from scripts.figures import evaluation_figure
 from scripts.files import save_atomically
 from scripts.measures import RULES
 from scripts.sequences import REGIONS

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from scripts.figures import NETWORK_COLOURS, dice_and_hd95_figure, evaluation_figure
+from scripts.figures import NETWORK_COLOURS, dice_and_hd95_figure
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -77,15 +77,3 @@ def test_large_distances_are_inside_the_axes(tmp_path, drawn):
 def test_more_networks_than_colours_are_refused(tmp_path):
     with pytest.raises(ValueError, match="colours for 4 networks"):
         dice_and_hd95_figure(_cases(1, [str(n) for n in range(len(NETWORK_COLOURS) + 1)]), tmp_path / "evaluation.png")
-
-
-def test_many_networks_get_a_row_each(tmp_path):
-    rows = [
-        {"subject": f"s{i}", "network": name, "sequences": name, "region": region, "dice": 0.1 * i, "hd95_mm": 1.0}
-        for i in range(3)
-        for name in ("flair", "t1", "t2", "t1+t2", "t1ce")
-        for region in ("tc", "wt", "et")
-    ]
-    evaluation_figure(pd.DataFrame(rows), tmp_path / "many.png")
-    height, width = imread(tmp_path / "many.png").shape[:2]
-    assert (width, height) == (1200, 555)  # 8 inches wide; 1.6 and 0.42 a network high, 150 dots an inch

@@ -72,6 +72,8 @@ def test_evaluation_writes_every_case_network_and_region(trained, cohort, tmp_pa
     expected = (label > 0).sum() * 0.064
     assert cases.query("region == 'wt'")["true_ml"].to_list() == pytest.approx([expected, expected], abs=1e-3)
     assert (tmp_path / "summary.json").is_file() and (tmp_path / "evaluation.png").is_file()
+    page = (tmp_path / "report.html").read_text()
+    assert f"<h3>{subject}</h3>" in page and page.count("not seen by student") == 2
 
 
 def test_evaluation_skips_a_bad_label_and_measures_the_others(trained, cohort, tmp_path):
@@ -165,6 +167,15 @@ def test_one_bad_subject_does_not_stop_the_others(cohort, trained, tmp_path):
     sentence = plain_sentence(caught.value)
     assert sentence.startswith("1 of 2 subjects were done. These were not") and "A_broken_flair.nii.gz" in sentence
     assert (tmp_path / "out" / name / f"{name}_seg.nii.gz").is_file()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert f"<h3>{name}</h3>" in page and "<b>A_broken</b>" in page and "not known" in page
+    assert page.count('<figure class="axial"') == 2
+
+
+def test_a_report_can_be_left_out(cohort, trained, tmp_path):
+    name = _scans(cohort, tmp_path / "scans")
+    _segment(tmp_path / "scans", tmp_path / "out", trained, report=False)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
 
 
 def test_weights_for_other_sequences_are_refused(cohort, trained, tmp_path):

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What accuracy can be expected of each setting: a small table beside the weights, made from evaluations.
+
+``python -m scripts.expected models/expected.json "20 simulated subjects=docs/results/simulated_test_cases.csv"``
+writes it: one argument per evaluation, in words on what data, then its cases.csv; the first is shown first.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from scripts.errors import UserError, speak_plainly
+from scripts.files import save_atomically
+from scripts.sequences import REGIONS, setting_name
+from scripts.summary import read_cases, summarise
+
+
+def read_expected(path) -> dict[str, list[dict]]:
+    """The table of `expected_from_cases`; empty where there is no such file.
+
+    Raises:
+        UserError: the file is not such a table.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return {}
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        for entries in table.values():
+            for entry in entries:
+                str(entry["data"]), int(entry["subjects"])
+                for region in REGIONS:
+                    mean, (low, high) = entry["dice"][region]["mean"], entry["dice"][region]["interval"]
+                    f"{mean:.2f} {low:.2f} {high:.2f}"
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path} is no table of expected accuracy: make it again with `python -m scripts.expected`, or remove it."
+        ) from error
+    return table
+
+
+def accuracy_of(table: dict[str, list[dict]], sequences) -> list[dict]:
+    """The entries of a setting, best evidence first; none where the setting was never measured.
+
+    Args:
+        table: of `read_expected`.
+        sequences: the network's input, such as ``["t1ce", "flair"]``.
+    """
+    return table.get(setting_name(sequences), [])
+
+
+def expected_from_cases(cases: pd.DataFrame, data: str) -> dict[str, dict]:
+    """Mean Dice with 95% bootstrap interval per setting and region.
+
+    Args:
+        cases: table of `scripts.summary.read_cases`.
+        data: in words, what was measured on, such as "11 real BraTS 2021 subjects, none trained on".
+
+    Returns:
+        per setting (``t1ce+flair``) ``{"data", "subjects", "dice": {region: {"mean", "interval"}}}``. Of two networks
+        of one setting the first in the table counts; a region without interval (one subject) has its mean twice.
+    """
+    result = {}
+    for network in summarise(cases)["networks"].values():
+        dices = {region: network["regions"][region]["dice"] for region in REGIONS}
+        table = {}
+        for region, dice in dices.items():
+            ends = [dice["mean"] if end != end else end for end in dice["interval"]]
+            table[region] = {"mean": round(float(dice["mean"]), 4), "interval": [round(float(end), 4) for end in ends]}
+        result.setdefault(network["sequences"], {"data": data, "subjects": dices["wt"]["n"], "dice": table})
+    return result
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the table of expected accuracy from the cases of evaluations."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.expected", description=main.__doc__)
+    parser.add_argument("table", type=Path, help="the file to write, such as models/expected.json")
+    parser.add_argument("evaluations", nargs="+", help='"on what data=path of cases.csv"')
+    options = parser.parse_args(arguments)
+    table: dict[str, list[dict]] = {}
+    for evaluation in options.evaluations:
+        data, found, path = evaluation.rpartition("=")
+        if not found or not data:
+            raise UserError(f"'{evaluation}' does not say on what data: write \"in words=path of cases.csv\".")
+        for setting, entry in expected_from_cases(read_cases(path), data).items():
+            table.setdefault(setting, []).append(entry)
+    text = json.dumps(table, indent=4) + "\n"
+    save_atomically(options.table, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    speak_plainly()
+    main()

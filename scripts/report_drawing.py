@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One subject's part of a report, from its scans and its label map as they lie on disk."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import torch
+
+from scripts.errors import ScanError
+from scripts.labels import recognise, regions_from_label
+from scripts.overlay import picture
+from scripts.report_page import used_first
+from scripts.report_parts import write_part
+from scripts.report_segmentation import subject_facts
+from scripts.scan import LoadSequencesd
+from scripts.sequences import REGIONS, SEQUENCES, ordered
+
+
+def scans_of(item: Mapping, sequences) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """A datalist item's scans as they lie on disk, (X, Y, Z) by sequence in the order of rows, and their affine.
+
+    Raises:
+        ScanError: a file that cannot be used.
+    """
+    names = ordered(sequences)
+    image = LoadSequencesd(names)(item)["image"]
+    volumes = dict(zip(names, image.numpy()))
+    return {name: volumes[name] for name in used_first(names)}, np.asarray(image.affine, dtype=float)
+
+
+def keep_segmented(output_dir, item: Mapping, sequences=None, network: str | None = None, label_map=None) -> None:
+    """Keep a segmented subject for the report: volumes of its label map, and a picture where the scans can be read.
+
+    What ``<subject>_seg.json`` says of the sequences, the network and the volumes goes before what is given here.
+
+    Args:
+        output_dir: folder of the segmentations.
+        item: datalist item with ``subject`` and the paths of its sequences.
+        sequences: that the network saw; those of the item by default.
+        network: what to call it.
+        label_map: path, ``<output_dir>/<subject>/<subject>_seg.nii.gz`` by default.
+
+    Raises:
+        ScanError: the label map cannot be read.
+    """
+    subject = item["subject"]
+    path = Path(label_map or Path(output_dir) / subject / f"{subject}_seg.nii.gz")
+    given = [name for name in SEQUENCES if name in item]
+    record = {"subject": subject, "sequences": list(ordered(sequences)) if sequences else given, "network": network}
+    regions, voxel_ml = _regions(subject, path)
+    volumes = [float(np.count_nonzero(region) * voxel_ml) for region in regions]
+    record = subject_facts(output_dir, record | {"volumes_ml": dict(zip(REGIONS, volumes))})
+    record = {name: record[name] for name in ("subject", "sequences", "network", "volumes_ml")}
+    try:
+        if not record["sequences"]:
+            raise ScanError("no scan of the subject was found.")
+        images, scan_affine = scans_of(item, record["sequences"])
+        if any(image.shape != regions.shape[1:] for image in images.values()):
+            raise ScanError(f"{path} has another grid than the scans.")
+        drawn = picture(subject, images, scan_affine, {"prediction": regions})
+    except ScanError as error:
+        record["note"], drawn = f"No picture: {error}", ""
+    write_part(Path(output_dir) / "report", record, drawn)
+
+
+def _regions(subject: str, path: Path) -> tuple[np.ndarray, float]:
+    """Bool (3, X, Y, Z) of a label map, and the volume of a voxel in ml."""
+    try:
+        image = nib.load(path)
+        label = np.asarray(image.dataobj).astype(np.uint8)
+    except Exception as error:  # nibabel, gzip and zlib raise a dozen kinds for a damaged file
+        raise ScanError(f"{subject}: the label map {path} cannot be read: segment the subject again.") from error
+    regions = regions_from_label(
+        torch.from_numpy(label)[None], recognise(np.flatnonzero(np.bincount(label.ravel())).tolist())
+    )
+    return regions.bool().numpy(), float(np.prod(image.header.get_zooms()[:3])) / 1000

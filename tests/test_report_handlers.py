@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the handlers keep of each subject of an engine, and how label maps on disk are drawn."""
+
+from types import SimpleNamespace
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+
+from scripts.report import main
+from scripts.report_drawing import keep_segmented
+from scripts.report_handlers import ReportEvaluation, ReportSegmentations
+from scripts.report_parts import part_path, read_records
+from scripts.summary import write_cases
+
+SHAPE = (24, 28, 20)
+AFFINE = np.diag([-1.0, -1, 2, 1])  # voxels of .002 ml
+
+
+def _scans(folder, subject, sequences=("t1", "t1ce", "t2", "flair")) -> dict:
+    """A subject on disk, as a datalist item."""
+    image = np.zeros(SHAPE, dtype=np.int16)
+    image[3:-3, 3:-3, 3:-3] = np.random.default_rng(0).integers(100, 200, [size - 6 for size in SHAPE])
+    (folder / subject).mkdir(parents=True)
+    item = {"subject": subject}
+    for sequence in sequences:
+        item[sequence] = str(folder / subject / f"{subject}_{sequence}.nii.gz")
+        nib.save(nib.Nifti1Image(image, AFFINE), item[sequence])
+    return item
+
+
+def _label_map(folder, subject, enhancing=4) -> None:
+    """500 voxels of oedema, 100 of core, 50 enhancing."""
+    label = np.zeros(SHAPE, dtype=np.uint8)
+    label[5:15, 5:15, 5:10] = 2
+    label[5:15, 5:15, 10] = 1
+    label[5:15, 5:10, 11] = enhancing
+    (folder / subject).mkdir(parents=True)
+    nib.save(nib.Nifti1Image(label, AFFINE), folder / subject / f"{subject}_seg.nii.gz")
+
+
+def _engine(batch=(), output=(), failures=None) -> SimpleNamespace:
+    return SimpleNamespace(state=SimpleNamespace(batch=batch, output=output), failures=failures or {})
+
+
+def _records(folder) -> dict:
+    return {record["subject"]: record for record in read_records(folder / "report")}
+
+
+@pytest.mark.parametrize("enhancing", [3, 4])
+def test_a_label_map_gives_volumes_and_a_picture(tmp_path, enhancing):
+    _label_map(tmp_path / "out", "S1", enhancing)
+    keep_segmented(tmp_path / "out", _scans(tmp_path / "scans", "S1"), ["flair", "t1ce"], "model.pt")
+    record = _records(tmp_path / "out")["S1"]
+    assert record["volumes_ml"] == pytest.approx({"tc": 0.3, "wt": 1.3, "et": 0.1})
+    assert record["sequences"] == ["t1ce", "flair"] and record["network"] == "model.pt"
+    part = part_path(tmp_path / "out" / "report", "S1").read_text()
+    assert part.count("<h4>") == 2 and 'class="et"' in part
+
+
+def test_scans_that_cannot_be_read_cost_the_picture_only(tmp_path):
+    _label_map(tmp_path / "out", "S1")
+    item = _scans(tmp_path / "scans", "S1") | {"flair": str(tmp_path / "moved.nii.gz")}
+    keep_segmented(tmp_path / "out", item, ["t1ce", "flair"])
+    record = _records(tmp_path / "out")["S1"]
+    assert record["volumes_ml"]["et"] == pytest.approx(0.1) and "moved.nii.gz does not exist" in record["note"]
+
+
+def test_a_batch_is_kept_as_it_is_done_and_joined_at_its_end(tmp_path):
+    out, item = tmp_path / "out", _scans(tmp_path / "scans", "S1")
+    _label_map(out, "S1")
+    handler = ReportSegmentations(out, [item, {"subject": "S2"}], ["t1ce", "flair"], facts={"mirror": True})
+    handler.start(_engine())
+    handler.keep(_engine([{"subject": "S1"}], [{}]))
+    assert set(_records(out)) == {"S1"} and not (out / "report.html").exists()
+    failing = _engine(output=[], failures={"S2": "S2: no flair file was found: add it."})
+    handler.keep(failing)
+    assert _records(out)["S2"]["failed"].startswith("S2: no flair file")
+    handler.finish(failing)
+    page = (out / "report.html").read_text()
+    assert "no flair file was found: add it." in page and "<h3>S1</h3>" in page and "mirror" in page
+
+
+def test_a_second_run_tries_the_failed_anew_and_keeps_the_done(tmp_path):
+    out = tmp_path / "out"
+    _label_map(out, "S1")
+    for failures in ({"S2": "S2: broken."}, {}):
+        handler = ReportSegmentations(out, [_scans(tmp_path / str(len(failures)), "S1")])
+        handler.start(_engine())
+        if failures:
+            handler.keep(_engine([{"subject": "S1"}], [{}]))
+        handler.finish(_engine(failures=failures))
+    assert set(_records(out)) == {"S1"}
+
+
+def test_an_evaluation_draws_truth_and_networks_on_all_their_sequences(tmp_path):
+    maps = MetaTensor(torch.zeros(3, *SHAPE), affine=torch.from_numpy(AFFINE))
+    maps[:, 5:10, 5:10, 5:10] = 1
+    networks = {"teacher": ["t1", "t1ce", "t2", "flair"], "student": ["flair", "t1ce"]}
+    handler = ReportEvaluation(tmp_path, [_scans(tmp_path / "scans", "S1")], networks, {"spacing": 2.0})
+    handler.start(_engine())
+    handler.keep(_engine([{"subject": "S1", "label": maps}], [{"teacher": maps, "student": maps}]))
+    part = part_path(tmp_path / "report", "S1").read_text()
+    assert part.count("<h4>") == 4 and part.count("not seen by student") == 2
+    assert part.count('class="net net0"') == part.count('class="net net1"') == part.count('class="truth"') == 3
+    row = {"dice": 1, "hd95_mm": 0, "true_ml": 1, "predicted_ml": 1, "empty": "", "dice_cleaned": 1}
+    cases = [
+        {"subject": "S1", "network": n, "sequences": "+".join(s), "region": r, "hd95_mm_cleaned": 0} | row
+        for n, s in networks.items()
+        for r in ("tc", "wt", "et")
+    ]
+    write_cases(tmp_path / "cases.csv", cases)
+    handler.finish(_engine(failures={"S2": "S2: holds the label 7."}))
+    page = (tmp_path / "report.html").read_text()
+    assert "Not evaluated" in page and "holds the label 7." in page and "spacing" in page
+
+
+def test_label_maps_without_a_report_are_drawn_from_the_command_line(tmp_path):
+    _scans(tmp_path / "scans", "S1", ("t1ce", "flair"))
+    _label_map(tmp_path / "out", "S1")
+    _label_map(tmp_path / "out", "S2")  # its scans are gone
+    main([str(tmp_path / "out"), "--dataset_dir", str(tmp_path / "scans")])
+    records = _records(tmp_path / "out")
+    assert records["S1"]["sequences"] == ["t1ce", "flair"] and "note" not in records["S1"]
+    assert "No picture" in records["S2"]["note"]
+    assert "<h3>S2</h3>" in (tmp_path / "out" / "report.html").read_text()
