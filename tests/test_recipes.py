@@ -77,7 +77,7 @@ def test_recipe_trains_evaluates_and_segments(recipe, cohort, teachers, tmp_path
 
 def test_every_overlay_that_is_a_recipe_is_tested():
     others = {"train", "evaluate", "inference", "multi_gpu_train", "full", "metadata", "train_teacher", "train_all"}
-    others |= {"any_subset", "study", "ensemble_inference"}
+    others |= {"any_subset", "study", "ensemble_inference", "batch_inference"}
     assert set(TERMS) == {path.stem for path in (ROOT / "configs").glob("*.json")} - others
 
 
