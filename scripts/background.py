@@ -7,8 +7,8 @@ import torch
 from scripts.errors import ScanError
 
 LEAST_ZEROS = 0.1
-"""Share of voxels that are exactly 0 in any skull-stripped scan. A box cut tightly around a brain has about 0.45, a slab
-of it about 0.2, a BraTS scan 0.84; a scanner's image, with noise in the air, has next to none."""
+"""Share of voxels that are exactly 0 in any skull-stripped scan. A box cut tightly around a brain has about 0.45, a
+slab of it about 0.2, a BraTS scan 0.84; a scanner's image, with noise in the air, has next to none."""
 
 LARGEST_BRAIN_ML = 2500.0
 """More than any brain with its tumour and fluid measures in ml (about 2000); a head has 3500 and more."""

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How sure a network is of one segmentation, from its probabilities alone, and when a human should look."""
 
+import math
+
 import torch
 from monai.transforms import Transform
 
@@ -30,15 +32,20 @@ class Qualityd(Transform):
 
 
 def mean_entropy(probabilities: torch.Tensor) -> float | None:
-    """Mean binary entropy inside the predicted whole tumour, over voxels and the three regions, in bits.
+    """Mean binary entropy of the whole tumour's probability over the voxels where it is above 0.5, in bits.
 
-    0 where every probability is 0 or 1, 1 where all are 0.5; None without a predicted whole tumour.
+    0 where it is 1, towards 1 where it is near 0.5; None where no voxel is above.
+
+    Ours. Over the eleven real subjects, segmented from FLAIR + T1ce by the first ``models/model.pt``, its rank
+    correlation with the whole tumour's Dice was -0.87; that of the entropy of all three regions in the same voxels only
+    -0.26, since the inner boundaries of a tumour that is found well are uncertain too.
 
     Args:
-        probabilities: (3, X, Y, Z) in the order of ``scripts.sequences.REGIONS``; whole tumour is above 0.5.
+        probabilities: (3, X, Y, Z) in the order of ``scripts.sequences.REGIONS``.
     """
-    inside = probabilities[:, probabilities[REGIONS.index("wt")] > 0.5].double()
-    if inside.shape[1] == 0:
+    wt = probabilities[REGIONS.index("wt")].double()
+    inside = wt[wt > 0.5]
+    if len(inside) == 0:
         return None
-    terms = torch.special.entr(inside) + torch.special.entr(1 - inside)
-    return round(float(terms.mean()) / torch.log(torch.tensor(2.0)).item(), 4)
+    nats = torch.special.entr(inside) + torch.special.entr(1 - inside)
+    return round(float(nats.mean()) / math.log(2), 4)

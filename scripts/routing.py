@@ -47,7 +47,7 @@ def _routed(item: dict, networks: dict[tuple[str, ...], str], ckpt_dir: str | Pa
         there = ", ".join(f"{setting_name(known)} ({Path(file).name})" for known, file in networks.items())
         return item | {
             "error": f"{item['subject']}: it has {setting_name(sequences)}, for which {ckpt_dir} has no network, only "
-            f"for {there}: train one with --student_modalities \"{list(sequences)}\", or choose with that key sequences "
+            f'for {there}: train one with --student_modalities "{list(sequences)}", or choose with that key sequences '
             "that there is a network for."
         }
     return item | {"sequences": setting_name(sequences), "network": networks[sequences]}
@@ -84,7 +84,7 @@ class TrainedNetworks(nn.Module):
             chosen = ordered(sequences)
             filters = provenance_of(file).get("filters", self.filters)
             if len(filters) != len(self.filters):
-                raise UserError(f"{file} has {len(filters)} levels: run it with --filters \"{filters}\".")
+                raise UserError(f'{file} has {len(filters)} levels: run it with --filters "{filters}".')
             network = self.build(in_channels=len(chosen), filters=filters)
             self.loaded[file] = load_weights(network, file, chosen, self.spacing).to(self.device).eval()
         return self.loaded[file]

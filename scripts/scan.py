@@ -19,9 +19,10 @@ class LoadSequencesd(Transform):
     """Load a datalist item into `image`, float32 (C, X, Y, Z), and on request `label`, int32 (1, X, Y, Z).
 
     The channels are the chosen sequences in the teacher's order. Both are MetaTensors with the affine (RAS, mm), and
-    with the first sequence's, or the label's, path as `meta["filename_or_obj"]`. `subject` and `numbering` stay, and the
-    `network` that `scripts.routing` chose; `sequences` says what was loaded, as `t1ce+flair`; other keys are dropped.
-    Files of other sequences are never opened. A sequence may also be given as a MetaTensor (X, Y, Z) with its affine.
+    with the first sequence's, or the label's, path as `meta["filename_or_obj"]`. `subject` and `numbering` stay, and
+    the `network` that `scripts.routing` chose; `sequences` says what was loaded, as `t1ce+flair`; other keys are
+    dropped. Files of other sequences are never opened. A sequence may also be given as a MetaTensor (X, Y, Z) with its
+    affine.
 
     Args:
         sequences: which sequences to load; an item that names its own `sequences` has these loaded.

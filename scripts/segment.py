@@ -2,7 +2,6 @@
 """Segmentation from Python, for notebooks and pipelines: one function for whichever sequences there are."""
 
 import json
-import logging
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -15,11 +14,10 @@ from scripts.check_config import check_config
 from scripts.errors import ScanError, UserError
 from scripts.routing import routed
 from scripts.save_segmentation import save_all
-from scripts.sequences import REGIONS, SEQUENCES, nifti_stem
+from scripts.sequences import SEQUENCES, nifti_stem
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = [str(ROOT / "configs" / name) for name in ("inference.json", "batch_inference.json")]
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import nibabel as nib
@@ -12,6 +13,8 @@ import torch
 from tiny import ROOT, run, workflow
 
 from scripts.errors import plain_sentence
+from scripts.normalise import NormaliseBraind
+from scripts.routing import RoutedInferer
 from scripts.sequences import SEQUENCES, limited_settings
 
 KEYS = {"bundle_root": str(ROOT), "spacing": 4.0, "filters": [4, 8, 16], "device": "cpu", "amp": False}
@@ -108,6 +111,28 @@ def test_stopped_batch_goes_on_where_it_was_and_the_table_is_whole(one_subject, 
     assert (out / "S1" / "S1_seg.nii.gz").stat().st_mtime_ns == before
     _segment(tmp_path / "scans", out, fifteen)
     assert (out / "S1" / "S1_seg.nii.gz").stat().st_mtime_ns > before
+
+
+def test_next_subject_is_loaded_while_this_one_is_computed(one_subject, fifteen, tmp_path, monkeypatch):
+    for name in ("S1", "S2"):
+        _subject(one_subject, tmp_path / "scans", name, ["t2"])
+    begun, waited, load, compute = [], [], NormaliseBraind.__call__, RoutedInferer.__call__
+    second = threading.Event()
+
+    def loading(self, data):
+        begun.append(data["subject"])
+        if len(begun) == 2:
+            second.set()
+        return load(self, data)
+
+    def computing(self, *args, **kwargs):
+        waited.append(second.wait(timeout=60))  # of the first subject: one after the other would wait in vain
+        return compute(self, *args, **kwargs)
+
+    monkeypatch.setattr(NormaliseBraind, "__call__", loading)
+    monkeypatch.setattr(RoutedInferer, "__call__", computing)
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen)
+    assert begun == ["S1", "S2"] and waited == [True, True]
 
 
 def test_options_reach_the_label_map(one_subject, fifteen, tmp_path):

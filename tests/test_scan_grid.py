@@ -46,7 +46,9 @@ def _prediction(preprocessing, axes, shape, inside):
 
 
 @pytest.mark.parametrize("spacing", [1.0, 2.0, 4.0])
-@pytest.mark.parametrize("axes", [STRAIGHT, PERMUTED, OBLIQUE, SHEARED], ids=["straight", "permuted", "oblique", "shear"])
+@pytest.mark.parametrize(
+    "axes", [STRAIGHT, PERMUTED, OBLIQUE, SHEARED], ids=["straight", "permuted", "oblique", "sheared"]
+)
 @pytest.mark.parametrize("inside", [[(0, 1)] * 3, [(0.2, 0.7), (0, 0.5), (0.5, 1)]], ids=["whole field", "box"])
 def test_it_gives_what_invertd_gives(axes, spacing, inside):
     shape = (33, 24, 20)
