@@ -54,8 +54,9 @@ def check_config(parser: ConfigParser | None = None) -> None:
         UserError: on a top-level key that nothing reads, with the nearest one that something does, and on an impossible
             value of ``student_modalities``, a number, a switch or a choice such as ``teacher_training``.
     """
-    speak_plainly()
-    parser = parser if parser is not None else _calling_parser()
+    if parser is None:
+        speak_plainly()  # a config is being run; a program that brings its own parser keeps its own way with errors
+        parser = _calling_parser()
     config = parser.get()
     known = referred_keys(config) | READ_BY_MONAI
     base = "train.json" if "train" in config else "inference.json"
