@@ -2,6 +2,7 @@
 """One bad scan does not stop the others: it is reported, skipped, and remembered for the end of the run."""
 
 import logging
+import traceback
 
 from monai.data import Dataset
 from monai.engines import SupervisedEvaluator
@@ -12,16 +13,24 @@ logger = logging.getLogger(__name__)
 
 
 class ScanDataset(Dataset):
-    """MONAI ``Dataset`` whose item is ``{"subject", "error"}`` where the subject's files cannot be used."""
+    """MONAI ``Dataset`` whose item is ``{"subject", "error"}`` where the subject's files cannot be used.
+
+    So it is where an item of its ``data`` has an ``error`` already, as `scripts.routing.routed` gives it. Any other
+    exception becomes ``{"subject", "crash"}``: raised here, in the thread of MONAI's ``ThreadDataLoader``, it would end
+    the thread and with it, unnoticed, the run.
+    """
 
     def _transform(self, index: int):
+        item = self.data[index]
+        if "error" in item:
+            return {"subject": item["subject"], "error": item["error"]}
         try:
             return super()._transform(index)
         except Exception as error:
             bad_scan = user_error(error)
-            if not isinstance(bad_scan, ScanError):
-                raise
-            return {"subject": self.data[index]["subject"], "error": str(bad_scan)}
+            if isinstance(bad_scan, ScanError):
+                return {"subject": item["subject"], "error": str(bad_scan)}
+            return {"subject": item["subject"], "crash": traceback.format_exc()}
 
 
 class ScanEvaluator(SupervisedEvaluator):
@@ -36,6 +45,8 @@ class ScanEvaluator(SupervisedEvaluator):
         super().__init__(*args, **kwargs)
 
     def _iteration(self, engine, batchdata):
+        if "crash" in batchdata:
+            raise RuntimeError(f"Loading {batchdata['subject'][0]} failed:\n{batchdata['crash'][0]}")
         if "error" in batchdata:
             self.failures[batchdata["subject"][0]] = batchdata["error"][0]
             logger.error("skipped: %s", batchdata["error"][0])

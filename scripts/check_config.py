@@ -9,6 +9,7 @@ from pathlib import Path
 from monai.bundle import ConfigParser
 
 from scripts.errors import UserError, speak_plainly
+from scripts.save_segmentation import EXISTING
 from scripts.sequences import ordered
 from scripts.start import TEACHER_TRAINING
 
@@ -19,8 +20,18 @@ READ_BY_MONAI = {
     *("dataset", "preprocessing", "postprocessing", "key_metric", "val_interval"),
     *("tracking_uri", "experiment_name", "run_name", "save_execute_config", "is_not_rank0"),
 }
-# an overlay inherits these, though it may have no use for some of them
-TRAIN_CONFIG = Path(__file__).parent.parent / "configs" / "train.json"
+# an overlay inherits the keys of these, though it may have no use for some of them
+CONFIGS = Path(__file__).parent.parent / "configs"
+CHOICES = {"teacher_training": TEACHER_TRAINING, "numbering": ("brats", "brats2023"), "existing": EXISTING}
+SWITCHES = (
+    *("amp", "resume", "mirror", "probabilities", "load_pretrain", "warm_start", "ensemble"),
+    *("largest_component", "resample", "report"),
+)
+NUMBERS = (
+    *(("spacing", (int, float), 0.3), ("epochs", int, 1), ("seed", int, 0)),
+    *((key, (int, float), 0) for key in ("et_min_ml", "max_entropy", "max_disagreement")),
+)
+"""Key, kind, least value."""
 REFERENCE = re.compile(r"[@%](\w+)")
 
 
@@ -41,14 +52,15 @@ def check_config(parser: ConfigParser | None = None) -> None:
 
     Raises:
         UserError: on a top-level key that nothing reads, with the nearest one that something does, and on an impossible
-            value of ``student_modalities``, ``spacing``, ``epochs``, ``seed``, ``teacher_training`` or a switch.
+            value of ``student_modalities``, a number, a switch or a choice such as ``teacher_training``.
     """
-    speak_plainly()
-    parser = parser if parser is not None else _calling_parser()
+    if parser is None:
+        speak_plainly()  # a config is being run; a program that brings its own parser keeps its own way with errors
+        parser = _calling_parser()
     config = parser.get()
     known = referred_keys(config) | READ_BY_MONAI
-    if "train" in config:
-        known |= set(ConfigParser.load_config_file(str(TRAIN_CONFIG)))
+    base = "train.json" if "train" in config else "inference.json"
+    known |= set(ConfigParser.load_config_file(str(CONFIGS / base)))
     known &= set(config)
     for key in config:
         if key not in known:
@@ -65,15 +77,16 @@ def check_config(parser: ConfigParser | None = None) -> None:
 def _check_values(parser: ConfigParser, config: dict) -> None:
     if "student_modalities" in config:
         ordered(parser.get_parsed_content("student_modalities"))
-    for key, kind, least in (("spacing", (int, float), 0.3), ("epochs", int, 1), ("seed", int, 0)):
+    for key, kind, least in NUMBERS:
         if key in config:
             value = parser.get_parsed_content(key)
             if isinstance(value, bool) or not isinstance(value, kind) or value < least:
                 wanted = "a whole number" if kind is int else "a number"
                 raise UserError(f"{key} is {value!r}, but must be {wanted} of at least {least}.")
-    if config.get("teacher_training", "joint") not in TEACHER_TRAINING:
-        raise UserError(f"teacher_training is {config['teacher_training']!r}, but must be one of {TEACHER_TRAINING}.")
-    for key in ("amp", "resume", "mirror", "probabilities", "load_pretrain", "warm_start", "ensemble", "report"):
+    for key, choices in CHOICES.items():
+        if key in config and config[key] not in choices:
+            raise UserError(f"{key} is {config[key]!r}, but must be one of {choices}.")
+    for key in SWITCHES:
         if config.get(key) in ("true", "false"):
             # the command line (fire) knows True and False, but takes these for text, which would count as true
             config[key] = config[key] == "true"

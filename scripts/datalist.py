@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import torch
+
 from scripts.datalist_json import subjects_in_json
 from scripts.errors import UserError
-from scripts.sequences import MSD_ORDER, ordered, parse_filename, sequence_of_name
+from scripts.sequences import MSD_ORDER, SEQUENCES, ordered, parse_filename, sequence_of_name
 
 UNDERSTOOD = (
     "a folder of subject folders in BraTS naming (BraTS2021_00006/BraTS2021_00006_t1ce.nii.gz, or "
@@ -72,7 +74,13 @@ def subjects_in(dataset_dir: str | Path, sequences: str | Iterable[str], labelle
 def missing(item: dict, sequences: str | Iterable[str], label: bool = False) -> list[str]:
     """Which of the sequences (and `label`, on request) an item does not have, or has a path of no existing file for."""
     names = [*ordered(sequences), *(["label"] if label else [])]
-    return [name for name in names if name not in item or not _file_of(item[name]).is_file()]
+    return [name for name in names if name not in item or not _there(item[name])]
+
+
+def present(item: dict) -> tuple[str, ...]:
+    """The sequences that an item has, as existing files or as arrays, in the teacher's order."""
+    lacking = missing(item, SEQUENCES)
+    return tuple(name for name in SEQUENCES if name not in lacking)
 
 
 def require(items: list[dict], sequences: str | Iterable[str], label: bool = True) -> list[dict]:
@@ -94,8 +102,10 @@ def require(items: list[dict], sequences: str | Iterable[str], label: bool = Tru
     )
 
 
-def _file_of(source) -> Path:
-    return Path(source["file"] if isinstance(source, dict) else source)
+def _there(source) -> bool:
+    if isinstance(source, torch.Tensor):
+        return True
+    return Path(source["file"] if isinstance(source, dict) else source).is_file()
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -8,6 +8,9 @@ import torch
 from monai.inferers import Inferer, sliding_window_inference
 from torch.nn import functional
 
+from scripts.measures import dice
+from scripts.sequences import REGIONS
+
 
 class BrainBoxInferer(Inferer):
     """Region probabilities of a whole scan.
@@ -21,7 +24,8 @@ class BrainBoxInferer(Inferer):
         max_voxels: the largest box to compute at once; a 1.4 M DynUNet needs about 0.4 kB a voxel.
         overlap: of sliding windows, 0 to 1.
         divisor: the box is padded to multiples of it (the product of the network's strides).
-        mirror: average over the eight mirror images (test-time augmentation; eight times the work).
+        mirror: average over the eight mirror images (test-time augmentation; eight times the work). What comes out then
+            has ``meta["mirror_disagreement"]``, see `mirror_disagreement`.
         amp: run the network in bfloat16.
     """
 
@@ -58,11 +62,17 @@ class BrainBoxInferer(Inferer):
         box = self._brain_box(plain[0])
         cut = plain[(slice(None), slice(None), *box)]
         axes = [c for n in range(4) for c in itertools.combinations((2, 3, 4), n)] if self.mirror else [()]
-        probability = sum(self._probabilities(cut.flip(axis), network).flip(axis) for axis in axes) / len(axes)
+        probability, views = 0, []
+        for axis in axes:
+            view = self._probabilities(cut.flip(axis), network).flip(axis)
+            probability = probability + view / len(axes)
+            views.append(view[0] > 0.5)
         result = plain.new_zeros((1, probability.shape[1], *plain.shape[2:]), dtype=torch.float32)
         result[(slice(None), slice(None), *box)] = probability
         if hasattr(inputs, "as_tensor"):
-            return type(inputs)(result, meta=inputs.meta, applied_operations=inputs.applied_operations)
+            # one row for the one scan of the batch, so that it is decollated with it
+            known = {"mirror_disagreement": mirror_disagreement(views, probability[0])[None]} if self.mirror else {}
+            return type(inputs)(result, meta=inputs.meta | known, applied_operations=inputs.applied_operations)
         return result
 
     def _probabilities(self, cut: torch.Tensor, network) -> torch.Tensor:
@@ -90,6 +100,22 @@ class BrainBoxInferer(Inferer):
                 return tuple(slice(0, 1) for _ in range(3))
             box.append(slice(int(hit[0]), int(hit[-1]) + 1))
         return tuple(box)
+
+
+def mirror_disagreement(views: list[torch.Tensor], mean: torch.Tensor) -> torch.Tensor:
+    """How much mirrored predictions differ: 1 - the mean Dice between each of them and their mean, a value a region.
+
+    Args:
+        views: bool regions (3, X, Y, Z) predicted from each mirror image, mirrored back.
+        mean: the mean of their probabilities (3, X, Y, Z), thresholded here at 0.5.
+
+    Returns:
+        (3,) of 0 (all agree) to 1, in the order of `scripts.sequences.REGIONS`.
+    """
+    whole = (mean > 0.5).cpu().numpy()
+    views = [view.cpu().numpy() for view in views]
+    agreed = [sum(dice(view[r], whole[r]) for view in views) / len(views) for r in range(len(REGIONS))]
+    return 1 - torch.tensor(agreed)
 
 
 class NetworksInferer(Inferer):

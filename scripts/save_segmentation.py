@@ -1,65 +1,79 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a subject's label map in the scan's own geometry."""
+"""Writes a subject's label map in the scan's own geometry, with its record beside it."""
 
+import json
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 from monai.transforms import Transform
 
+from scripts.errors import UserError
 from scripts.files import save_atomically
-from scripts.labels import label_from_regions
+
+EXISTING = ("overwrite", "skip")
+"""What to do with subjects that have a label map already."""
 
 
 class SaveSegmentationd(Transform):
-    """Save ``<output_dir>/<subject>/<subject>_seg.nii.gz`` with BraTS labels, and the probabilities where asked.
+    """Save ``<output_dir>/<subject>/<subject>_seg.nii.gz``, its record as JSON and, where asked, the probabilities.
 
-    MONAI's ``SaveImaged`` would name the file after the first sequence of the subject.
+    MONAI's ``SaveImaged`` would name the file after the first sequence of the subject. The label map is written last:
+    where it is there, so is the rest.
 
     Args:
         output_dir: folder for the results.
         key: probabilities (3, X, Y, Z) of tc, wt, et in the scan's own grid, a MetaTensor.
-        threshold: of the probabilities, 0 to 1.
         probabilities: also write ``<subject>_probabilities.nii.gz``, float32, (X, Y, Z, 3).
-        numbering: ``"brats"`` (ET is 4) or ``"brats2023"`` (ET is 3).
     """
 
-    def __init__(
-        self,
-        output_dir: str,
-        key: str = "pred",
-        threshold: float = 0.5,
-        probabilities: bool = False,
-        numbering: str = "brats",
-    ) -> None:
-        self.output_dir = Path(output_dir)
+    def __init__(self, output_dir: str, key: str = "pred", probabilities: bool = False) -> None:
+        self.output_dir = output_dir
         self.key = key
-        self.threshold = threshold
         self.probabilities = probabilities
-        self.numbering = numbering
 
     def __call__(self, data):
         """
         Args:
-            data: with ``subject`` and the probabilities.
+            data: with ``subject``, ``label_map`` (uint8, (X, Y, Z), a MetaTensor), ``record`` (a dictionary of JSON
+                values) and, if they are to be saved, the probabilities.
 
         Returns:
             The same; ``saved`` is the label map's path.
         """
-        probabilities, subject = data[self.key], data["subject"]
-        affine = np.asarray(probabilities.affine, dtype=np.float64)
-        array = probabilities.as_tensor().cpu().numpy()
-        labels = label_from_regions(array > self.threshold, self.numbering)
-        path = self.output_dir / subject / f"{subject}_seg.nii.gz"
-        self._save(labels.astype(np.uint8), affine, path)
-        if self.probabilities:
-            last = np.moveaxis(array.astype(np.float32), 0, -1)
-            self._save(last, affine, path.with_name(f"{subject}_probabilities.nii.gz"))
+        path = label_map_path(self.output_dir, data["subject"])
+        save_all(path, data["label_map"], data["record"], data[self.key] if self.probabilities else None)
         return dict(data) | {"saved": str(path)}
 
-    @staticmethod
-    def _save(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
-        image = nib.Nifti1Image(array, affine)
-        image.header.set_xyzt_units("mm")
 
-        save_atomically(path, lambda file: nib.save(image, file))
+def save_all(path: Path, label_map, record: dict, probabilities=None) -> None:
+    """Write a label map ``x_seg.nii.gz``, its record ``x_seg.json`` and, unless None, ``x_probabilities.nii.gz``."""
+    stem = path.name.removesuffix(".gz").removesuffix(".nii")
+    text = json.dumps(record, indent=4) + "\n"
+    save_atomically(path.with_name(f"{stem}.json"), lambda file: file.write_text(text))
+    if probabilities is not None:
+        last = np.moveaxis(np.asarray(probabilities, dtype=np.float32), 0, -1)
+        _save(last, probabilities.affine, path.with_name(f"{stem.removesuffix('_seg')}_probabilities.nii.gz"))
+    _save(np.asarray(label_map, dtype=np.uint8), label_map.affine, path)
+
+
+def label_map_path(output_dir: str | Path, subject: str) -> Path:
+    """Where a subject's label map goes."""
+    return Path(output_dir) / subject / f"{subject}_seg.nii.gz"
+
+
+def still_to_do(items: list[dict], output_dir: str | Path, existing: str = "overwrite") -> list[dict]:
+    """The datalist items to segment: all, or with ``existing="skip"`` those whose label map is not there yet.
+
+    Raises:
+        UserError: another value of ``existing``.
+    """
+    if existing not in EXISTING:
+        raise UserError(f"existing is {existing!r}, but must be one of {', '.join(EXISTING)}.")
+    return [i for i in items if existing == "overwrite" or not label_map_path(output_dir, i["subject"]).is_file()]
+
+
+def _save(array: np.ndarray, affine, path: Path) -> None:
+    image = nib.Nifti1Image(array, np.asarray(affine, dtype=np.float64))
+    image.header.set_xyzt_units("mm")
+    save_atomically(path, lambda file: nib.save(image, file))

@@ -9,54 +9,61 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import LoadImage, Transform
 
+from scripts.background import check_background
 from scripts.errors import ScanError
-from scripts.sequences import ordered
-
-TOLERANCE = 1e-3
-"""Largest difference, in mm, between the affines of one subject's files that still counts as the same grid."""
+from scripts.same_grid import check_grid, on_grid_of, size
+from scripts.sequences import ordered, setting_name
 
 
 class LoadSequencesd(Transform):
     """Load a datalist item into `image`, float32 (C, X, Y, Z), and on request `label`, int32 (1, X, Y, Z).
 
     The channels are the chosen sequences in the teacher's order. Both are MetaTensors with the affine (RAS, mm), and
-    with the first sequence's, or the label's, path as `meta["filename_or_obj"]`. `subject` and `numbering` stay, other
-    keys are dropped. Files of other sequences are never opened.
+    with the first sequence's, or the label's, path as `meta["filename_or_obj"]`. `subject` and `numbering` stay, and
+    the `network` that `scripts.routing` chose; `sequences` says what was loaded, as `t1ce+flair`; other keys are
+    dropped. Files of other sequences are never opened. A sequence may also be given as a MetaTensor (X, Y, Z) with its
+    affine.
 
     Args:
-        sequences: which sequences to load.
+        sequences: which sequences to load; an item that names its own `sequences` has these loaded.
         label: load the label map too.
+        resample: bring sequences on other grids to the first one's (`scripts.same_grid`), instead of refusing them.
 
     Raises:
         ScanError: a file that is missing, unreadable or truncated, has other than three axes, holds NaN or infinity,
-            is constant, has a degenerate affine, or lies on another grid than the subject's first sequence; a label
-            map with fractional values.
+            is constant, is not skull-stripped, has a degenerate affine, or lies on another grid than the subject's
+            first sequence; a label map with fractional values.
     """
 
-    def __init__(self, sequences: str | Iterable[str], label: bool = False) -> None:
+    def __init__(self, sequences: str | Iterable[str], label: bool = False, resample: bool = False) -> None:
         self.sequences = ordered(sequences)
         self.label = label
+        self.resample = resample
 
     def __call__(self, data):
         subject = str(data["subject"])
-        wanted = [*self.sequences, "label"] if self.label else self.sequences
+        sequences = ordered(data.get("sequences", self.sequences))
+        wanted = [*sequences, "label"] if self.label else sequences
         for name in wanted:  # before any file is read
             if name not in data:
-                raise ScanError(_missing(subject, name, [s for s in self.sequences if s in data]))
+                raise ScanError(_missing(subject, name, [s for s in sequences if s in data]))
         files = {}  # a 4D file holds several sequences: read it once
         first = image = None
-        for channel, name in enumerate(self.sequences):
+        for channel, name in enumerate(sequences):
             scan, path = _volume(subject, name, data[name], files)
             _check_intensities(subject, name, scan, path)
             if image is None:
-                first, image = (scan, path), torch.empty((len(self.sequences), *scan.shape))
-            _check_grid(subject, first, (scan, path))
+                first, image = (scan, path), torch.empty((len(sequences), *scan.shape))
+            if self.resample:
+                scan = on_grid_of(subject, first, (scan, path))
+            check_grid(subject, first, (scan, path))
             image[channel] = scan.as_tensor()
-        out = {"subject": subject, "numbering": data.get("numbering", "brats")}
+        out = {"subject": subject, "numbering": data.get("numbering", "brats"), "sequences": setting_name(sequences)}
+        out |= {"network": data["network"]} if "network" in data else {}
         out["image"] = MetaTensor(image, meta=_meta(*first))
         if self.label:
             label, path = _volume(subject, "label", data["label"], files)
-            _check_grid(subject, first, (label, path))
+            check_grid(subject, first, (label, path))
             out["label"] = MetaTensor(_integers(subject, label, path), meta=_meta(label, path))
         return out
 
@@ -69,15 +76,19 @@ def _missing(subject: str, name: str, present: list[str]) -> str:
 
 def _volume(subject: str, name: str, source, files: dict) -> tuple[MetaTensor, str]:
     """The three-dimensional scan (X, Y, Z), float32, that a datalist entry points to, and its path."""
-    path = str(source["file"] if isinstance(source, dict) else source)
-    if path not in files:
-        files[path] = _read(subject, name, path)
-    scan = files[path]
+    if isinstance(source, MetaTensor):
+        scan, path = source.float(), f"the {name} array"
+    else:
+        path = str(source["file"] if isinstance(source, dict) else source)
+        if path not in files:
+            files[path] = _read(subject, name, path)
+        scan = files[path]
+    _check_affine(subject, scan, path)
     if isinstance(source, dict):
         volume = int(source["volume"])
         if scan.ndim != 4 or not 0 <= volume < scan.shape[3]:
             raise ScanError(
-                f"{subject}: {path} has shape {_size(scan)}, so there is no volume {volume} along a fourth axis for "
+                f"{subject}: {path} has shape {size(scan)}, so there is no volume {volume} along a fourth axis for "
                 f"{name}: correct the file, or the modality order in dataset.json."
             )
         scan = scan[..., volume]
@@ -85,7 +96,7 @@ def _volume(subject: str, name: str, source, files: dict) -> tuple[MetaTensor, s
         scan = scan[..., 0]
     if scan.ndim != 3:
         raise ScanError(
-            f"{subject}: {path} has shape {_size(scan)} where one three-dimensional {name} is due: "
+            f"{subject}: {path} has shape {size(scan)} where one three-dimensional {name} is due: "
             "save the volume that is meant as its own file."
         )
     return scan, path
@@ -102,6 +113,10 @@ def _read(subject: str, name: str, path: str) -> MetaTensor:
             f"{subject}: {path} cannot be read as NIfTI; it is damaged or incomplete: "
             "copy or download it again, or leave the subject out."
         ) from error
+    return scan
+
+
+def _check_affine(subject: str, scan: MetaTensor, path: str) -> None:
     affine = np.asarray(scan.affine, dtype=float)
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     # the ratio is 1 for right angles, whatever the voxel size, and 0 for axes in one plane
@@ -110,7 +125,6 @@ def _read(subject: str, name: str, path: str) -> MetaTensor:
             f"{subject}: {path} has a degenerate affine (voxel axes {np.round(lengths, 4).tolist()} mm), so its voxels "
             "have no place in space: repair the header (qform and sform), or convert the scan again."
         )
-    return scan
 
 
 def _check_intensities(subject: str, name: str, scan: MetaTensor, path: str) -> None:
@@ -125,20 +139,8 @@ def _check_intensities(subject: str, name: str, scan: MetaTensor, path: str) -> 
             f"{subject}: {path} is empty, every voxel of the {name} is {low:g}: export the scan again, "
             "or leave the subject out."
         )
-
-
-def _check_grid(subject: str, first: tuple[MetaTensor, str], other: tuple[MetaTensor, str]) -> None:
-    (a, path_a), (b, path_b) = first, other
-    if a.shape != b.shape:
-        what = f"shapes {_size(a)} and {_size(b)}"
-    elif not np.allclose(a.affine, b.affine, rtol=0, atol=TOLERANCE):
-        what = f"affines that differ by up to {float(abs(a.affine - b.affine).max()):.3g} mm"
-    else:
-        return
-    raise ScanError(
-        f"{subject}: {path_a} and {path_b} lie on different grids ({what}): "
-        "co-register and resample them to one grid first."
-    )
+    voxel_ml = abs(np.linalg.det(np.asarray(scan.affine, dtype=float)[:3, :3])) / 1000
+    check_background(subject, name, scan.as_tensor(), path, voxel_ml)
 
 
 def _integers(subject: str, label: MetaTensor, path: str) -> torch.Tensor:
@@ -164,7 +166,3 @@ def _meta(scan: MetaTensor, path: str) -> dict:
         "space": "RAS",
         "filename_or_obj": path,
     }
-
-
-def _size(scan: MetaTensor) -> str:
-    return " x ".join(map(str, scan.shape))

@@ -10,7 +10,7 @@ from torch import nn
 
 from scripts.errors import UserError
 from scripts.files import save_atomically
-from scripts.sequences import SEQUENCES, channels_of
+from scripts.sequences import SEQUENCES, channels_of, limited_settings
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,26 @@ def network_path(folder: str | Path, sequences: tuple[str, ...]) -> str:
     """The file for these sequences in a folder: ``model_t1ce_flair.pt``, for all four ``teacher.pt``; or ``model.pt``."""
     own = Path(folder) / ("teacher.pt" if tuple(sequences) == SEQUENCES else student_file(sequences))
     return str(own if own.is_file() else Path(folder) / "model.pt")
+
+
+def networks_in(folder: str | Path) -> dict[tuple[str, ...], str]:
+    """File of each choice of sequences, of all 15, that a folder has a network for; see `network_path`.
+
+    A ``model.pt`` counts for the sequences that the ``model.json`` beside it names, and for none without one.
+    """
+    found = {}
+    for sequences in (*limited_settings(), SEQUENCES):
+        path = network_path(folder, sequences)
+        unnamed = list(sequences) if Path(path).name != "model.pt" else None
+        if Path(path).is_file() and provenance_of(path).get("sequences", unnamed) == list(sequences):
+            found[sequences] = path
+    return found
+
+
+def provenance_of(path: str | Path) -> dict:
+    """What the JSON file beside a weight file says; an empty dictionary if there is none."""
+    record = provenance_path(path)
+    return json.loads(record.read_text()) if record.is_file() else {}
 
 
 def teacher_path(path: str | Path) -> str:
@@ -116,8 +136,7 @@ def _read(path: Path, sequences: tuple[str, ...]) -> tuple[dict[str, torch.Tenso
             f"There are no weights at {path}: train first, or point the key 'ckpt_dir' (of a recipe with a trained "
             "teacher: 'teacher_from') to the folder that has them."
         )
-    record = provenance_path(path)
-    trained = json.loads(record.read_text()) if record.is_file() else {}
+    trained = provenance_of(path)
     if trained.get("sequences", list(sequences)) != list(sequences):
         raise UserError(
             f"{path} was trained for {' + '.join(trained['sequences'])}, not for {' + '.join(sequences)}: set "

@@ -7,7 +7,13 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
+from monai.networks.nets import DynUNet
 from tiny import run, tiny
+
+from scripts.cohort import make_cohort
+from scripts.sequences import SEQUENCES, limited_settings
+from scripts.weights import save_weights, student_file
 
 SHAPE = (6, 5, 4)
 AFFINE = np.array([[-1.0, 0, 0, 0], [0, -1, 0, 239], [0, 0, 1, 0], [0, 0, 0, 1]])
@@ -96,3 +102,23 @@ def trained(cohort, tmp_path_factory):
     output = tmp_path_factory.mktemp("trained") / "output"
     run("train.json", "barlow_twins.json", **tiny(cohort), output_dir=str(output))
     return output
+
+
+@pytest.fixture(scope="session")
+def one_subject(tmp_path_factory):
+    """Folder of one simulated subject of 4 mm voxels with all four sequences."""
+    root = make_cohort(str(tmp_path_factory.mktemp("one") / "cohort"), 0, 0, 1, spacing=4.0, seed=3, workers=1)
+    (Path(root) / "dataset.json").unlink()  # it names files that the tests take away
+    return next(Path(root).glob("Simulated_*"))
+
+
+@pytest.fixture(scope="session")
+def fifteen(tmp_path_factory):
+    """Folder of fifteen tiny networks of random weights, one for each choice of sequences."""
+    folder = tmp_path_factory.mktemp("fifteen")
+    for number, sequences in enumerate((*limited_settings(), SEQUENCES)):
+        torch.manual_seed(number)
+        network = DynUNet(3, len(sequences), 3, [3] * 3, [1, 2, 2], [2, 2], [4, 8, 16], norm_name="INSTANCE")
+        name = "teacher.pt" if sequences == SEQUENCES else student_file(sequences)
+        save_weights(folder / name, network, {"sequences": list(sequences), "filters": [4, 8, 16], "spacing": 4.0})
+    return folder

@@ -86,7 +86,7 @@ def test_default_is_the_papers_recipe():
 
 def test_every_overlay_that_is_a_recipe_is_tested():
     others = {"train", "evaluate", "inference", "multi_gpu_train", "full", "metadata", "train_teacher", "train_all"}
-    others |= {"any_subset", "study", "ensemble_inference"}
+    others |= {"any_subset", "study", "ensemble_inference", "batch_inference"}
     assert set(TERMS) == {path.stem for path in (ROOT / "configs").glob("*.json")} - others
 
 

@@ -1,4 +1,6 @@
-"""Label maps on disk: numbers from nested regions, the scan's geometry, and the name by subject."""
+"""Files on disk: the scan's geometry, the name by subject, the order in which they are written."""
+
+import json
 
 import nibabel as nib
 import numpy as np
@@ -6,33 +8,56 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from scripts.save_segmentation import SaveSegmentationd
+from scripts.errors import UserError
+from scripts.save_segmentation import SaveSegmentationd, label_map_path, still_to_do
 
 AFFINE = torch.tensor([[0.0, -1, 0, 7], [1, 0, 0, -3], [0, 0, 2, 5], [0, 0, 0, 1]])
 
 
 def _data():
-    # voxels along the first axis: background, oedema, core, enhancing, and one of exactly the threshold
     probabilities = torch.zeros(3, 5, 1, 1)
-    probabilities[1, 1:4] = 0.9  # wt
-    probabilities[0, 2:4] = 0.8  # tc
-    probabilities[2, 3] = 0.7  # et
-    probabilities[:, 4] = 0.5
-    return {"pred": MetaTensor(probabilities, affine=AFFINE), "subject": "S1"}
+    probabilities[1, 1:4] = 0.9
+    label_map = torch.tensor([0, 2, 1, 4, 0], dtype=torch.uint8)[:, None, None]
+    return {
+        "pred": MetaTensor(probabilities, affine=AFFINE),
+        "label_map": MetaTensor(label_map, affine=AFFINE),
+        "record": {"subject": "S1", "flags": []},
+        "subject": "S1",
+    }
 
 
-@pytest.mark.parametrize("numbering, enhancing", [("brats", 4), ("brats2023", 3)])
-def test_nested_regions_become_label_numbers(tmp_path, numbering, enhancing):
-    saved = SaveSegmentationd(tmp_path, numbering=numbering)(_data())["saved"]
+def test_label_map_has_the_scans_geometry_and_its_record_beside_it(tmp_path):
+    saved = SaveSegmentationd(tmp_path)(_data())["saved"]
     assert saved == str(tmp_path / "S1" / "S1_seg.nii.gz")
     image = nib.load(saved)
-    assert np.asarray(image.dataobj).ravel().tolist() == [0, 2, 1, enhancing, 0]
+    assert np.asarray(image.dataobj).ravel().tolist() == [0, 2, 1, 4, 0]
     assert image.get_data_dtype() == np.uint8 and np.allclose(image.affine, AFFINE)
+    assert json.loads((tmp_path / "S1" / "S1_seg.json").read_text()) == {"subject": "S1", "flags": []}
 
 
 def test_probabilities_are_written_on_request_only(tmp_path):
     SaveSegmentationd(tmp_path / "without")(_data())
     SaveSegmentationd(tmp_path / "with", probabilities=True)(_data())
-    assert [f.name for f in (tmp_path / "without" / "S1").iterdir()] == ["S1_seg.nii.gz"]
+    assert {f.name for f in (tmp_path / "without" / "S1").iterdir()} == {"S1_seg.nii.gz", "S1_seg.json"}
     image = nib.load(tmp_path / "with" / "S1" / "S1_probabilities.nii.gz")
     assert image.shape == (5, 1, 1, 3) and image.get_fdata()[1, 0, 0].tolist() == pytest.approx([0, 0.9, 0])
+
+
+def test_label_map_is_written_last_so_that_it_vouches_for_the_rest(tmp_path, monkeypatch):
+    order = []
+    monkeypatch.setattr("scripts.save_segmentation.save_atomically", lambda path, write: order.append(path.name))
+    SaveSegmentationd(tmp_path, probabilities=True)(_data())
+    assert order == ["S1_seg.json", "S1_probabilities.nii.gz", "S1_seg.nii.gz"]
+
+
+def test_subjects_with_a_label_map_are_left_out_only_if_they_shall_be_skipped(tmp_path):
+    items = [{"subject": "S1"}, {"subject": "S2"}]
+    path = label_map_path(tmp_path, "S1")
+    path.parent.mkdir()
+    path.with_name("S1_seg.json").touch()  # what a run that was killed before the label map leaves
+    assert still_to_do(items, tmp_path, "skip") == items
+    path.touch()
+    assert still_to_do(items, tmp_path, "skip") == [{"subject": "S2"}]
+    assert still_to_do(items, tmp_path, "overwrite") == items
+    with pytest.raises(UserError, match="existing is 'keep', but must be one of overwrite, skip"):
+        still_to_do(items, tmp_path, "keep")

@@ -24,7 +24,8 @@ def peaks(image):
 
 def test_sequences_come_in_the_teachers_order_with_label_and_geometry(subject):
     out = LoadSequencesd(["flair", "t1ce"], label=True)(subject)
-    assert out.keys() == {"subject", "numbering", "image", "label"}
+    assert out.keys() == {"subject", "numbering", "sequences", "image", "label"}
+    assert out["sequences"] == "t1ce+flair"
     image, label = out["image"], out["label"]
     assert isinstance(image, MetaTensor) and image.dtype == torch.float32 and image.shape == (2, *SHAPE)
     assert peaks(image) == [VALUES["t1ce"], VALUES["flair"]]
@@ -34,6 +35,19 @@ def test_sequences_come_in_the_teachers_order_with_label_and_geometry(subject):
     assert label[0, :, 0, 0].tolist() == [0, 1, 2, 4, 0, 0]
     assert label.meta["filename_or_obj"] == subject["label"]
     assert np.array_equal(label.affine, AFFINE)
+
+
+def test_an_item_may_name_its_own_sequences_and_keeps_its_network(subject):
+    out = LoadSequencesd(SEQUENCES)(subject | {"sequences": "flair+t1", "network": "model_t1_flair.pt"})
+    assert peaks(out["image"]) == [10, 40] and out["sequences"] == "t1+flair" and out["network"] == "model_t1_flair.pt"
+
+
+def test_an_array_with_its_affine_stands_for_a_file(subject):
+    array = MetaTensor(scan_array(40), affine=AFFINE)
+    from_array = LoadSequencesd(["t1", "flair"])(subject | {"flair": array})["image"]
+    assert torch.equal(from_array.as_tensor(), LoadSequencesd(["t1", "flair"])(subject)["image"].as_tensor())
+    with pytest.raises(ScanError, match="_t1.nii.gz and the flair array lie on different grids"):
+        LoadSequencesd(["t1", "flair"])(subject | {"flair": MetaTensor(scan_array(40), affine=shifted(1))})
 
 
 def test_files_of_other_sequences_are_never_opened(subject):
@@ -145,6 +159,10 @@ BAD_FLAIR = {
     "other place": (
         lambda p: save(scan_array(40), p, shifted(2.5)),
         r"_t1.nii.gz and .*_flair.nii.gz lie on different grids \(affines that differ by up to 2.5 mm\)",
+    ),
+    "not stripped": (
+        lambda p: save(scan_array(40) + np.arange(120).reshape(SHAPE).astype(np.int16) + 1, p),
+        r"_flair.nii.gz seems not to be skull-stripped: 0.0% of the flair's voxels .*mri_synthstrip",
     ),
     "axes in one plane": (lambda p: save(scan_array(40), p, flat_affine()), r"_flair.nii.gz has a degenerate affine"),
 }

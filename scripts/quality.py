@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How sure a network is of one segmentation, from its probabilities alone, and when a human should look."""
+
+import math
+
+import torch
+from monai.transforms import Transform
+
+from scripts.sequences import REGIONS
+
+
+class Qualityd(Transform):
+    """Measure the doubt in a network's probabilities, in the network's own grid.
+
+    Adds ``quality``, a dictionary of ``entropy_bits`` (see `mean_entropy`) and ``mirror_disagreement``, by region (see
+    ``scripts.inferer.mirror_disagreement``; None without mirroring).
+
+    Args:
+        key: probabilities (3, X, Y, Z) as ``scripts.inferer.BrainBoxInferer`` gives them, a MetaTensor.
+    """
+
+    def __init__(self, key: str = "pred") -> None:
+        self.key = key
+
+    def __call__(self, data):
+        probabilities = data[self.key]
+        disagreement = probabilities.meta.get("mirror_disagreement")
+        if disagreement is not None:
+            disagreement = dict(zip(REGIONS, (round(float(value), 4) for value in disagreement)))
+        entropy = mean_entropy(probabilities.as_tensor())
+        return dict(data) | {"quality": {"entropy_bits": entropy, "mirror_disagreement": disagreement}}
+
+
+def mean_entropy(probabilities: torch.Tensor) -> float | None:
+    """Mean binary entropy of the whole tumour's probability over the voxels where it is above 0.5, in bits.
+
+    0 where it is 1, towards 1 where it is near 0.5; None where no voxel is above.
+
+    Ours. Over the eleven real subjects, segmented from FLAIR + T1ce by the first ``models/model.pt``, its rank
+    correlation with the whole tumour's Dice was -0.87; that of the entropy of all three regions in the same voxels only
+    -0.26, since the inner boundaries of a tumour that is found well are uncertain too.
+
+    Args:
+        probabilities: (3, X, Y, Z) in the order of ``scripts.sequences.REGIONS``.
+    """
+    wt = probabilities[REGIONS.index("wt")].double()
+    inside = wt[wt > 0.5]
+    if len(inside) == 0:
+        return None
+    nats = torch.special.entr(inside) + torch.special.entr(1 - inside)
+    return round(float(nats.mean()) / math.log(2), 4)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is written beside a label map: the network that made it, volumes, quality, flags; and a batch's table."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+from monai.data.utils import affine_to_spacing
+from monai.transforms import Transform
+
+from scripts.files import save_atomically
+from scripts.weights import provenance_of
+
+BUNDLE = Path(__file__).parent.parent / "configs" / "metadata.json"
+NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range seen in training", "uncertain"
+
+
+class RecordSegmentationd(Transform):
+    """Collect what a reader of a label map must know of how it came to be, and flag what a human should look at.
+
+    Args:
+        networks: weight files that every subject is segmented with; None where each has its own (``network``).
+        settings: keys of the run that change the label map (JSON values).
+        wt_range_ml: smallest and largest whole tumour in ml that is not flagged. Training's simulated tumours have 8 to
+            260 ml, the 354 of BraTS 2020 21 to 200 between their 5th and 95th percentiles; a good margin is added,
+            since small rests and very large tumours exist.
+        max_entropy: mean entropy in bits (`scripts.quality.mean_entropy`) above which a subject is flagged. The default
+            was read off the eleven real subjects, segmented from FLAIR + T1ce by the first ``models/model.pt``: the
+            three whole tumours with a Dice below .6 have .30, .32 and .37, of the eight others one has more than .28
+            (.33). Few subjects and one network: look again after training others.
+        max_disagreement: likewise for the whole tumour's ``mirror_disagreement``, where mirroring is on. Read off the
+            same way: those three have .047, .071 and .096, the others at most .040.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[str] | None,
+        settings: Mapping | None = None,
+        wt_range_ml: Sequence[float] = (1, 300),
+        max_entropy: float = 0.3,
+        max_disagreement: float = 0.045,
+    ) -> None:
+        self.networks = networks
+        self.settings = dict(settings or {})
+        self.wt_range_ml = tuple(wt_range_ml)
+        self.max_entropy, self.max_disagreement = max_entropy, max_disagreement
+
+    def __call__(self, data):
+        """
+        Args:
+            data: with ``subject``, ``sequences``, ``label_map``, ``volumes_ml``, ``quality`` and, without
+                ``networks``, ``network``.
+
+        Returns:
+            The same with ``record``, a dictionary of JSON values.
+        """
+        files = [data["network"]] if self.networks is None else self.networks
+        volumes = {region: round(float(ml), 3) for region, ml in data["volumes_ml"].items()}
+        record = {
+            "subject": data["subject"],
+            "flags": self.flags(volumes, data["quality"]),
+            "volumes_ml": volumes,
+            "quality": data["quality"],
+            "sequences": data["sequences"].split("+"),
+            "networks": [_facts(str(file)) for file in files],
+            "shape": list(data["label_map"].shape),
+            "spacing_mm": [round(mm, 4) for mm in affine_to_spacing(data["label_map"].affine).tolist()],
+            "settings": self.settings,
+            "versions": _versions(),
+        }
+        return dict(data) | {"record": record}
+
+    def flags(self, volumes_ml: Mapping[str, float], quality: Mapping) -> list[str]:
+        """The sentences that hold, of the three that there are."""
+        wt = volumes_ml["wt"]
+        if wt == 0:
+            return [NO_TUMOUR]
+        low, high = self.wt_range_ml
+        mirrored = quality["mirror_disagreement"]
+        doubt = quality["entropy_bits"] is not None and quality["entropy_bits"] > self.max_entropy
+        doubt = doubt or (mirrored is not None and mirrored["wt"] > self.max_disagreement)
+        return ([] if low <= wt <= high else [ODD_VOLUME]) + ([UNCERTAIN] if doubt else [])
+
+
+def write_table(output_dir: str | Path, failures: Mapping[str, str]) -> None:
+    """Write ``segmentations.csv``: a row for each record in the folder, and for each subject that could not be done.
+
+    Records of earlier runs into the same folder count too, so that a batch that was stopped and went on is one table.
+
+    Args:
+        output_dir: as of `scripts.save_segmentation.SaveSegmentationd`.
+        failures: sentence by subject; it stands in the column ``problem``.
+    """
+    records = [json.loads(path.read_text()) for path in sorted(Path(output_dir).glob("*/*_seg.json"))]
+    rows = [_row(record) for record in records if record["subject"] not in failures]
+    rows += [{"subject": subject, "problem": sentence} for subject, sentence in failures.items()]
+    columns = list(_row({}))
+    table = pd.DataFrame(rows, columns=columns).sort_values("subject")
+    save_atomically(Path(output_dir) / "segmentations.csv", lambda file: table.to_csv(file, index=False))
+
+
+def _row(record: Mapping) -> dict:
+    volumes, quality = record.get("volumes_ml", {}), record.get("quality", {})
+    return {
+        "subject": record.get("subject"),
+        "sequences": "+".join(record.get("sequences", [])),
+        "network": " ".join(Path(network["file"]).name for network in record.get("networks", [])),
+        **{f"{region}_ml": volumes.get(region) for region in ("wt", "tc", "et")},
+        "entropy_bits": quality.get("entropy_bits"),
+        "wt_mirror_disagreement": (quality.get("mirror_disagreement") or {}).get("wt"),
+        "flags": "; ".join(record.get("flags", [])),
+        "problem": None,
+    }
+
+
+@lru_cache(maxsize=64)
+def _facts(file: str) -> dict:
+    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    return {"file": file, "sha256": digest, "trained": provenance_of(file)}
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, str]:
+    return {"bundle": json.loads(BUNDLE.read_text())["version"]} | {name: version(name) for name in ("monai", "torch")}
