@@ -30,7 +30,7 @@ def student_file(sequences: tuple[str, ...]) -> str:
 
 
 def network_path(folder: str | Path, sequences: tuple[str, ...]) -> str:
-    """The file for these sequences in a folder: ``model_t1ce_flair.pt``, for all four ``teacher.pt``; or ``model.pt``."""
+    """The file for these sequences: ``model_t1ce_flair.pt``, for all four ``teacher.pt``, else ``model.pt``."""
     own = Path(folder) / ("teacher.pt" if tuple(sequences) == SEQUENCES else student_file(sequences))
     return str(own if own.is_file() else Path(folder) / "model.pt")
 
