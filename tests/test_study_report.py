@@ -160,7 +160,7 @@ def test_how_it_was_run_is_told_from_the_facts(tmp_path):
     page = _page(_study(tmp_path))
     assert (
         "- held-out simulated subjects: 4 cells (2 recipes, 1 setting, seeds 0, 1), 300 steps a cell, "
-        "1.40 million parameters, 2 test subjects\n- training time, control = 1: KD-Net 0.33\n"
+        "1.40 million parameters, 2 test subjects\n- training time, control = 1: KD-Net 1.00\n"
         "- time: 4.0 core-hours\n"  # 2 x (5400 + 1800) s
     ) in page
 
