@@ -127,7 +127,8 @@ class Study:
             "teacher": cell.teacher,
             "steps": record["epochs"] * record["steps_per_epoch"],
             "seconds": seconds,
-            "parameters": sum(tensor.numel() for tensor in {id(t): t for t in state.values()}.values()),
+            # a DynUNet's layers stand in its state dict under two names
+            "parameters": sum({t.data_ptr(): t.numel() for t in state.values()}.values()),
             "training_subjects": record["training_subjects"],
             "spacing": record["spacing"],
             "filters": record["filters"],
