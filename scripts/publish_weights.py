@@ -22,7 +22,7 @@ OF_A_STAGE = ("dataset", "training_subjects", "real_subjects", "real_share", "un
 
 
 def collect(output: Path, folder: Path) -> None:
-    """Copy a training's networks, each with its provenance, into the folder where those of all trainings come together."""
+    """Copy a training's networks, each with its provenance, into the folder where those of several come together."""
     for path in sorted(output.glob("*.pt")):
         if path.name != "last.pt":
             for file in (provenance_path(path), path):
@@ -33,7 +33,9 @@ def halved(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The state dict in float16, half the size; a layer that stands in it under two names is stored once."""
     once = {}
     return {
-        name: once.setdefault((tensor.data_ptr(), tensor.shape), tensor.half()) if tensor.is_floating_point() else tensor
+        name: (
+            once.setdefault((tensor.data_ptr(), tensor.shape), tensor.half()) if tensor.is_floating_point() else tensor
+        )
         for name, tensor in state.items()
     }
 

@@ -13,6 +13,7 @@ from scripts.sequences import SEQUENCES, setting_name
 from scripts.summary import read_cases, write_cases
 from scripts.weights import student_file
 
+
 @dataclass(frozen=True)
 class Cell:
     """What to train.

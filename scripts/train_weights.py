@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The weights in models/: a teacher and the students of all 14 limited settings, measured three ways; resumable.
 
-``python -m scripts.train_weights`` trains with the small-machine profile, configs/weights.json, whose key ``weights`` is
-the plan; ``--config configs/weights_gpu.json`` is for a GPU. The same command goes on where it was stopped.
+``python -m scripts.train_weights`` trains with the small-machine profile, configs/weights.json, whose key ``weights``
+is the plan; ``--config configs/weights_gpu.json`` is for a GPU. The same command goes on where it was stopped.
 """
 
 import argparse
@@ -52,7 +52,9 @@ class WeightsRun:
         """Keys of ``with_real.json``, the real subjects of all folds but this one."""
         number = None if fold == ALL else self.folds.index(fold) - 1
         return {
-            "real#dataset_dir": self.plan["real"], "real#split#fold": number, "real#split#folds": self.plan["folds"]
+            "real#dataset_dir": self.plan["real"],
+            "real#split#fold": number,
+            "real#split#folds": self.plan["folds"],
         }
 
 

@@ -12,7 +12,6 @@ from scripts.errors import UserError
 from scripts.labels import regions_from_label
 from scripts.maps import load_maps
 
-
 KEYS = ("patch", "label")
 
 
