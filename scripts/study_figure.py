@@ -24,8 +24,17 @@ _LABELS = {CONTROL: "no distillation (control)", "kd_net": "KD-Net", "emkd": "EM
 
 
 def recipe_label(recipe: str, network: str = "student") -> str:
-    """What tables and figures call a recipe's folder; the ensemble of a recipe is a line of its own."""
-    return _LABELS.get(recipe, recipe.replace("_", " ")) + ("" if network == "student" else f", {network}")
+    """What tables and figures call a recipe's folder, such as ``warm_start+kd_net_temperature_2``: recipes that are
+    combined with a plus, each with what was changed in it behind a comma; the ensemble is a line of its own.
+    """
+    return " + ".join(map(_part_label, recipe.split("+"))) + ("" if network == "student" else f", {network}")
+
+
+def _part_label(part: str) -> str:
+    for name, label in _LABELS.items():
+        if part == name or part.startswith(f"{name}_"):
+            return f"{label}, {part[len(name) + 1:].replace('_', ' ')}".removesuffix(", ")
+    return part.replace("_", " ")
 
 
 def _rows(table: pd.DataFrame) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from matplotlib.image import imread
 
 from scripts.errors import UserError
 from scripts.study_figure import gain_figure
+from scripts.study_figure import recipe_label
 from scripts.study_report import main, relative_cost, write_report
 from scripts.study_statistics import dice_of_subjects, gains, load_cells
 from scripts.summary import COLUMNS, write_cases
@@ -249,3 +250,8 @@ def test_training_time_is_beside_the_controls_of_the_same_cells():
     facts = pd.DataFrame(rows, columns=["recipe", "setting", "seed", "seconds"]).assign(dataset="simulated")
     # KD-Net 25 / 20; mutual (20 + 70) / (10 + 20)
     assert relative_cost(facts) == {"kd_net": 1.25, "mutual": 3.0}
+
+
+def test_labels_say_what_was_combined_and_what_was_changed():
+    assert recipe_label("warm_start+kd_net_temperature_2") == "warm start + KD-Net, temperature 2"
+    assert recipe_label("barlow_twins") == "Barlow Twins" and recipe_label("mutual", "ensemble") == "mutual, ensemble"
