@@ -90,13 +90,23 @@ import sys
 import monai.bundle
 import torch
 url, name = sys.argv[1:]
+
+def check(network, file):
+    stored, own = torch.load(file, weights_only=True), network.state_dict()
+    assert stored.keys() == own.keys() and all(torch.equal(stored[key], own[key]) for key in own)
+
 monai.bundle.download(name=name, bundle_dir=".", url=url, progress=False)
 sys.path.insert(0, name)
-network = monai.bundle.load(name=name, bundle_dir=".", workflow_type="inference", device="cpu")
-stored = torch.load(f"{name}/models/model.pt", weights_only=True)
-own = network.state_dict()
-assert isinstance(network, torch.nn.Module) and stored.keys() == own.keys()
-assert all(torch.equal(stored[key], own[key]) for key in own)
+arguments = {"name": name, "workflow_type": "inference", "device": "cpu"}
+check(monai.bundle.load(bundle_dir=".", **arguments), f"{name}/models/model.pt")
+teacher = monai.bundle.load(
+    bundle_dir=".", model_file="models/teacher.pt", net_override={"in_channels": 4}, **arguments
+)
+check(teacher, f"{name}/models/teacher.pt")
+# a GitHub release's file has the zip's name; the release here is a folder
+monai.bundle.scripts._get_git_release_url = lambda *_, tag_name, filename: url.rpartition("/")[0] + "/" + filename
+arguments |= {"source": "github", "repo": "owner/repository/tag", "version": url.rpartition("_v")[2][: -len(".zip")]}
+check(monai.bundle.load(bundle_dir="released", progress=False, **arguments), f"released/{name}/models/model.pt")
 """
 
 
