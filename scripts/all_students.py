@@ -24,10 +24,10 @@ class AllStudents(TappedNetworks):
         students: a network per setting, in the order of ``settings``, on that setting's channels.
         settings: choices of sequences.
         objective: ``scripts.objective.Objective`` of one student, copied for each.
-        teacher: a network on all channels.
-        teacher_objective: the teacher's own objective, called with the teacher's output only; None freezes the teacher.
         students_per_step: how many students learn in a step; they take turns, so that in a number of steps divisible by
             ``len(settings)`` each has had equally many. Memory grows with it, the cost of data and teacher is shared.
+        teacher: a network on all channels; None for students without one.
+        teacher_objective: the teacher's own objective, called with the teacher's output only; None freezes the teacher.
         amp: see ``TappedNetworks``.
 
     Raises:
@@ -39,9 +39,9 @@ class AllStudents(TappedNetworks):
         students: list[nn.Module],
         settings: list[tuple[str, ...]],
         objective: nn.Module,
-        teacher: nn.Module,
-        teacher_objective: nn.Module | None,
         students_per_step: int,
+        teacher: nn.Module | None = None,
+        teacher_objective: nn.Module | None = None,
         amp: bool = False,
     ) -> None:
         super().__init__(amp)
@@ -56,13 +56,13 @@ class AllStudents(TappedNetworks):
         # counts training steps; in the state dict, so that a resumed run goes on with the student whose turn it is
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self.progress = 0.0
-        if teacher_objective is None:
+        if teacher is not None and teacher_objective is None:
             self.freeze("teacher")
         self.tap(objective.taps)
 
     def networks(self) -> dict[str, nn.Module]:
-        """The teacher as ``teacher``, each student by its setting, such as ``t1ce+flair``."""
-        return {"teacher": self.teacher, **self.students}
+        """The teacher, if there is one, as ``teacher``, each student by its setting, such as ``t1ce+flair``."""
+        return ({} if self.teacher is None else {"teacher": self.teacher}) | dict(self.students)
 
     def channels(self, name: str) -> list[int]:
         return list(range(len(SEQUENCES))) if name == "teacher" else channels_of(name)
@@ -82,13 +82,13 @@ class AllStudents(TappedNetworks):
             ``loss``, the sum over teacher and students; detached, the teacher's terms by name, and each term of the
             students as its mean over those of this step.
         """
-        teacher = self.run("teacher", image)
+        teacher = None if self.teacher is None else self.run("teacher", image)
         results = [self._objective(name)(teacher, self.run(name, image), label) for name in self.turn()]
         if self.training:
             self.steps += 1
         values = {name: sum(r[name] for r in results) / len(results) for name in results[0] if name != "loss"}
         loss = sum(result["loss"] for result in results)
-        if self.teacher_objective is not None:
+        if teacher is not None and self.teacher_objective is not None:
             of_teacher = self.teacher_objective(teacher, None, label)
             loss = loss + of_teacher.pop("loss")
             values |= of_teacher

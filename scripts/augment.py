@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Augmentation of real scans: another scanner, with the effects that simulated ones get."""
+"""Augmentation of real scans: another pose, and another scanner with the effects that simulated ones get."""
 
 import torch
+from monai.transforms import RandAffined
 
 from scripts.artefacts import scan
 from scripts.smooth_fields import Draws
@@ -33,3 +34,32 @@ class Rescan(torch.nn.Module):
         inside = image != 0
         draws = Draws(seed, image.shape[1:], self.spacing, image.device)
         return scan(image, inside.any(dim=0).to(image.dtype), draws, self.strength) * inside
+
+
+class RandomPose:
+    """Turns, scales and shears a real scan with its label map (MONAI ``RandAffined``); background comes in as 0.
+
+    Args:
+        prob: how often.
+        rotation: largest angle about each axis, in degrees.
+        scale: largest relative change of size along each axis.
+        shear: largest shear factor.
+    """
+
+    def __init__(self, prob: float, rotation: float, scale: float, shear: float) -> None:
+        radians = torch.deg2rad(torch.tensor(rotation)).item()
+        self.affine = RandAffined(
+            ("image", "label"),
+            prob=prob,
+            rotate_range=[(-radians, radians)] * 3,
+            scale_range=[(-scale, scale)] * 3,
+            shear_range=[(-shear, shear)] * 6,
+            mode=("bilinear", "nearest"),
+            padding_mode="zeros",
+        )
+
+    def __call__(self, image: torch.Tensor, label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(4, X, Y, Z) and (3, X, Y, Z) to the same; torch's generator decides, so that a resumed run repeats it."""
+        self.affine.set_random_state(seed=int(torch.randint(2**31, ())))
+        moved = self.affine({"image": image, "label": label})
+        return moved["image"].as_tensor(), moved["label"].as_tensor()

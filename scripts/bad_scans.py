@@ -16,8 +16,8 @@ class ScanDataset(Dataset):
     """MONAI ``Dataset`` whose item is ``{"subject", "error"}`` where the subject's files cannot be used.
 
     So it is where an item of its ``data`` has an ``error`` already, as `scripts.routing.routed` gives it. Any other
-    exception becomes ``{"subject", "crash"}``: raised here, in the thread of MONAI's ``ThreadDataLoader``, it would end
-    the thread and with it, unnoticed, the run.
+    exception becomes ``{"subject", "crash"}``: raised here, in the thread of MONAI's ``ThreadDataLoader`` (evaluation),
+    it would end the thread and with it, unnoticed, the run.
     """
 
     def _transform(self, index: int):

@@ -12,21 +12,27 @@ from pathlib import Path
 
 import torch
 
+from scripts.benchmark_batch import batch_rows
 from scripts.benchmark_data import data_rows
+from scripts.benchmark_growth import growth_rows
 from scripts.benchmark_inference import REFERENCE_WINDOW, inference_rows, one_subject
 from scripts.benchmark_networks import network_rows
+from scripts.benchmark_nnunet import FILTERS, WINDOW, nnunet_rows
 from scripts.benchmark_recipes import all_students_row, recipe_rows
+from scripts.benchmark_start import start_rows
 from scripts.benchmark_step import step_rows
 from scripts.benchmark_table import facts, markdown
 from scripts.errors import speak_plainly
 from scripts.weights import save_atomically
 
-PARTS = ("step", "inference", "data", "networks", "recipes")
+PARTS = ("step", "inference", "nnunet", "start", "batch", "growth", "data", "networks", "recipes")
+OF_A_SUBJECT = {"inference", "nnunet", "start", "batch", "growth"}
 # for trying out the benchmark itself
 QUICK = {"filters": [4, 8, 16], "spacing": 4.0}
 QUICK_TRAINING = QUICK | {"patch_size": [32, 32, 32], "patches_per_epoch": 4}
 QUICK_NETWORKS = QUICK_TRAINING | {"teacher_filters": [8, 16, 32]}
 QUICK_WINDOW = (64, 64, 40)
+QUICK_NNUNET = (4, 8, 16), (16, 16, 16)
 
 
 def benchmark(
@@ -54,11 +60,21 @@ def benchmark(
     with tempfile.TemporaryDirectory() as folder:
         if "step" in parts:
             rows += step_rows(1 if quick else 4 * repeats, seed, training)
-        if "inference" in parts:
+        if OF_A_SUBJECT & set(parts):
             item = one_subject(scans, Path(folder) / "scans", seed, QUICK["spacing"] if quick else 1.0)
             described["subject"] = item["subject"] + (" (simulated)" if scans is None else f" of {scans}")
-            small = (QUICK | {"load_pretrain": False}, QUICK_WINDOW) if quick else (None, REFERENCE_WINDOW)
-            rows += inference_rows(item, repeats, threads, *small)
+            untrained = QUICK | {"load_pretrain": False} if quick else None
+            keys = QUICK if quick else None
+        if "inference" in parts:
+            rows += inference_rows(item, repeats, threads, untrained, QUICK_WINDOW if quick else REFERENCE_WINDOW)
+        if "nnunet" in parts:
+            rows += nnunet_rows(item, repeats, threads, untrained, *(QUICK_NNUNET if quick else (FILTERS, WINDOW)))
+        if "start" in parts:
+            rows += start_rows(item, Path(folder) / "start", repeats, threads, keys)
+        if "batch" in parts:
+            rows += batch_rows(item, Path(folder) / "batch", repeats, threads, keys, *([2] if quick else []))
+        if "growth" in parts:
+            rows += growth_rows(item, Path(folder) / "growth", threads, keys, *([(1, 2)] if quick else []))
         if "data" in parts:
             rows += data_rows(Path(folder), epochs, seed, training)
         if "networks" in parts:

@@ -9,13 +9,14 @@ from monai.bundle import ConfigWorkflow
 
 from scripts.benchmark_table import Row
 
-TRAIN = Path(__file__).parent.parent / "configs" / "train.json"
+CONFIGS = Path(__file__).parent.parent / "configs"
+JOINT = [str(CONFIGS / "train.json"), str(CONFIGS / "barlow_twins.json")]
 COHORT = {"simulated#training": 4, "simulated#validation": 1, "simulated#test": 1}
 LIMIT = 0.10
 
 
 def data_rows(folder: Path, epochs: int, seed: int = 0, overrides: dict | None = None) -> list[Row]:
-    """Train with ``configs/train.json`` on a few simulated subjects, cached, on the CPU, and time the batches.
+    """Train teacher and student together on a few simulated subjects, cached, on the CPU, and time the batches.
 
     Args:
         folder: for the cohort and the training's output.
@@ -24,7 +25,7 @@ def data_rows(folder: Path, epochs: int, seed: int = 0, overrides: dict | None =
         overrides: other values of the config's keys.
     """
     keys = {
-        "bundle_root": str(TRAIN.parent.parent),
+        "bundle_root": str(CONFIGS.parent),
         "device": "cpu",
         "seed": seed,
         "epochs": epochs,
@@ -33,7 +34,7 @@ def data_rows(folder: Path, epochs: int, seed: int = 0, overrides: dict | None =
         "simulated#folder": str(folder / "cohort"),
     }
     workflow = ConfigWorkflow(
-        str(TRAIN), logging_file=False, workflow_type="train", **(COHORT | keys | (overrides or {}))
+        JOINT, logging_file=False, workflow_type="train", **(COHORT | keys | (overrides or {}))
     )
     workflow.initialize()
     trainer = workflow.parser.get_parsed_content("train#trainer")

@@ -21,10 +21,11 @@ class Row:
 
     Attributes:
         what: what was measured, under which conditions.
-        value: the number; the smaller, the better.
+        value: the number.
         form: how the value and its limit are written, e.g. ``"{:.1f} s"``.
         limit: the largest value allowed, in the units of ``value``; None where nothing is asked.
         detail: what the value was computed from.
+        at_least: the limit is the smallest value allowed.
     """
 
     what: str
@@ -32,16 +33,21 @@ class Row:
     form: str
     limit: float | None = None
     detail: str = ""
+    at_least: bool = False
 
     @property
     def met(self) -> bool | None:
         """Is the value within its limit; None where nothing is asked."""
-        return None if self.limit is None else bool(self.value <= self.limit)
+        if self.limit is None:
+            return None
+        return bool(self.value >= self.limit if self.at_least else self.value <= self.limit)
 
     def cells(self) -> tuple[str, str, str, str]:
         """What, measured, asked, met."""
         measured = self.form.format(self.value) + (f" ({self.detail})" if self.detail else "")
-        asked = "" if self.limit is None else f"at most {self.form.format(self.limit)}"
+        asked = (
+            "" if self.limit is None else f"at {'least' if self.at_least else 'most'} {self.form.format(self.limit)}"
+        )
         return self.what, measured, asked, {None: "", True: "yes", False: "**no**"}[self.met]
 
 

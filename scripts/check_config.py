@@ -28,7 +28,7 @@ SWITCHES = (
     *("largest_component", "resample", "report"),
 )
 NUMBERS = (
-    *(("spacing", (int, float), 0.3), ("epochs", int, 1), ("seed", int, 0)),
+    *(("spacing", (int, float), 0.3), ("epochs", int, 1), ("seed", int, 0), ("load_ahead", int, 0)),
     *((key, (int, float), 0) for key in ("et_min_ml", "max_entropy", "max_disagreement")),
 )
 """Key, kind, least value."""

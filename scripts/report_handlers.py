@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The handlers that keep each subject for the report as it is done, and write the page at the end."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -74,25 +76,49 @@ class ReportSegmentations(_Report):
         sequences: that the network saw, unless ``<subject>_seg.json`` says so; by default those of the item.
         network: what to call the network, unless that file says so.
         expected: file of expected accuracy (`scripts.expected`); it need not exist.
+        behind: so many subjects at most wait for their picture, which a thread draws while the next ones are segmented;
+            0 draws each picture before the run goes on. The page waits for all.
         others: see `_Report`.
     """
 
     kind = "inference"
 
-    def __init__(self, output_dir, subjects, sequences=None, network=None, expected=None, facts=None, when=None):
+    def __init__(
+        self, output_dir, subjects, sequences=None, network=None, expected=None, facts=None, when=None, behind=0
+    ):
         super().__init__(output_dir, subjects, facts, when)
         self.sequences, self.network, self.expected = sequences, network, expected
+        self.behind, self.drawing, self.pool = behind, deque(), None
 
     def start(self, engine: Engine) -> None:
         """Forget who could not be done in an earlier run: it is tried again."""
         self.failed = set()
+        self.drawing.clear()
+        self.pool = ThreadPoolExecutor(1, "draw") if self.behind else None
         forget(self.parts, failed_only=True)
         write_run(self.output_dir, self.kind, self.facts, self.expected)
 
     def keep_subject(self, item: Mapping) -> None:
         """Volumes and picture of one subject from the label map that was saved."""
         scans = self.items.get(item["subject"], {"subject": item["subject"]})
-        keep_segmented(self.output_dir, scans, self.sequences, self.network, item.get("saved"))
+        arguments = (self.output_dir, scans, self.sequences, self.network, item.get("saved"))
+        if self.pool is None:
+            keep_segmented(*arguments)
+        else:
+            self.drawing.append(self.pool.submit(keep_segmented, *arguments))
+            self._wait_for_drawing(self.behind)
+
+    def finish(self, engine: Engine) -> None:
+        """Wait for the last pictures, and write the page."""
+        self._wait_for_drawing(0)
+        if self.pool is not None:
+            self.pool.shutdown()
+        super().finish(engine)
+
+    def _wait_for_drawing(self, left: int) -> None:
+        """Until at most so many subjects are left; what went wrong in the thread is raised here."""
+        while len(self.drawing) > left:
+            self.drawing.popleft().result()
 
 
 class ReportEvaluation(_Report):

@@ -140,7 +140,7 @@ def _pipeline(keys: str):
     """The config's evaluator and its dataset, for these keys (JSON)."""
     parser = ConfigParser()
     parser.read_config(CONFIGS)
-    parser.update({"bundle_root": str(ROOT), "handlers": []} | json.loads(keys))
+    parser.update({"bundle_root": str(ROOT), "handlers": [], "load_ahead": 0} | json.loads(keys))
     parser["dataset#data"] = [{}]  # one item, which every call replaces
     parser["evaluator#postprocessing"] = "@result"
     parser.parse(reset=True)

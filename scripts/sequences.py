@@ -105,6 +105,12 @@ def setting_name(modalities: str | Iterable[str]) -> str:
     return "+".join(ordered(modalities))
 
 
+def setting_order(setting: str) -> tuple:
+    """Sort key: few sequences first, then the order of the teacher's input."""
+    names = setting.split("+")
+    return len(names), tuple(SEQUENCES.index(name) for name in names)
+
+
 def limited_settings() -> list[tuple[str, ...]]:
     """All 14 choices of one to three of the four sequences, the smallest first."""
     return [setting for size in range(1, len(SEQUENCES)) for setting in combinations(SEQUENCES, size)]

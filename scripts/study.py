@@ -8,20 +8,14 @@ python -m scripts.study --only report
 
 import argparse
 import json
-import logging
-import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
-import torch
-
 from scripts.cohort import make_cohort
-from scripts.cpu_memory import keep_freed_memory
-from scripts.errors import UserError, plain_sentence, speak_plainly
+from scripts.errors import UserError, speak_plainly
+from scripts.runs import ROOT, run_all
 from scripts.sequences import SEQUENCES, ordered, setting_name
-from scripts.study_cells import ROOT, Cell, Study, teacher_cell
+from scripts.study_cells import Cell, Study, teacher_cell
 from scripts.study_report import write_report
 from scripts.summary import read_cases, write_cases
 
@@ -167,13 +161,11 @@ def run_study(config: str, parts: tuple[str, ...], seeds: list[int] | None = Non
                 f"{plan[block]['dataset_dir']} does not exist: correct study#{block}#dataset_dir in {config}, or leave "
                 f"the part '{part}' out with --only."
             )
-    os.environ["TQDM_DISABLE"] = "1"  # tqdm looks when it is imported, in the workers
     study = Study(config, ROOT / "output" / "study", ROOT / "docs" / "study")
     make_cohort(str(ROOT / "cohort_study"), **_cohort(budget))
     for tasks in phases(study, plan, parts, seeds):
-        _run_all(tasks, workers)
+        run_all(_named(tasks), workers)
     if "report" in parts:
-
         write_report()
 
 
@@ -182,27 +174,9 @@ def _cohort(budget: dict) -> dict:
     return sizes | {"spacing": budget["spacing"], "seed": 0}
 
 
-def _run_all(tasks: list[tuple], workers: int) -> None:
-    """Run the tasks; one that fails does not stop the others, but is an error at the end."""
-    if not tasks:
-        return
-    failed = []
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_core) as pool:
-        waiting = {pool.submit(function, *arguments): (function, arguments) for function, arguments in tasks}
-        for number, done in enumerate(as_completed(waiting), 1):
-            function, arguments = waiting[done]
-            what = next((item.name for item in arguments if isinstance(item, Cell)), arguments[1])
-            if error := done.exception():
-                failed.append(f"{function.__name__} {what}: {plain_sentence(error) or error}")
-            print(f"{number}/{len(tasks)} {function.__name__} {what}{' FAILED' if error else ''}", flush=True)
-    if failed:
-        raise UserError(f"{len(failed)} of {len(tasks)} tasks failed, the others are kept. {' '.join(failed)}")
-
-
-def _one_core() -> None:
-    torch.set_num_threads(1)
-    keep_freed_memory()
-    logging.disable(logging.INFO)
+def _named(tasks: list[tuple]) -> list[tuple]:
+    what = [next((item.name for item in arguments if isinstance(item, Cell)), arguments[1]) for _, arguments in tasks]
+    return [(f"{function.__name__} {name}", function, arguments) for (function, arguments), name in zip(tasks, what)]
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -2,20 +2,16 @@
 """One cell of the study: a recipe trained for a setting with a seed, and measured on a set of subjects."""
 
 import json
-import shutil
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from monai.bundle import ConfigWorkflow
 
 from scripts.files import save_atomically
+from scripts.runs import ROOT, evaluate, train_once
 from scripts.sequences import SEQUENCES, setting_name
 from scripts.summary import read_cases, write_cases
 from scripts.weights import student_file
-
-ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
@@ -72,34 +68,16 @@ class Study:
         """Folder of a trained teacher."""
         return self.work / "teachers" / name
 
-    def files(self, overlays, *more) -> list[str]:
-        """The configs of a cell: the common budget comes before the recipe, which may have networks of its own."""
-        return [str(ROOT / "configs" / f"{name}.json") for name in ("train", *overlays, *more)]
-
     def train(self, cell: Cell, output: Path, **keys) -> float | None:
-        """Train a cell if it is not trained yet, going on where it was killed; its seconds, None if it was killed."""
-        resumed = (output / "last.pt").is_file()
-        took = output / "seconds.json"
-        if not took.is_file():
-            start = time.time()
-            _run(
-                self.files(cell.overlays),
-                "train",
-                self._keys(cell) | keys | {"output_dir": str(output), "resume": resumed},
-            )
-            seconds = None if resumed else round(time.time() - start, 1)
-            save_atomically(took, lambda file: file.write_text(json.dumps(seconds)))
-            remove_checkpoint(output)
-        return json.loads(took.read_text())
+        """Train a cell if it is not trained yet; its seconds, None if it was killed on the way."""
+        return train_once(cell.overlays, output, self._keys(cell) | keys)
 
     def evaluate(self, cell: Cell, output: Path, **keys) -> Path:
         """Measure a trained cell; the path of its cases.csv. A frozen teacher is measured as a cell of its own."""
         keys = self._keys(cell) | {"ckpt_dir": str(output)} | keys
         if cell.teacher:
             keys["teacher_training"] = "none"
-        folder = output / f"evaluation_{keys.get('part', 'test')}"
-        _run(self.files(cell.overlays, "evaluate"), "evaluation", keys | {"output_dir": str(folder)})
-        return folder / "cases.csv"
+        return evaluate(cell.overlays, output / f"evaluation_{keys.get('part', 'test')}", keys)
 
     def store(self, name: str, cases: list[Path], facts: dict) -> None:
         """Keep the cases of a cell, of all its folds together, and its facts, below ``results``."""
@@ -147,16 +125,3 @@ class Study:
 def teacher_cell(name: str, keys: dict) -> Cell:
     """The cell that trains a teacher."""
     return Cell(name, ("train_teacher",), SEQUENCES, 0, None, keys, "teachers")
-
-
-def remove_checkpoint(output: Path) -> None:
-    """Drop what only an interrupted training needs."""
-    (output / "last.pt").unlink(missing_ok=True)
-    shutil.rmtree(output / "tensorboard", ignore_errors=True)
-
-
-def _run(files: list[str], kind: str, keys: dict) -> None:
-    workflow = ConfigWorkflow(config_file=files, logging_file=False, workflow_type=kind, **keys)
-    workflow.initialize()
-    workflow.run()
-    workflow.finalize()

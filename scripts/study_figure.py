@@ -9,7 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import blended_transform_factory
 
 from scripts.files import save_atomically
-from scripts.study_statistics import ALL_SETTINGS, CONTROL, DATASETS, setting_order
+from scripts.sequences import setting_order
+from scripts.study_statistics import ALL_SETTINGS, CONTROL, DATASETS
 
 # Okabe and Ito's colours, which the colour-blind can tell apart; black is for all settings, yellow too pale for a line
 SETTING_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")

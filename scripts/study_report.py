@@ -11,6 +11,7 @@ import pandas as pd
 
 from scripts.errors import UserError, speak_plainly
 from scripts.files import save_atomically
+from scripts.markdown import counted
 from scripts.study_figure import DATASET_TITLES, gain_figure, recipe_label
 from scripts.study_statistics import (
     ABLATION,
@@ -24,7 +25,7 @@ from scripts.study_statistics import (
     load_cells,
     teachers_of,
 )
-from scripts.study_tables import ablation_table, counted, detail_tables, span_of, summary_table, teacher_table
+from scripts.study_tables import ablation_table, detail_tables, span_of, summary_table, teacher_table
 
 FOLDER, PAGE, FIGURE = "docs/study", "docs/study.md", "docs/study.png"
 _READING = """\

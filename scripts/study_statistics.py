@@ -15,7 +15,7 @@ import pandas as pd
 
 from scripts.bootstrap import bootstrap_interval, paired_difference
 from scripts.errors import UserError
-from scripts.sequences import REGIONS, SEQUENCES, setting_name
+from scripts.sequences import REGIONS, SEQUENCES, setting_name, setting_order
 from scripts.summary import read_cases
 
 DATASETS = ("simulated", "real", "real_kfold")
@@ -26,12 +26,6 @@ ALL_SETTINGS = "all settings"
 ROWS = ("wt", "tc", "et", "mean")
 """Regions as the tables order them; "mean" is a subject's mean Dice of the three (not of HD95: ET may be absent)."""
 _KEYS = ["dataset", "recipe", "network", "setting", "seed", "subject"]
-
-
-def setting_order(setting: str) -> tuple:
-    """Sort key: few sequences first, then the order of the teacher's input."""
-    names = setting.split("+")
-    return len(names), tuple(SEQUENCES.index(name) for name in names)
 
 
 def _is_setting(text: str) -> bool:

@@ -5,52 +5,27 @@ import math
 
 import pandas as pd
 
+from scripts.markdown import DASH, REGION_NAMES, bold, counted, markdown_table, number, span
+from scripts.sequences import setting_order
 from scripts.study_figure import DATASET_TITLES, recipe_label
-from scripts.study_statistics import ABLATION, ALL_SETTINGS, CONTROL, ROWS, control_of, pair, setting_order
-
-DASH = "–"  # where there is no number
-REGION_NAMES = {"wt": "WT", "tc": "TC", "et": "ET", "mean": "mean"}
-
-
-def _number(value, form: str = ".3f") -> str:
-    """A number as the tables write it, a dash where there is none, no minus before a zero."""
-    if value is None or math.isnan(value):
-        return DASH
-    text = format(value, form)
-    return text.replace("-", "+" if "+" in form else "") if float(text) == 0 else text
-
-
-def _span(low: float, high: float, form: str = "+.3f") -> str:
-    return DASH if math.isnan(low) else f"[{_number(low, form)}, {_number(high, form)}]"
-
-
-def _bold(text: str, low: float, high: float) -> str:
-    return f"**{text}**" if low > 0 or high < 0 else text
+from scripts.study_statistics import ABLATION, ALL_SETTINGS, CONTROL, ROWS, control_of, pair
 
 
 def _gain(line) -> str:
     """Gain with its interval over subjects, bold where that excludes zero."""
-    return f"{_bold(_number(line.gain, '+.3f'), line.low, line.high)} {_span(line.low, line.high)}"
+    return f"{bold(number(line.gain, '+.3f'), line.low, line.high)} {span(line.low, line.high)}"
 
 
 def _spread(line) -> list[str]:
     """What follows a gain: the interval over seeds and subjects, p, the range of the single seeds."""
-    seeds = f"{_number(min(line.by_seed), '+.3f')} to {_number(max(line.by_seed), '+.3f')}"
-    new_seeds = _bold(_span(line.two_low, line.two_high), line.two_low, line.two_high)
-    return [new_seeds, _number(line.p, "#.2g"), seeds if len(line.by_seed) > 1 else DASH]
-
-
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
-    return ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)]
+    seeds = f"{number(min(line.by_seed), '+.3f')} to {number(max(line.by_seed), '+.3f')}"
+    new_seeds = bold(span(line.two_low, line.two_high), line.two_low, line.two_high)
+    return [new_seeds, number(line.p, "#.2g"), seeds if len(line.by_seed) > 1 else DASH]
 
 
 def span_of(values: pd.Series, scale: float, form: str) -> str:
     ends = dict.fromkeys(format(end / scale, form) for end in (values.min(), values.max()))
     return " to ".join(ends)
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _left_out(dice: pd.DataFrame, dataset: str) -> list[str]:
@@ -93,11 +68,14 @@ def summary_table(dice: pd.DataFrame, table: pd.DataFrame, dataset: str) -> list
         rows = []
         for line in chosen.itertuples():
             settings = str(len(line.settings)) if line.settings == usual else ", ".join(line.settings)
-            values = [_number(wide.loc[(line.recipe, line.network), region]) for region in ROWS]
+            values = [number(wide.loc[(line.recipe, line.network), region]) for region in ROWS]
             gain = [DASH] * 4 if line.first else [_gain(line), *_spread(line)]
             rows.append([recipe_label(line.recipe, line.network), settings, str(len(line.seeds)), *values, *gain])
         head = ["recipe", "settings", "seeds", *(f"Dice {name}" for name in REGION_NAMES.values())]
-        lines += [*_table([*head, "gain of the mean Dice [95%]", "new seeds too", "p", "single seeds"], rows), ""]
+        lines += [
+            *markdown_table([*head, "gain of the mean Dice [95%]", "new seeds too", "p", "single seeds"], rows),
+            "",
+        ]
     return lines + _left_out(dice, dataset)
 
 
@@ -109,11 +87,11 @@ def teacher_table(level: pd.DataFrame, dataset: str) -> list[str]:
     wide = chosen.pivot(index="recipe", columns="region", values="dice")
     seeds = chosen.groupby("recipe").seeds.first()
     rows = [
-        [recipe_label(recipe), str(seeds[recipe]), *(_number(wide.loc[recipe, region]) for region in ROWS)]
+        [recipe_label(recipe), str(seeds[recipe]), *(number(wide.loc[recipe, region]) for region in ROWS)]
         for recipe in wide.index
     ]
     head = ["trained teacher, all sequences", "seeds", *(f"Dice {name}" for name in REGION_NAMES.values())]
-    return [*_table(head, rows), ""]
+    return [*markdown_table(head, rows), ""]
 
 
 def detail_tables(level: pd.DataFrame, table: pd.DataFrame, dataset: str, frozen: dict) -> list[str]:
@@ -148,12 +126,19 @@ def detail_tables(level: pd.DataFrame, table: pd.DataFrame, dataset: str, frozen
                 compared = gain is not None and (recipe, network) != (CONTROL, "student")
                 rows.append(
                     [recipe_label(recipe, network) if first else "", str(line.seeds) if first else ""]
-                    + [REGION_NAMES[region], _number(line.dice), _number(line.hd95_mm, ".1f") + undefined]
-                    + [_number(teacher if network == "student" else math.nan)]
-                    + ([_gain(gain), _number(gain.p, "#.2g")] if compared else [DASH, DASH])
+                    + [REGION_NAMES[region], number(line.dice), number(line.hd95_mm, ".1f") + undefined]
+                    + [number(teacher if network == "student" else math.nan)]
+                    + ([_gain(gain), number(gain.p, "#.2g")] if compared else [DASH, DASH])
                 )
         # GitHub reads markdown inside <details> only after an empty line
-        lines += ["<details>", f"<summary>{setting}, per region</summary>", "", *_table(head, rows), "", "</details>"]
+        lines += [
+            "<details>",
+            f"<summary>{setting}, per region</summary>",
+            "",
+            *markdown_table(head, rows),
+            "",
+            "</details>",
+        ]
         lines.append("")
     return lines
 
@@ -169,8 +154,8 @@ def ablation_table(dice: pd.DataFrame, table: pd.DataFrame) -> list[str]:
     chosen = chosen.sort_values(["place", "gain", "recipe", "network"], ascending=[True, False, True, True])
     rows = [
         [recipe_label(line.recipe, line.network), line.setting, str(len(line.seeds))]
-        + [_number(line.dice), _number(line.control), _gain(line), *_spread(line)]
+        + [number(line.dice), number(line.control), _gain(line), *_spread(line)]
         for line in chosen.itertuples()
     ]
     head = ["variant", "setting", "seeds", "mean Dice", "control", "gain [95%]", "new seeds too", "p", "single seeds"]
-    return [*lines, "", *(_table(head, rows) + [""] if rows else []), *_left_out(dice, ABLATION)]
+    return [*lines, "", *(markdown_table(head, rows) + [""] if rows else []), *_left_out(dice, ABLATION)]

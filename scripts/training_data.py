@@ -12,6 +12,32 @@ from scripts.errors import UserError
 from scripts.labels import regions_from_label
 from scripts.maps import load_maps
 
+KEYS = ("patch", "label")
+
+
+class LoadSubject:
+    """Loads a simulated subject by its maps and a real one by its scans, both as ``patch`` and ``label``.
+
+    Args:
+        maps: transform for items that have ``maps``; leaves ``maps`` and ``label``.
+        scan: transform for the others; leaves ``image`` and ``label``.
+    """
+
+    def __init__(self, maps, scan) -> None:
+        self.maps, self.scan = maps, scan
+
+    def __call__(self, item: dict) -> dict:
+        """
+        Returns:
+            ``patch`` and ``label``: of a simulated subject uint8 (5, X, Y, Z) and (1, X, Y, Z) with BraTS numbers, of a
+            real one float32 (4, X, Y, Z) in z-units and (3, X, Y, Z) with regions.
+        """
+        if "maps" in item:
+            loaded = self.maps(item)
+            return {"patch": loaded["maps"], "label": loaded["label"]}
+        loaded = self.scan(item)
+        return {"patch": loaded["image"], "label": loaded["label"]}
+
 
 class LoadMapsd(MapTransform):
     """Load a simulated subject's maps, cropped to its brain, as a uint8 tensor (5, X, Y, Z); its label map beside them.
@@ -50,7 +76,7 @@ class RandUnenhancedd(RandomizableTransform, MapTransform):
     """Turns the enhancing tumour of simulated maps into non-enhancing core: the same subject without enhancement.
 
     Ours. Most simulated tumours enhance, so that a network learns to guess ET from where it usually lies; the same
-    tumours without it teach that T1ce decides.
+    tumours without it teach that T1ce decides. Real scans stay as they are.
 
     Args:
         keys: maps (5, X, Y, Z) and label (1, X, Y, Z), whose last channel holds BraTS numbers.
@@ -64,7 +90,7 @@ class RandUnenhancedd(RandomizableTransform, MapTransform):
     def __call__(self, data):
         data = dict(data)
         self.randomize(None)
-        if self._do_transform:
+        if self._do_transform and all(data[key].dtype == torch.uint8 for key in self.keys):
             for key in self.keys:
                 changed = data[key].clone()
                 label = changed[-1]
@@ -73,34 +99,61 @@ class RandUnenhancedd(RandomizableTransform, MapTransform):
         return data
 
 
-class PrepareBatch:
-    """MONAI ``prepare_batch``: moves a batch to the device and renders simulated maps there, anew for every patch.
+def as_list(samples: list) -> list[dict]:
+    """``collate_fn``: the samples as they are, since maps and scans in a batch have no common shape until rendered.
 
     Args:
-        contrast: ``scripts.contrast.Contrast``, used for batches that hold maps.
-        augment: ``scripts.augment.Rescan``, used for batches of real scans.
+        samples: a dictionary each, or a list of them where a transform draws several patches of a subject.
+    """
+    return [one for sample in samples for one in (sample if isinstance(sample, list) else [sample])]
+
+
+def shares(items: list[dict], real: float) -> list[float]:
+    """How likely each subject is drawn, so that real ones are a given share of the patches; the sum is 1.
+
+    Args:
+        items: simulated ones have ``maps``.
+        real: share of the real ones, 0 to 1; where there is only one kind, all of it.
+    """
+    simulated = sum("maps" in item for item in items)
+    scans = len(items) - simulated
+    of_real = 1.0 if not simulated else real if scans else 0.0
+    return [(1 - of_real) / simulated if "maps" in item else of_real / scans for item in items]
+
+
+class PrepareBatch:
+    """MONAI ``prepare_batch``: moves patches to the device, renders simulated maps there, anew each time, and augments
+    real scans.
+
+    Args:
+        contrast: ``scripts.contrast.Contrast``, for maps.
+        pose: ``scripts.augment.RandomPose``, for scans.
+        rescan: ``scripts.augment.Rescan``, for scans.
     """
 
-    def __init__(self, contrast: torch.nn.Module, augment: torch.nn.Module) -> None:
+    def __init__(self, contrast: torch.nn.Module, pose, rescan: torch.nn.Module) -> None:
         self.contrast = contrast
-        self.augment = augment
+        self.pose = pose
+        self.rescan = rescan
 
-    def __call__(self, batch: dict, device=None, non_blocking: bool = False, **kwargs):
+    def __call__(self, batch: list[dict], device=None, non_blocking: bool = False, **kwargs):
         """
         Args:
-            batch: either ``maps`` (B, 5, X, Y, Z) and ``label`` (B, 1, X, Y, Z) with BraTS numbers, or ``image``
-                (B, 4, X, Y, Z) and ``label`` (B, 3, X, Y, Z) with regions.
+            batch: ``patch`` and ``label`` of ``LoadSubject`` a sample, all patches of one size.
 
         Returns:
-            image, label, and label again as the argument that ``TeacherStudent.forward`` takes beside the image.
+            image (B, 4, X, Y, Z), label (B, 3, X, Y, Z), and label again as the argument that ``forward`` of
+            ``scripts.teacher_student.TappedNetworks`` takes beside the image.
         """
-        if "maps" in batch:
-            image = self.contrast(_plain(batch["maps"]).to(device, non_blocking=non_blocking))
-            label = regions_from_label(_plain(batch["label"]).to(device, non_blocking=non_blocking), "brats")
-        else:
-            image = self.augment(_plain(batch["image"]).to(device, non_blocking=non_blocking))
-            label = _plain(batch["label"]).to(device, non_blocking=non_blocking)
+        pairs = [self._one(*(_plain(s[key]).to(device, non_blocking=non_blocking) for key in KEYS)) for s in batch]
+        image, label = (torch.stack(column) for column in zip(*pairs))
         return image, label, (label,), {}
+
+    def _one(self, patch: torch.Tensor, label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if patch.dtype == torch.uint8:
+            return self.contrast(patch[None])[0], regions_from_label(label[None], "brats")[0]
+        patch, label = self.pose(patch, label)
+        return self.rescan(patch[None])[0], label
 
 
 def _plain(tensor: torch.Tensor) -> torch.Tensor:

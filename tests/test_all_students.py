@@ -31,7 +31,7 @@ def _teacher_objective():
 def _all(students_per_step=2, frozen=False):
     students = [_network(len(setting), seed) for seed, setting in enumerate(SETTINGS, 1)]
     objective = None if frozen else _teacher_objective()
-    return AllStudents(students, SETTINGS, _student_objective(), _network(4), objective, students_per_step)
+    return AllStudents(students, SETTINGS, _student_objective(), students_per_step, _network(4), objective)
 
 
 def _batch():
@@ -97,6 +97,14 @@ def test_frozen_teacher_stays_as_it_is():
     networks = _all(frozen=True).train()
     networks(*_batch())["loss"].backward()
     assert not networks.teacher.training and all(p.grad is None for p in networks.teacher.parameters())
+
+
+def test_students_learn_without_a_teacher_too():
+    students = [_network(len(setting)) for setting in SETTINGS]
+    networks = AllStudents(students, SETTINGS, Objective({"student": Term(SegmentationLoss("student"))}), 3)
+    networks(*_batch())["loss"].backward()
+    assert list(networks.networks()) == ["flair", "t1+t2", "t1ce"]
+    assert all(any(p.grad is not None for p in student.parameters()) for student in students)
 
 
 def test_turn_is_part_of_the_state():

@@ -120,7 +120,7 @@ def test_next_subject_is_loaded_while_this_one_is_computed(one_subject, fifteen,
     second = threading.Event()
 
     def loading(self, data):
-        begun.append(data["subject"])
+        begun.append(data["subject"])  # by two threads, in any order
         if len(begun) == 2:
             second.set()
         return load(self, data)
@@ -132,7 +132,23 @@ def test_next_subject_is_loaded_while_this_one_is_computed(one_subject, fifteen,
     monkeypatch.setattr(NormaliseBraind, "__call__", loading)
     monkeypatch.setattr(RoutedInferer, "__call__", computing)
     _segment(tmp_path / "scans", tmp_path / "out", fifteen)
-    assert begun == ["S1", "S2"] and waited == [True, True]
+    assert sorted(begun) == ["S1", "S2"] and waited == [True, True]
+
+
+def test_loading_ahead_changes_nothing_but_the_time_and_a_bad_scan_is_skipped(one_subject, fifteen, tmp_path):
+    for name in ("S1", "S2", "S3", "S4"):
+        _subject(one_subject, tmp_path / "scans", name, ["t2"] if name != "S3" else ["t1", "flair"])
+    (tmp_path / "scans" / "S2" / "S2_t2.nii.gz").write_bytes(b"broken")
+    sentences = {
+        ahead: _failing(tmp_path / "scans", tmp_path / str(ahead), fifteen, load_ahead=ahead) for ahead in (0, 2)
+    }
+    assert sentences[0] == sentences[2] and sentences[0].startswith("3 of 4 subjects were done")
+    for name in ("S1", "S3", "S4"):
+        maps = [nib.load(tmp_path / str(ahead) / name / f"{name}_seg.nii.gz").to_bytes() for ahead in (0, 2)]
+        records = [(tmp_path / str(ahead) / name / f"{name}_seg.json").read_text() for ahead in (0, 2)]
+        assert maps[0] == maps[1] and records[0] == records[1]
+    pages = [(tmp_path / str(ahead) / "report.html").read_text() for ahead in (0, 2)]
+    assert pages[0] == pages[1] and pages[0].count("<h3>S") == 3
 
 
 def test_options_reach_the_label_map(one_subject, fifteen, tmp_path):
@@ -168,6 +184,7 @@ def test_other_grids_are_refused_unless_resampled(one_subject, fifteen, tmp_path
         ("existing", "keep", "existing is 'keep', but must be one of"),
         ("numbering", "msd", "numbering is 'msd', but must be one of"),
         ("et_min_ml", -1, "et_min_ml is -1, but must be a number of at least 0"),
+        ("load_ahead", -1, "load_ahead is -1, but must be a whole number of at least 0"),
         ("resample", "yes", "resample is 'yes', but must be true or false"),
     ],
 )

@@ -27,6 +27,12 @@ def test_limit_is_met_at_the_limit_but_not_above_nor_by_nan():
     assert Row("", 1.0, "{:.2f}").met is None
 
 
+def test_limit_from_below_is_met_at_the_limit_but_not_below_nor_by_nan():
+    assert Row("", 1.3, "{:.2f}", 1.3, at_least=True).met is True
+    assert Row("", 1.29, "{:.2f}", 1.3, at_least=True).cells()[2:] == ("at least 1.30", "**no**")
+    assert Row("", math.nan, "{:.2f}", 1.3, at_least=True).met is False
+
+
 def test_table_has_a_line_a_row_and_the_facts_below():
     rows = [Row("memory", 4.5, "{:.1f} GiB", 4.0, "peak"), Row("time", 2.0, "{:.2f} s")]
     assert markdown(rows, {"seed": "0"}).splitlines() == [
@@ -55,13 +61,13 @@ def test_joint_step_is_compared_with_the_sum_of_both():
     assert row.cells()[1:3] == ("1.050 (2.100 s / (1.200 s + 0.800 s))", "at most 1.100")
 
 
-def test_inference_is_compared_with_a_fifth_of_the_reference_and_four_gib():
-    # 5 s / 20 s = 0.25 > 1/5
+def test_inference_is_compared_with_an_eighth_of_the_reference_and_three_gib():
+    # 3 s / 20 s = 0.15 > 1/8
     rows = benchmark_inference.rows_of(
-        {"ours": 5.0, "reference": 20.0}, {"ours": 3.9, "reference": 5.0}, (240, 240, 155), 3, "random weights"
+        {"ours": 3.0, "reference": 20.0}, {"ours": 2.9, "reference": 5.0}, (240, 240, 155), 3, "random weights"
     )
-    assert [(row.value, row.met) for row in rows] == [(5, None), (20, None), (0.25, False), (3.9, True), (5, None)]
-    assert rows[2].cells()[2] == "at most 0.200"
+    assert [(row.value, row.met) for row in rows] == [(3, None), (20, None), (0.15, False), (2.9, True), (5, None)]
+    assert rows[2].cells()[2] == "at most 0.125"
 
 
 def test_waiting_is_a_share_of_waiting_and_computing():
@@ -124,7 +130,7 @@ def test_subject_without_all_sequences_or_in_a_4d_file_is_refused(tmp_path):
 
 def test_parts_and_numbers_are_checked_before_anything_runs():
     assert parts_of("step,data") == ("step", "data")
-    with pytest.raises(argparse.ArgumentTypeError, match="no part 'steps', only step, inference, data"):
+    with pytest.raises(argparse.ArgumentTypeError, match="no part 'steps', only step, inference, nnunet, start"):
         parts_of("steps")
     with pytest.raises(argparse.ArgumentTypeError, match="'0' is not a whole number of at least 1"):
         positive("0")

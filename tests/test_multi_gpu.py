@@ -30,7 +30,7 @@ def two_processes(tmp_path_factory):
     """The output folder and the log of a tiny training in two processes."""
     folder = tmp_path_factory.mktemp("two")
     (folder / "report.json").write_text(json.dumps({"+run": [REPORT]}))
-    configs = [str(ROOT / "configs" / name) for name in ("train.json", "multi_gpu_train.json")]
+    configs = [str(ROOT / "configs" / name) for name in ("train.json", "barlow_twins.json", "multi_gpu_train.json")]
     keys = TINY | {"output_dir": str(folder / "output"), "simulated#folder": str(folder / "cohort")}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     command += ["-m", "monai.bundle", "run", "training", "--config_file", str([*configs, str(folder / "report.json")])]

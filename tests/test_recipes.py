@@ -77,16 +77,17 @@ def test_recipe_trains_evaluates_and_segments(recipe, cohort, teachers, tmp_path
     assert len(list((tmp_path / "segmentations").rglob("*_seg.nii.gz"))) == 4
 
 
-def test_default_is_the_papers_recipe():
+def test_default_is_the_warm_start_without_distillation():
     parsers = [ConfigParser(), ConfigParser()]
-    for parser, files in zip(parsers, (["train.json"], ["train.json", "barlow_twins.json"])):
+    for parser, files in zip(parsers, (["train.json"], ["train.json", "no_distillation.json", "warm_start.json"])):
         parser.read_config([str(ROOT / "configs" / file) for file in files])
+        parser.config["provenance"].pop("recipe")
     assert parsers[0].config == parsers[1].config
 
 
 def test_every_overlay_that_is_a_recipe_is_tested():
     others = {"train", "evaluate", "inference", "multi_gpu_train", "full", "metadata", "train_teacher", "train_all"}
-    others |= {"any_subset", "study", "ensemble_inference", "batch_inference"}
+    others |= {"any_subset", "study", "ensemble_inference", "batch_inference", "with_real", "weights", "weights_gpu"}
     assert set(TERMS) == {path.stem for path in (ROOT / "configs").glob("*.json")} - others
 
 
@@ -160,6 +161,30 @@ def test_one_run_trains_every_student_and_resumes_with_the_student_whose_turn_it
     out = {"dataset_dir": cohort, "ckpt_dir": str(whole), "output_dir": str(tmp_path / "segmentations")}
     run("inference.json", kind="infer", **shared, **out, student_modalities=["t2", "t1"])
     assert len(list((tmp_path / "segmentations").rglob("*_seg.nii.gz"))) == 4
+
+
+def test_all_students_learn_from_a_frozen_teacher_that_stays_as_it_is(cohort, teachers, tmp_path):
+    keys = _keys(cohort, "kd_net", teachers, student_settings=[["flair"], ["t1ce"]], students_per_step=2)
+    files = ("train.json", "kd_net.json", "train_all.json")
+    started = run(*files, **keys, output_dir=str(tmp_path / "o"))
+    values = started.parser.get_parsed_content("train#trainer").state.output[0]["pred"]
+    assert set(values) == {"loss", "student_segmentation", "soft_targets", "latent_kl"}
+    after = started.parser.get_parsed_content("teacher").state_dict()
+    state = torch.load(teachers / "same" / "teacher.pt", weights_only=True)
+    assert all(torch.equal(after[name], tensor) for name, tensor in state.items())
+
+
+def test_real_subjects_are_trained_on_beside_simulated_ones(cohort, teachers, one_subject, tmp_path):
+    keys = _keys(cohort, "warm_start", teachers, output_dir=str(tmp_path / "o"), patches_per_epoch=6)
+    keys |= {"real#dataset_dir": str(one_subject), "real#share": 0.5}
+    started = workflow("train.json", "with_real.json", **keys)
+    started.initialize()
+    drawn = [item["subject"] for item in started.parser.get_parsed_content("train#dataset").data]
+    assert len(drawn) == 3 and one_subject.name in drawn
+    assert started.parser.get_parsed_content("train#sampler").weights.tolist() == [0.25, 0.25, 0.5]
+    started.run()
+    record = json.loads((tmp_path / "o" / "model.json").read_text())
+    assert record["real_subjects"] == [one_subject.name] and record["training_subjects"] == 2
 
 
 def test_one_network_for_any_subset_trains_and_is_evaluated_in_each_setting(cohort, tmp_path):

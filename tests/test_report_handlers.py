@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the handlers keep of each subject of an engine, and how label maps on disk are drawn."""
 
+import threading
 from types import SimpleNamespace
 
 import nibabel as nib
@@ -9,6 +10,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
+from scripts.errors import ScanError
 from scripts.report import main
 from scripts.report_drawing import keep_segmented
 from scripts.report_handlers import ReportEvaluation, ReportSegmentations
@@ -81,6 +83,37 @@ def test_a_batch_is_kept_as_it_is_done_and_joined_at_its_end(tmp_path):
     handler.finish(failing)
     page = (out / "report.html").read_text()
     assert "no flair file was found: add it." in page and "<h3>S1</h3>" in page and "mirror" in page
+
+
+def test_pictures_drawn_behind_are_those_drawn_at_once_and_the_page_waits_for_them(tmp_path, monkeypatch):
+    threads = set()
+
+    def keep(*arguments):
+        threads.add(threading.current_thread())
+        keep_segmented(*arguments)
+
+    monkeypatch.setattr("scripts.report_handlers.keep_segmented", keep)
+    items = [_scans(tmp_path / "scans", name) for name in ("S1", "S2", "S3")]
+    pages = {}
+    for behind in (0, 2):
+        out = tmp_path / str(behind)
+        handler = ReportSegmentations(out, items, ["t1ce", "flair"], behind=behind)
+        handler.start(_engine())
+        for item in items:
+            _label_map(out, item["subject"])
+            handler.keep(_engine([item], [{}]))
+        handler.finish(_engine())
+        pages[behind] = (out / "report.html").read_bytes()
+    assert pages[0] == pages[2] and pages[0].count(b"<h3>S") == 3
+    assert len(threads) == 2 and threading.main_thread() in threads
+
+
+def test_what_goes_wrong_while_drawing_behind_ends_the_run(tmp_path):
+    handler = ReportSegmentations(tmp_path, [{"subject": "S1"}], behind=2)
+    handler.start(_engine())
+    handler.keep(_engine([{"subject": "S1"}], [{}]))
+    with pytest.raises(ScanError, match="S1: the label map .* cannot be read"):
+        handler.finish(_engine())
 
 
 def test_a_second_run_tries_the_failed_anew_and_keeps_the_done(tmp_path):

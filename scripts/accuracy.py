@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How accurate the fifteen networks are, made from stored results: ``python -m scripts.accuracy``.
+
+Writes docs/accuracy.md, the part of the model card between its two markers, and models/expected.json, which the HTML
+reports show.
+"""
+
+import argparse
+from pathlib import Path
+
+from scripts.accuracy_cases import Evaluation
+from scripts.accuracy_page import accuracy_page, shown
+from scripts.accuracy_peers import read_peers
+from scripts.errors import UserError, speak_plainly
+from scripts.expected import write_expected
+from scripts.files import save_atomically
+
+RESULTS, PEERS = "docs/results", "docs/peers.json"
+PAGE, CARD, EXPECTED = "docs/accuracy.md", "docs/README.md", "models/expected.json"
+BEGIN = "<!-- from here made by python -m scripts.accuracy -->"
+END = "<!-- to here made by python -m scripts.accuracy -->"
+_EVALUATE = (
+    "python -m monai.bundle run evaluating --config_file "
+    "\"['configs/train.json','configs/train_all.json','configs/evaluate.json']\""
+)
+_REAL = "--dataset_dir ../shared/data/brats2021"
+MADE_BY = {
+    "simulated": f"run `{_EVALUATE} --output_dir output/simulated` and copy its cases.csv there",
+    "real_kfold": "train on each fold with `--split#fold 0` and so on, evaluate its test part with "
+    f"`{_EVALUATE} {_REAL} --split#fold 0 --ckpt_dir output/fold0 --output_dir output/fold0/evaluation`, and put the "
+    "rows of every cases.csv into it",
+    "real_seen": f"run `{_EVALUATE} {_REAL} --part all --output_dir output/real_seen` and copy its cases.csv there",
+    "real_unseen_training": f"run `{_EVALUATE} {_REAL} --part all --ckpt_dir output/all` with networks that have seen "
+    "no real subject, and copy its cases.csv there",
+}
+"""How each file of the results is made; the last one may be absent."""
+
+
+def _fill_card(card: Path, lines: list[str]) -> None:
+    """Replace what stands between the markers of the model card."""
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise UserError(
+            f"{card} must have the line '{BEGIN}' once, and after it '{END}': put them where the tables go."
+        )
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    text = before + "\n".join([BEGIN, "", *lines, "", END]) + after
+    save_atomically(card, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def write_accuracy(
+    results=RESULTS, peers=PEERS, page=PAGE, card=CARD, expected=EXPECTED, seed: int = 0, resamples: int = 10_000
+) -> None:
+    """Write the page, the model card's part and the table for the reports: the same results give the same bytes.
+
+    Args:
+        results: folder of simulated.csv, real_kfold.csv, real_seen.csv and, where it was measured,
+            real_unseen_training.csv, each a cases.csv of fifteen networks.
+        peers: published numbers, see `scripts.accuracy_peers`.
+        page: markdown file to write.
+        card: model card, changed between its markers only.
+        expected: JSON file to write, see `scripts.expected`.
+        seed, resamples: of the bootstraps.
+
+    Raises:
+        UserError: a file is missing or not what it should be; nothing has been written then.
+    """
+    results, page, card = Path(results), Path(page), Path(card)
+    names = [name for name in MADE_BY if name != "real_unseen_training" or (results / f"{name}.csv").is_file()]
+    evaluations = {name: Evaluation(results / f"{name}.csv", MADE_BY[name], seed, resamples) for name in names}
+    simulated, real = evaluations["simulated"], evaluations["real_kfold"]
+    text = accuracy_page(evaluations, read_peers(peers))
+    _fill_card(card, shown(simulated, real))
+    save_atomically(page, lambda file: file.write_text(text, encoding="utf-8"))
+    by_folds = f"{real.subjects} real BraTS 2021 subjects, by cross-validation: networks trained like this one"
+    held_out = f"{simulated.subjects} simulated subjects, none trained on"
+    write_expected(expected, [(by_folds, real.cases), (held_out, simulated.cases)])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write docs/accuracy.md, the model card's part and models/expected.json from the stored results."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.accuracy", description=main.__doc__)
+    parser.add_argument("--results", default=RESULTS, help=f"folder of the results (default {RESULTS})")
+    parser.add_argument("--peers", default=PEERS, help=f"published numbers (default {PEERS})")
+    parser.add_argument("--page", default=PAGE, help=f"the page (default {PAGE})")
+    parser.add_argument("--card", default=CARD, help=f"the model card (default {CARD})")
+    parser.add_argument("--expected", default=EXPECTED, help=f"the table of the reports (default {EXPECTED})")
+    write_accuracy(**vars(parser.parse_args(arguments)))
+
+
+if __name__ == "__main__":
+    speak_plainly()
+    main()

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From trained networks to what is published: small weight files, each with its history, and the stored cases."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from scripts.files import save_atomically
+from scripts.runs import ROOT
+from scripts.sequences import SEQUENCES, limited_settings
+from scripts.summary import read_cases, write_cases
+from scripts.weights import provenance_of, provenance_path, student_file
+
+HEADLINE = ("t1ce", "flair")
+"""The setting of ``models/model.pt``: that of Choi et al. 2023."""
+OF_A_STAGE = ("dataset", "training_subjects", "real_subjects", "real_share", "unenhanced", "learning_rate", "epochs")
+"""What differs from one stage of the training to the next, beside the steps of an epoch."""
+
+
+def collect(output: Path, folder: Path) -> None:
+    """Copy a training's networks, each with its provenance, into the folder where those of several come together."""
+    for path in sorted(output.glob("*.pt")):
+        if path.name != "last.pt":
+            for file in (provenance_path(path), path):
+                save_atomically(folder / file.name, lambda to, file=file: shutil.copyfile(file, to))
+
+
+def halved(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The state dict in float16, half the size; a layer that stands in it under two names is stored once."""
+    once = {}
+    return {
+        name: (
+            once.setdefault((tensor.data_ptr(), tensor.shape), tensor.half()) if tensor.is_floating_point() else tensor
+        )
+        for name, tensor in state.items()
+    }
+
+
+def provenance(stages: list[dict]) -> dict:
+    """What is said beside a weight file.
+
+    Args:
+        stages: what was written beside the network at the end of each stage of its training, in order.
+    """
+    last = {key: value for key, value in stages[-1].items() if key not in (*OF_A_STAGE, "steps_per_epoch", "epoch")}
+    own = ("settings", "students_per_step")
+    last = {key: value for key, value in last.items() if key not in own and not key.endswith("_dice")}
+    history = [
+        {key: stage[key] for key in OF_A_STAGE if key in stage} | {"steps": stage["epochs"] * stage["steps_per_epoch"]}
+        for stage in stages
+    ]
+    version = json.loads((ROOT / "configs" / "metadata.json").read_text())["version"]
+    return last | {"stages": history, "stored_as": "float16", "version": version, "commit": commit()}
+
+
+def commit() -> str | None:
+    """The commit of this folder, with ``-dirty`` if it was changed since; None outside git."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def publish(work: Path, folds: list[str], models: Path, results: Path) -> None:
+    """Write the 15 networks to ``models`` and the cases of their measurements to ``results``.
+
+    Args:
+        work: folder of `scripts.train_weights`.
+        folds: of its trainings with real subjects, the first the one with all; empty without.
+        models: gets ``teacher.pt``, ``model.pt`` (T1ce + FLAIR) and ``model_<sequences>.pt``, each with its ``.json``.
+        results: gets ``simulated.csv`` and, with real subjects, ``real_kfold.csv`` (each subject by networks that have
+            not seen it), ``real_seen.csv`` (by the published ones, which have) and ``real_unseen_training.csv`` (by
+            networks that have seen simulated subjects only).
+    """
+    last = work / (folds[0] if folds else "simulated")
+    for sequences in (SEQUENCES, *limited_settings()):
+        name = "teacher.pt" if sequences == SEQUENCES else student_file(sequences)
+        published = models / ("model.pt" if sequences == HEADLINE else name)
+        stages = [provenance_of(work / "simulated" / "training_teacher" / "teacher.pt")]
+        if sequences != SEQUENCES:
+            stages.append(provenance_of(work / "simulated" / name))
+        if folds:
+            stages.append(provenance_of(last / name))
+        text = json.dumps(provenance(stages), indent=4) + "\n"
+        state = halved(torch.load(last / name, weights_only=True))
+        save_atomically(provenance_path(published), lambda file, text=text: file.write_text(text))
+        save_atomically(published, lambda file, state=state: torch.save(state, file))
+    _store(results / "simulated.csv", [last / "on_simulated"])
+    if folds:
+        _store(results / "real_kfold.csv", [work / fold / "on_real" for fold in folds[1:]])
+        _store(results / "real_seen.csv", [last / "on_real"])
+        _store(results / "real_unseen_training.csv", [work / "simulated" / "on_real"])
+
+
+def _store(path: Path, evaluations: list[Path]) -> None:
+    cases = pd.concat([read_cases(folder / "cases.csv") for folder in evaluations])
+    write_cases(path, cases.sort_values(["subject", "network"], kind="stable"))

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trainings and evaluations started from Python: each once, going on where it was killed, several beside each other."""
+
+import json
+import logging
+import os
+import shutil
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+from monai.bundle import ConfigWorkflow
+
+from scripts.cpu_memory import keep_freed_memory
+from scripts.errors import UserError, plain_sentence
+from scripts.files import save_atomically
+
+ROOT = Path(__file__).parent.parent
+
+
+def configs(*names: str) -> list[str]:
+    """Paths of ``configs/train.json`` and these overlays."""
+    return [str(ROOT / "configs" / f"{name}.json") for name in ("train", *names)]
+
+
+def train_once(overlays: tuple[str, ...], output: Path, keys: dict) -> float | None:
+    """Train if it is not trained yet, going on where it was killed.
+
+    Args:
+        overlays: config names after train.json, such as ``("kd_net",)``.
+        output: folder of the weights; what only an interrupted training needs is dropped at the end.
+        keys: config values.
+
+    Returns:
+        Its seconds, None if it was killed on the way.
+    """
+    resumed = (output / "last.pt").is_file()
+    took = output / "seconds.json"
+    if not took.is_file():
+        start = time.time()
+        run_workflow(configs(*overlays), "train", keys | {"output_dir": str(output), "resume": resumed})
+        seconds = None if resumed else round(time.time() - start, 1)
+        save_atomically(took, lambda file: file.write_text(json.dumps(seconds)))
+        (output / "last.pt").unlink(missing_ok=True)
+        shutil.rmtree(output / "tensorboard", ignore_errors=True)
+    return json.loads(took.read_text())
+
+
+def evaluate(overlays: tuple[str, ...], folder: Path, keys: dict) -> Path:
+    """Measure trained networks (``ckpt_dir`` is one of the keys); the path of ``cases.csv`` in the folder."""
+    run_workflow(configs(*overlays, "evaluate"), "evaluation", keys | {"output_dir": str(folder)})
+    return folder / "cases.csv"
+
+
+def run_workflow(files: list[str], kind: str, keys: dict) -> None:
+    """Initialise, run and finalise a bundle's workflow."""
+    workflow = ConfigWorkflow(config_file=files, logging_file=False, workflow_type=kind, **keys)
+    workflow.initialize()
+    workflow.run()
+    workflow.finalize()
+
+
+def run_all(tasks: list[tuple], workers: int) -> None:
+    """Run (name, function, arguments), the cores shared among the workers; one that fails does not stop the others.
+
+    Raises:
+        UserError: at the end, naming those that failed.
+    """
+    if not tasks:
+        return
+    failed = []
+    workers = min(workers, len(tasks))
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    os.environ["TQDM_DISABLE"] = "1"  # tqdm looks when it is imported, in the workers
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_worker, initargs=(threads,)) as pool:
+        waiting = {pool.submit(function, *arguments): name for name, function, arguments in tasks}
+        for number, done in enumerate(as_completed(waiting), 1):
+            name = waiting[done]
+            if error := done.exception():
+                failed.append(f"{name}: {plain_sentence(error) or error}")
+            print(f"{number}/{len(tasks)} {name}{' FAILED' if error else ''}", flush=True)
+    if failed:
+        raise UserError(f"{len(failed)} of {len(tasks)} tasks failed, the others are kept. {' '.join(failed)}")
+
+
+def _worker(threads: int) -> None:
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+    logging.disable(logging.INFO)

@@ -1,0 +1,121 @@
+"""The published weights' training on a tiny plan: every stage, what is measured, what is written, and going on."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import tiny
+
+from scripts.cohort import make_cohort
+from scripts.errors import UserError
+from scripts.publish_weights import halved, provenance
+from scripts.sequences import SEQUENCES
+from scripts.summary import read_cases
+from scripts.train_weights import WeightsRun, measurements, phases, train_weights
+from scripts.weights import networks_in, provenance_of
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    """Folder of four subjects that have scans but no maps, as real ones."""
+    folder = Path(make_cohort(str(tmp_path_factory.mktemp("scans") / "real"), 0, 0, 4, spacing=4.0, seed=9, workers=1))
+    for name in ("dataset.json", "cohort.json"):
+        (folder / name).unlink()
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def profile(cohort, scans, tmp_path_factory):
+    """A profile of one short epoch a stage."""
+    stage = {"epochs": 1, "patches_per_epoch": 2}
+    plan = {"real": scans, "folds": 2, "recipe": ["no_distillation", "warm_start"], "student_groups": 2}
+    plan |= {name: stage for name in ("teacher", "teacher_real", "students", "students_real")}
+    path = tmp_path_factory.mktemp("profile") / "weights.json"
+    path.write_text(json.dumps({"weights": plan} | tiny(cohort, val_interval=1)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def published(profile, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("published")
+    train_weights(str(profile), str(folder / "work"), str(folder / "models"), str(folder / "results"), workers=2)
+    return folder
+
+
+def test_there_is_a_network_for_each_of_the_15_choices_of_sequences(published):
+    found = networks_in(published / "models")
+    assert len(found) == 15 and found[("t1ce", "flair")].endswith("/model.pt")
+    assert found[SEQUENCES].endswith("/teacher.pt") and found[("t2",)].endswith("/model_t2.pt")
+
+
+def test_history_of_a_network_is_written_beside_it(published):
+    record = provenance_of(published / "models" / "model.pt")
+    assert record["sequences"] == ["t1ce", "flair"] and record["spacing"] == 4.0
+    assert [(stage["steps"], "real_subjects" in stage) for stage in record["stages"]] == [
+        *((1, False), (1, False), (1, True))
+    ]
+    assert len(record["stages"][-1]["real_subjects"]) == 4
+    assert len(provenance_of(published / "models" / "teacher.pt")["stages"]) == 2
+
+
+def test_published_weights_are_those_trained_in_half_the_precision(published):
+    state = torch.load(published / "models" / "model_t2.pt", weights_only=True)
+    trained = torch.load(published / "work" / "all" / "model_t2.pt", weights_only=True)
+    assert all(torch.equal(state[name], tensor.half()) for name, tensor in trained.items())
+
+
+def test_every_subject_of_the_folds_is_measured_once_by_networks_that_have_not_seen_it(published):
+    cases = read_cases(published / "results" / "real_kfold.csv")
+    # 4 subjects x 15 networks x 3 regions
+    assert len(cases) == 180 and not cases.duplicated(["subject", "sequences", "region"]).any()
+    for fold in (0, 1):
+        seen = provenance_of(published / "work" / f"fold{fold}" / "model_t1.pt")["real_subjects"]
+        measured = read_cases(published / "work" / f"fold{fold}" / "on_real" / "cases.csv").subject.unique()
+        assert len(seen) == 2 and not set(seen) & set(measured)
+
+
+def test_finished_run_does_nothing_but_publish_again(profile, published, monkeypatch):
+    monkeypatch.setattr("scripts.runs.run_workflow", lambda *_: pytest.fail("something was run again"))
+    monkeypatch.setattr(
+        "scripts.train_weights.run_all", lambda tasks, _: [function(*args) for _, function, args in tasks]
+    )
+    (published / "models" / "model.pt").unlink()
+    train_weights(str(profile), str(published / "work"), str(published / "models"), str(published / "results"), 1)
+    assert (published / "models" / "model.pt").is_file()
+
+
+def test_without_real_subjects_there_are_no_folds(profile, tmp_path):
+    plan = json.loads(profile.read_text())
+    plan["weights"]["real"] = None
+    path = tmp_path / "weights.json"
+    path.write_text(json.dumps(plan))
+    run = WeightsRun(str(path), tmp_path)
+    assert [len(tasks) for tasks in phases(run)] == [1, 2, 0, 1]
+    assert measurements(run) == [("simulated", "on_simulated", {})]
+
+
+def test_absent_real_subjects_are_refused_before_anything_runs(profile, tmp_path):
+    plan = json.loads(profile.read_text())
+    plan["weights"]["real"] = str(tmp_path / "nowhere")
+    path = tmp_path / "weights.json"
+    path.write_text(json.dumps(plan))
+    with pytest.raises(UserError, match="nowhere does not exist: correct weights#real"):
+        train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
+
+
+def test_a_layer_of_two_names_is_stored_once():
+    weight = torch.tensor([1.0, 2.0])
+    state = halved({"a": weight, "b": weight, "steps": torch.tensor(3)})
+    assert state["a"].data_ptr() == state["b"].data_ptr() and state["a"].dtype == torch.float16
+    assert state["steps"].dtype == torch.int64
+
+
+def test_provenance_keeps_what_all_stages_share_and_lists_what_differs():
+    stage = {"spacing": 2.0, "epochs": 3, "steps_per_epoch": 10, "dataset": "a", "epoch": 3, "t1_dice": 0.5}
+    record = provenance([stage, stage | {"dataset": "b", "real_subjects": ["x"], "students_per_step": 7}])
+    assert record["stages"] == [
+        {"dataset": "a", "epochs": 3, "steps": 30},
+        {"dataset": "b", "real_subjects": ["x"], "epochs": 3, "steps": 30},
+    ]
+    assert record["spacing"] == 2.0 and not {"t1_dice", "students_per_step", "epoch"} & set(record)
