@@ -21,17 +21,15 @@ BEGIN = "<!-- from here made by python -m scripts.accuracy -->"
 END = "<!-- to here made by python -m scripts.accuracy -->"
 _EVALUATE = (
     "python -m monai.bundle run evaluating --config_file "
-    "\"['configs/train.json','configs/train_all.json','configs/evaluate.json']\""
+    "\"['configs/train.json','configs/train_all.json','configs/evaluate.json']\" --teacher_training frozen"
 )
-_REAL = "--dataset_dir ../shared/data/brats2021"
+_TRAIN = "run `python -m scripts.train_weights`, which trains, measures and writes it"
 MADE_BY = {
-    "simulated": f"run `{_EVALUATE} --output_dir output/simulated` and copy its cases.csv there",
-    "real_kfold": "train on each fold with `--split#fold 0` and so on, evaluate its test part with "
-    f"`{_EVALUATE} {_REAL} --split#fold 0 --ckpt_dir output/fold0 --output_dir output/fold0/evaluation`, and put the "
-    "rows of every cases.csv into it",
-    "real_seen": f"run `{_EVALUATE} {_REAL} --part all --output_dir output/real_seen` and copy its cases.csv there",
-    "real_unseen_training": f"run `{_EVALUATE} {_REAL} --part all --ckpt_dir output/all` with networks that have seen "
-    "no real subject, and copy its cases.csv there",
+    "simulated": _TRAIN,
+    "real_kfold": _TRAIN,
+    "real_seen": f"run `{_EVALUATE} --dataset_dir ../shared/data/brats2021 --part all --output_dir output/real_seen` and "
+    "copy its cases.csv there",
+    "real_unseen_training": _TRAIN,
 }
 """How each file of the results is made; the last one may be absent."""
 
