@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The outline of a binary map as an SVG path."""
 
+import threading
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+_MADE = threading.local()
 
 
 def outline(mask: np.ndarray) -> list[np.ndarray]:
@@ -18,9 +23,18 @@ def outline(mask: np.ndarray) -> list[np.ndarray]:
     if not mask.any():
         return []
     padded = np.pad(mask, 1)  # closes outlines at the map's edge
-    lines = Figure().subplots().contour(padded.astype(np.uint8), levels=[0.5]).allsegs[0]
+    contours = _axes().contour(padded.astype(np.uint8), levels=[0.5])
+    lines = contours.allsegs[0]
+    contours.remove()
     # corners lie at halves of pixels; padded pixel (1, 1) is the map's (0, 0)
     return [np.rint(2 * line - 1).astype(int) for line in lines]
+
+
+def _axes() -> Axes:
+    """Axes to contour in, made once a thread: making them takes longer than the contours."""
+    if not hasattr(_MADE, "axes"):
+        _MADE.axes = Figure().subplots()
+    return _MADE.axes
 
 
 def svg_path(mask: np.ndarray) -> str:

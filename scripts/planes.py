@@ -50,8 +50,8 @@ class Plane:
     column_mm: float
 
     def cut(self, volume: np.ndarray) -> np.ndarray:
-        """The plane's pixels (rows, columns) of a volume in display orientation, the first row uppermost."""
-        return volume.take(self.at, _AXIS[self.name]).T[self.rows, self.columns]
+        """The plane's pixels (rows, columns) of a volume in display orientation, the first row uppermost; a view."""
+        return volume[(slice(None),) * _AXIS[self.name] + (self.at,)].T[self.rows, self.columns]
 
     @property
     def height_mm(self) -> float:
