@@ -33,9 +33,7 @@ def data_rows(folder: Path, epochs: int, seed: int = 0, overrides: dict | None =
         "output_dir": str(folder / "output"),
         "simulated#folder": str(folder / "cohort"),
     }
-    workflow = ConfigWorkflow(
-        JOINT, logging_file=False, workflow_type="train", **(COHORT | keys | (overrides or {}))
-    )
+    workflow = ConfigWorkflow(JOINT, logging_file=False, workflow_type="train", **(COHORT | keys | (overrides or {})))
     workflow.initialize()
     trainer = workflow.parser.get_parsed_content("train#trainer")
     prepare = trainer.prepare_batch = _Timed(trainer.prepare_batch)

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from scripts.errors import UserError
-from scripts.study_figure import gain_figure
-from scripts.study_figure import recipe_label
+from scripts.study_figure import gain_figure, recipe_label
 from scripts.study_report import main, relative_cost, write_report
 from scripts.study_statistics import dice_of_subjects, gains, load_cells
 from scripts.summary import COLUMNS, write_cases
