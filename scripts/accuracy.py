@@ -27,8 +27,8 @@ _TRAIN = "run `python -m scripts.train_weights`, which trains, measures and writ
 MADE_BY = {
     "simulated": _TRAIN,
     "real_kfold": _TRAIN,
-    "real_seen": f"run `{_EVALUATE} --dataset_dir ../shared/data/brats2021 --part all --output_dir output/real_seen` and "
-    "copy its cases.csv there",
+    "real_seen": f"run `{_EVALUATE} --dataset_dir ../shared/data/brats2021 --part all --output_dir output/real_seen` "
+    "and copy its cases.csv there",
     "real_unseen_training": _TRAIN,
 }
 """How each file of the results is made; the last one may be absent."""
