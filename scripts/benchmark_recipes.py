@@ -2,11 +2,16 @@
 """What each recipe's training step costs beside the control's, and all students in one run beside separate runs."""
 
 import statistics
+import time
 
 import torch
+from monai.bundle import ConfigParser
+from monai.transforms import ResizeWithPadOrCrop
 
 from scripts.benchmark_step import JOINT, Step
 from scripts.benchmark_table import Row
+from scripts.cpu_memory import keep_freed_memory
+from scripts.maps import make_maps
 from scripts.sequences import REGIONS, SEQUENCES, limited_settings
 
 RECIPES = {
@@ -48,7 +53,7 @@ def recipe_rows(repeats: int, seed: int = 0, overrides: dict | None = None) -> l
 def all_students_row(repeats: int, seed: int = 0, overrides: dict | None = None) -> Row:
     """Time a step of ``configs/train_all.json`` beside the joint steps that would give its students as many updates.
 
-    Joint training with Barlow Twins, as the paper has it; rendering a batch, which separate runs repeat, is left out.
+    Joint training with Barlow Twins, as the paper has it. Rendering the batch, once for all or for each, is part of it.
     """
     overrides = {"device": "cpu"} | (overrides or {})
     every = Step((*JOINT, "train_all.json"), overrides)
@@ -59,13 +64,35 @@ def all_students_row(repeats: int, seed: int = 0, overrides: dict | None = None)
     }
     seconds = measure(steps, repeats, seed)
     joint = statistics.mean(value for name, value in seconds.items() if name != "all")
-    ratio = seconds["all"] / (students * joint)
+    return all_students_ratio(seconds["all"], joint, rendering(every.parser, repeats, seed), students)
+
+
+def all_students_ratio(together: float, joint: float, rendered: float, students: int) -> Row:
+    """The row of the seconds of a step of all students, of a joint step, and of rendering the batch of either."""
+    ratio = (together + rendered) / (students * (joint + rendered))
     what = f"one run of all students / 14 joint runs, for as many updates, {students} students a step"
-    return Row(what, ratio, "{:.3f}", ALL_LIMIT, f"{seconds['all']:.3f} s / ({students} x {joint:.3f} s)")
+    detail = f"({together:.3f} + {rendered:.3f}) s / ({students} x ({joint:.3f} + {rendered:.3f}) s)"
+    return Row(what, ratio, "{:.3f}", ALL_LIMIT, detail)
+
+
+def rendering(parser: ConfigParser, repeats: int, seed: int = 0) -> float:
+    """Median seconds to render a batch of a simulated subject as the config's trainer does it."""
+    maps, _ = make_maps(seed, parser.get_parsed_content("spacing"))
+    patch = ResizeWithPadOrCrop(parser.get_parsed_content("patch_size"))(torch.from_numpy(maps)).as_tensor()
+    batch = [{"patch": patch, "label": patch[-1:]}] * parser.get_parsed_content("batch_size")
+    prepare = parser.get_parsed_content("train#prepare_batch")
+    seconds = []
+    for number in range(-1, repeats):
+        start = time.perf_counter()
+        prepare(batch, "cpu")
+        if number >= 0:
+            seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
 
 
 def measure(steps: dict[str, Step], repeats: int, seed: int) -> dict[str, float]:
-    """Median seconds of each step, in turns, after one round to warm up."""
+    """Median seconds of each step, in turns, after one round to warm up, with memory kept as trainings keep it."""
+    keep_freed_memory()
     torch.manual_seed(seed)
     parser = next(iter(steps.values())).parser
     shape = (parser.get_parsed_content("batch_size"), *parser.get_parsed_content("patch_size"))

@@ -12,7 +12,7 @@ from conftest import save, write_msd, write_subject
 from scripts import benchmark_data, benchmark_inference, benchmark_step
 from scripts.benchmark import parts_of, positive
 from scripts.benchmark_networks import network_rows
-from scripts.benchmark_recipes import RECIPES, all_students_row, recipe_rows
+from scripts.benchmark_recipes import RECIPES, all_students_ratio, all_students_row, recipe_rows
 from scripts.benchmark_table import Row, facts, markdown
 from scripts.errors import UserError
 from scripts.sequences import SEQUENCES
@@ -159,7 +159,11 @@ def test_every_recipe_is_beside_a_control_of_its_size():
     ]
 
 
-def test_cost_of_all_students_is_of_as_many_updates():
-    row = all_students_row(1, overrides=TINY | {"students_per_step": 2})
-    together, joint = (float(part.split(" s")[0].split("x ")[-1]) for part in row.detail.split(" / "))
-    assert row.value == pytest.approx(together / (2 * joint), rel=0.1) and row.limit == 0.60
+def test_cost_of_all_students_is_of_as_many_updates_and_counts_the_rendering():
+    row = all_students_ratio(together=4.9, joint=0.9, rendered=0.1, students=7)
+    assert row.value == pytest.approx(5.0 / 7.0) and row.limit == 0.60 and row.met is False
+
+
+def test_all_students_are_timed_beside_joint_steps_of_every_setting():
+    row = all_students_row(1, overrides=TINY | {"students_per_step": 2, "spacing": 6.0})
+    assert row.value > 0 and "2 students a step" in row.what
