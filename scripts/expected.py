@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What accuracy can be expected of each setting: a small table beside the weights, made from evaluations.
 
-``python -m scripts.expected models/expected.json "20 simulated subjects=docs/results/simulated_test_cases.csv"``
+``python -m scripts.expected models/expected.json "20 simulated subjects=docs/results/simulated.csv"``
 writes it: one argument per evaluation, in words on what data, then its cases.csv; the first is shown first. The table
 of the shipped fifteen networks is made by ``python -m scripts.accuracy``.
 """

@@ -11,6 +11,7 @@ import torch
 from monai.bundle import ConfigParser, download_large_files, verify_metadata, verify_net_in_out
 
 from scripts.sequences import REGIONS, SEQUENCES, ordered
+from scripts.summary import read_cases
 from scripts.weights import load_weights
 
 ROOT = Path(__file__).parent.parent
@@ -81,6 +82,15 @@ def test_channels_of_the_metadata_are_those_of_the_code():
 def test_version_is_in_the_changelog_and_fit_for_a_file_name():
     assert METADATA["version"] in METADATA["changelog"]
     assert re.fullmatch(r"\d+\.\d+\.\d+", METADATA["version"])
+
+
+def test_metrics_of_the_metadata_are_those_of_the_stored_results():
+    for name in ("real_kfold", "simulated"):
+        cases = read_cases(ROOT / "docs" / "results" / f"{name}.csv")
+        cases = cases[cases.sequences == "t1ce+flair"]
+        for region in REGIONS:
+            dice = cases[cases.region == region].dice.mean()
+            assert METADATA["eval_metrics"][f"{name}_dice_{region}"] == round(float(dice), 3)
 
 
 def _pins(file) -> dict[str, str]:
