@@ -6,6 +6,7 @@ import copy
 import torch
 from torch import nn
 
+from scripts.errors import UserError
 from scripts.handlers import KeepBest
 from scripts.sequences import SEQUENCES, channels_of, setting_name
 from scripts.teacher_student import TappedNetworks
@@ -31,7 +32,7 @@ class AllStudents(TappedNetworks):
         amp: see ``TappedNetworks``.
 
     Raises:
-        ValueError: more students a step than there are, or fewer than one.
+        UserError: more students a step than there are, or fewer than one.
     """
 
     def __init__(
@@ -46,7 +47,10 @@ class AllStudents(TappedNetworks):
     ) -> None:
         super().__init__(amp)
         if not 1 <= students_per_step <= len(settings):
-            raise ValueError(f"students_per_step is {students_per_step}, but must be 1 to {len(settings)}.")
+            raise UserError(
+                f"students_per_step is {students_per_step}, but must be 1 to {len(settings)}, the number of "
+                "student_settings: lower it."
+            )
         self.names = [setting_name(setting) for setting in settings]
         self.students = nn.ModuleDict(zip(self.names, students, strict=True))
         self.objectives = nn.ModuleDict({name: copy.deepcopy(objective) for name in self.names})

@@ -6,6 +6,7 @@ from monai.networks.nets import DynUNet
 
 from scripts.all_students import AllStudents
 from scripts.barlow_twins import BarlowTwins
+from scripts.errors import UserError
 from scripts.objective import Objective, Term
 from scripts.segmentation_loss import SegmentationLoss
 from scripts.teacher_student import TeacherStudent
@@ -116,5 +117,5 @@ def test_turn_is_part_of_the_state():
 
 @pytest.mark.parametrize("number", [0, 4])
 def test_impossible_number_of_students_is_refused(number):
-    with pytest.raises(ValueError, match="must be 1 to 3"):
+    with pytest.raises(UserError, match="must be 1 to 3"):
         _all(students_per_step=number)
