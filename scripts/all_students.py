@@ -8,6 +8,7 @@ from torch import nn
 
 from scripts.errors import UserError
 from scripts.handlers import KeepBest
+from scripts.rare import expect_rare
 from scripts.sequences import SEQUENCES, channels_of, setting_name
 from scripts.teacher_student import TappedNetworks
 from scripts.weights import student_file
@@ -71,6 +72,12 @@ class AllStudents(TappedNetworks):
     def channels(self, name: str) -> list[int]:
         return list(range(len(SEQUENCES))) if name == "teacher" else channels_of(name)
 
+    def parameter_groups(self) -> list[list[nn.Parameter]]:
+        """Parameters of the teacher, and of each student with its objective: their gradients are clipped apart."""
+        together = [[self.students[name], self.objectives[name]] for name in self.names]
+        modules = ([] if self.teacher is None else [[self.teacher]]) + together
+        return [[p for module in group for p in module.parameters() if p.requires_grad] for group in modules]
+
     def turn(self) -> list[str]:
         """The settings whose students learn in the coming step."""
         first = int(self.steps) * self.students_per_step
@@ -103,9 +110,9 @@ class AllStudents(TappedNetworks):
         return self.objectives[name]
 
 
-def students_of(new_student, settings: list[tuple[str, ...]], device) -> list[nn.Module]:
-    """A new network for each setting: ``new_student(in_channels=...)`` on the device."""
-    return [new_student(in_channels=len(setting)).to(device) for setting in settings]
+def students_of(new_student, settings: list[tuple[str, ...]], device, first_prediction: float) -> list[nn.Module]:
+    """A new network for each setting: ``new_student(in_channels=...)`` on the device, that expects tumour to be rare."""
+    return [expect_rare(new_student(in_channels=len(setting)).to(device), first_prediction) for setting in settings]
 
 
 def keep_each(networks: AllStudents, output_dir: str, provenance: dict) -> list[KeepBest]:

@@ -57,18 +57,19 @@ class ClipGradients:
     """Scales the gradients down to a norm before each optimiser step, so that one odd patch cannot ruin a training.
 
     Args:
-        parameters: what the optimiser trains.
-        max_norm: of all gradients together (nnU-Net has 12; Isensee et al. 2021).
+        groups: lists of parameters that the optimiser trains; each list is clipped by itself.
+        max_norm: of all gradients of a list together (nnU-Net has 12; Isensee et al. 2021).
     """
 
-    def __init__(self, parameters, max_norm: float) -> None:
-        self.parameters, self.max_norm = list(parameters), max_norm
+    def __init__(self, groups: list[list], max_norm: float) -> None:
+        self.groups, self.max_norm = groups, max_norm
 
     def attach(self, engine: Engine) -> None:
         engine.add_event_handler(IterationEvents.BACKWARD_COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.max_norm)
+        for parameters in self.groups:
+            torch.nn.utils.clip_grad_norm_(parameters, self.max_norm)
 
 
 class KeepBest:

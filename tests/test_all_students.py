@@ -4,7 +4,7 @@ import pytest
 import torch
 from monai.networks.nets import DynUNet
 
-from scripts.all_students import AllStudents
+from scripts.all_students import AllStudents, students_of
 from scripts.barlow_twins import BarlowTwins
 from scripts.errors import UserError
 from scripts.objective import Objective, Term
@@ -106,6 +106,22 @@ def test_students_learn_without_a_teacher_too():
     networks(*_batch())["loss"].backward()
     assert list(networks.networks()) == ["flair", "t1+t2", "t1ce"]
     assert all(any(p.grad is not None for p in student.parameters()) for student in students)
+
+
+def test_gradients_of_the_teacher_and_of_each_student_are_clipped_apart():
+    networks = _all()
+    groups = networks.parameter_groups()
+    assert len(groups) == 4 and sum(map(len, groups)) == len(list(networks.parameters()))
+    assert {id(p) for p in groups[2]} >= {id(p) for p in networks.students["t1+t2"].parameters()}
+    assert len(_all(frozen=True).parameter_groups()[0]) == 0
+
+
+def test_new_students_expect_tumour_to_be_rare():
+    new = lambda in_channels: _network(in_channels)  # noqa: E731
+    for student, setting in zip(students_of(new, SETTINGS, "cpu", 0.01), SETTINGS):
+        student.deep_supervision = False
+        with torch.no_grad():
+            assert torch.sigmoid(student(torch.randn(1, len(setting), 16, 16, 16))).mean() < 0.1
 
 
 def test_turn_is_part_of_the_state():

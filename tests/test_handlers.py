@@ -114,7 +114,10 @@ def test_metrics_of_two_networks_by_hand_with_the_key_first():
 def test_gradients_are_clipped_to_their_common_norm_before_the_step():
     weight, bias = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
     weight.grad, bias.grad = torch.tensor([3.0]), torch.tensor([4.0])  # norm 5
-    ClipGradients([weight, bias], max_norm=1.0)(None)
+    ClipGradients([[weight, bias]], max_norm=1.0)(None)
     assert weight.grad.item() == pytest.approx(0.6, abs=1e-4) and bias.grad.item() == pytest.approx(0.8, abs=1e-4)
-    ClipGradients([weight, bias], max_norm=10.0)(None)  # small ones are left alone
+    ClipGradients([[weight, bias]], max_norm=10.0)(None)  # small ones are left alone
     assert weight.grad.item() == pytest.approx(0.6, abs=1e-4)
+    weight.grad, bias.grad = torch.tensor([3.0]), torch.tensor([0.5])
+    ClipGradients([[weight], [bias]], max_norm=1.0)(None)  # each list by itself
+    assert weight.grad.item() == pytest.approx(1.0, abs=1e-4) and bias.grad.item() == 0.5
