@@ -111,7 +111,7 @@ class AllStudents(TappedNetworks):
 
 
 def students_of(new_student, settings: list[tuple[str, ...]], device, first_prediction: float) -> list[nn.Module]:
-    """A new network for each setting: ``new_student(in_channels=...)`` on the device, that expects tumour to be rare."""
+    """A new network for each setting, ``new_student(in_channels=...)``, on the device, that expects rare tumours."""
     return [expect_rare(new_student(in_channels=len(setting)).to(device), first_prediction) for setting in settings]
 
 
