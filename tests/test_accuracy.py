@@ -207,11 +207,17 @@ def test_same_results_give_the_same_bytes(tmp_path):
     assert b"### Real subjects, before any was trained on" in texts[0][0]
 
 
-@pytest.mark.parametrize("name", ["simulated", "real_kfold", "real_seen"])
-def test_missing_results_are_refused_with_the_command_that_makes_them(tmp_path, name):
+TRAIN = "python -m scripts.train_weights"
+
+
+@pytest.mark.parametrize(
+    "name, command",
+    [("simulated", TRAIN), ("real_kfold", TRAIN), ("real_seen", r".*monai\.bundle run evaluating.*evaluate\.json")],
+)
+def test_missing_results_are_refused_with_the_command_that_makes_them(tmp_path, name, command):
     given = _results(tmp_path)
     (tmp_path / f"{name}.csv").unlink()
-    with pytest.raises(UserError, match=rf"There is no .*{name}\.csv: .*monai\.bundle run evaluating.*evaluate\.json"):
+    with pytest.raises(UserError, match=rf"There is no .*{name}\.csv: run `{command}"):
         write_accuracy(**given)
     assert not given["page"].exists()
 
