@@ -98,9 +98,11 @@ def train_students_on_real(run: WeightsRun, fold: str) -> None:
 def measure(run: WeightsRun, networks: str, name: str, keys: dict) -> None:
     """Evaluate the 15 networks of a folder; cases.csv goes to its ``<name>``."""
     folder = run.work / networks
-    if not (folder / name / "cases.csv").is_file():
+    measured = folder / name / "measured"
+    if not measured.is_file():  # cases.csv grows while it is written, and a kill leaves a part of it
         here = {"ckpt_dir": str(folder), "teacher_from": str(folder), "teacher_training": "frozen", "report": False}
         evaluate(("train_all",), folder / name, run.keys("") | here | keys)
+        measured.touch()
 
 
 def measurements(run: WeightsRun) -> list[tuple[str, str, dict]]:

@@ -12,7 +12,7 @@ from scripts.errors import UserError
 from scripts.publish_weights import halved, provenance
 from scripts.sequences import SEQUENCES
 from scripts.summary import read_cases
-from scripts.train_weights import WeightsRun, measurements, phases, train_weights
+from scripts.train_weights import WeightsRun, measure, measurements, phases, train_weights
 from scripts.weights import networks_in, provenance_of
 
 
@@ -83,6 +83,16 @@ def test_finished_run_does_nothing_but_publish_again(profile, published, monkeyp
     (published / "models" / "model.pt").unlink()
     train_weights(str(profile), str(published / "work"), str(published / "models"), str(published / "results"), 1)
     assert (published / "models" / "model.pt").is_file()
+
+
+def test_measurement_that_was_killed_is_made_again(profile, published, tmp_path, monkeypatch):
+    run, asked = WeightsRun(str(profile), tmp_path), []
+    (tmp_path / "all" / "on_real").mkdir(parents=True)
+    (tmp_path / "all" / "on_real" / "cases.csv").write_text("half a table")
+    monkeypatch.setattr("scripts.train_weights.evaluate", lambda overlays, folder, keys: asked.append(folder))
+    for _ in range(2):
+        measure(run, "all", "on_real", {})
+    assert asked == [tmp_path / "all" / "on_real"]
 
 
 def test_without_real_subjects_there_are_no_folds(profile, tmp_path):
