@@ -88,10 +88,8 @@ def train_students_on_real(run: WeightsRun, fold: str) -> None:
     """All students, further, on real subjects beside simulated ones."""
     output = run.work / fold / "training_students"
     keys = run.keys("students_real") | run.real(fold) | {"start_from": str(run.work / "simulated")}
-    if "no_distillation" not in run.plan["recipe"]:
-        keys |= {"teacher_from": str(run.work / fold / "training_teacher")}
-    recipe = [name for name in run.plan["recipe"] if name != "warm_start"]
-    train_once((*recipe, "train_all", "with_real"), output, keys)
+    keys |= {"teacher_from": str(run.work / fold / "training_teacher")}
+    train_once((*run.plan["recipe"], "train_all", "with_real"), output, keys)
     collect(output, run.work / fold)
 
 
