@@ -6,11 +6,12 @@ import copy
 import torch
 from torch import nn
 
+from scripts.at_once import at_once
 from scripts.errors import UserError
 from scripts.handlers import KeepBest
 from scripts.rare import expect_rare
 from scripts.sequences import SEQUENCES, channels_of, setting_name
-from scripts.teacher_student import TappedNetworks
+from scripts.teacher_student import Output, TappedNetworks
 from scripts.weights import student_file
 
 
@@ -94,7 +95,7 @@ class AllStudents(TappedNetworks):
             students as its mean over those of this step.
         """
         teacher = None if self.teacher is None else self.run("teacher", image)
-        results = [self._objective(name)(teacher, self.run(name, image), label) for name in self.turn()]
+        results = [self._taught(name, teacher, image, label) for name in self.turn()]
         if self.training:
             self.steps += 1
         values = {name: sum(r[name] for r in results) / len(results) for name in results[0] if name != "loss"}
@@ -104,6 +105,16 @@ class AllStudents(TappedNetworks):
             loss = loss + of_teacher.pop("loss")
             values |= of_teacher
         return {"loss": loss} | values
+
+    def _taught(self, name: str, teacher: Output | None, image: torch.Tensor, label: torch.Tensor) -> dict:
+        def compute():
+            return self._objective(name)(teacher, self.run(name, image), label)
+
+        if not torch.is_grad_enabled():
+            return compute()
+        inputs = [*self.students[name].parameters(), *self.objectives[name].parameters()]
+        inputs += [] if teacher is None else [*teacher.logits, *teacher.features.values()]
+        return at_once(compute, [tensor for tensor in inputs if tensor.requires_grad])
 
     def _objective(self, name: str) -> nn.Module:
         self.objectives[name].progress = self.progress
