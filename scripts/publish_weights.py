@@ -22,11 +22,15 @@ OF_A_STAGE = ("dataset", "training_subjects", "real_subjects", "real_share", "un
 
 
 def collect(output: Path, folder: Path) -> None:
-    """Copy a training's networks, each with its provenance, into the folder where those of several come together."""
+    """Copy a training's networks, each with its provenance, into the folder where those of several come together.
+
+    The copies are rounded to float16 (`halved`), so that what is measured is what is published.
+    """
     for path in sorted(output.glob("*.pt")):
         if path.name != "last.pt":
-            for file in (provenance_path(path), path):
-                save_atomically(folder / file.name, lambda to, file=file: shutil.copyfile(file, to))
+            state, record = halved(torch.load(path, weights_only=True)), provenance_path(path)
+            save_atomically(folder / record.name, lambda to, record=record: shutil.copyfile(record, to))
+            save_atomically(folder / path.name, lambda to, state=state: torch.save(state, to))
 
 
 def halved(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -87,9 +91,8 @@ def publish(work: Path, folds: list[str], models: Path, results: Path) -> None:
         if folds:
             stages.append(provenance_of(last / name))
         text = json.dumps(provenance(stages), indent=4) + "\n"
-        state = halved(torch.load(last / name, weights_only=True))
         save_atomically(provenance_path(published), lambda file, text=text: file.write_text(text))
-        save_atomically(published, lambda file, state=state: torch.save(state, file))
+        save_atomically(published, lambda file, name=name: shutil.copyfile(last / name, file))
     _store(results / "simulated.csv", [last / "on_simulated"])
     if folds:
         _store(results / "real_kfold.csv", [work / fold / "on_real" for fold in folds[1:]])

@@ -60,10 +60,12 @@ def test_history_of_a_network_is_written_beside_it(published):
     assert len(provenance_of(published / "models" / "teacher.pt")["stages"]) == 2
 
 
-def test_published_weights_are_those_trained_in_half_the_precision(published):
+def test_published_weights_are_those_trained_in_half_the_precision_and_those_measured(published):
     state = torch.load(published / "models" / "model_t2.pt", weights_only=True)
-    trained = torch.load(published / "work" / "all" / "model_t2.pt", weights_only=True)
+    work = published / "work" / "all"
+    trained = torch.load(work / "training_students" / "model_t2.pt", weights_only=True)
     assert all(torch.equal(state[name], tensor.half()) for name, tensor in trained.items())
+    assert (published / "models" / "model_t2.pt").read_bytes() == (work / "model_t2.pt").read_bytes()
 
 
 def test_every_subject_of_the_folds_is_measured_once_by_networks_that_have_not_seen_it(published):
