@@ -75,9 +75,12 @@ class AllStudents(TappedNetworks):
 
     def parameter_groups(self) -> list[list[nn.Parameter]]:
         """Parameters of the teacher, and of each student with its objective: their gradients are clipped apart."""
-        together = [[self.students[name], self.objectives[name]] for name in self.names]
-        modules = ([] if self.teacher is None else [[self.teacher]]) + together
-        return [[p for module in group for p in module.parameters() if p.requires_grad] for group in modules]
+        teacher = [] if self.teacher is None else [[p for p in self.teacher.parameters() if p.requires_grad]]
+        return teacher + [self._trained(name) for name in self.names]
+
+    def _trained(self, name: str) -> list[nn.Parameter]:
+        modules = (self.students[name], self.objectives[name])
+        return [p for module in modules for p in module.parameters() if p.requires_grad]
 
     def turn(self) -> list[str]:
         """The settings whose students learn in the coming step."""
@@ -112,9 +115,8 @@ class AllStudents(TappedNetworks):
 
         if not torch.is_grad_enabled():
             return compute()
-        inputs = [*self.students[name].parameters(), *self.objectives[name].parameters()]
-        inputs += [] if teacher is None else [*teacher.logits, *teacher.features.values()]
-        return at_once(compute, [tensor for tensor in inputs if tensor.requires_grad])
+        taught_by = [] if teacher is None else [*teacher.logits, *teacher.features.values()]
+        return at_once(compute, self._trained(name) + [tensor for tensor in taught_by if tensor.requires_grad])
 
     def _objective(self, name: str) -> nn.Module:
         self.objectives[name].progress = self.progress

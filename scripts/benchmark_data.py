@@ -8,9 +8,8 @@ from ignite.handlers import BasicTimeProfiler
 from monai.bundle import ConfigWorkflow
 
 from scripts.benchmark_table import Row
+from scripts.runs import ROOT, configs
 
-CONFIGS = Path(__file__).parent.parent / "configs"
-JOINT = [str(CONFIGS / "train.json"), str(CONFIGS / "barlow_twins.json")]
 COHORT = {"simulated#training": 4, "simulated#validation": 1, "simulated#test": 1}
 LIMIT = 0.10
 
@@ -25,7 +24,7 @@ def data_rows(folder: Path, epochs: int, seed: int = 0, overrides: dict | None =
         overrides: other values of the config's keys.
     """
     keys = {
-        "bundle_root": str(CONFIGS.parent),
+        "bundle_root": str(ROOT),
         "device": "cpu",
         "seed": seed,
         "epochs": epochs,
@@ -33,7 +32,9 @@ def data_rows(folder: Path, epochs: int, seed: int = 0, overrides: dict | None =
         "output_dir": str(folder / "output"),
         "simulated#folder": str(folder / "cohort"),
     }
-    workflow = ConfigWorkflow(JOINT, logging_file=False, workflow_type="train", **(COHORT | keys | (overrides or {})))
+    workflow = ConfigWorkflow(
+        configs("barlow_twins"), logging_file=False, workflow_type="train", **(COHORT | keys | (overrides or {}))
+    )
     workflow.initialize()
     trainer = workflow.parser.get_parsed_content("train#trainer")
     prepare = trainer.prepare_batch = _Timed(trainer.prepare_batch)

@@ -50,9 +50,8 @@ def provenance(stages: list[dict]) -> dict:
     Args:
         stages: what was written beside the network at the end of each stage of its training, in order.
     """
-    last = {key: value for key, value in stages[-1].items() if key not in (*OF_A_STAGE, "steps_per_epoch", "epoch")}
-    own = ("settings", "students_per_step")
-    last = {key: value for key, value in last.items() if key not in own and not key.endswith("_dice")}
+    left_out = (*OF_A_STAGE, "steps_per_epoch", "epoch", "settings", "students_per_step")
+    last = {key: value for key, value in stages[-1].items() if key not in left_out and not key.endswith("_dice")}
     history = [
         {key: stage[key] for key in OF_A_STAGE if key in stage} | {"steps": stage["epochs"] * stage["steps_per_epoch"]}
         for stage in stages

@@ -56,8 +56,7 @@ def run_together(study: Study, cell: Cell, settings: list) -> None:
     """Train what serves all 14 settings at once, and measure it in the study's settings, each stored as a cell."""
     output = study.output(cell)
     seconds = study.train(cell, output)
-    fewer = {"students_per_step": 1} if "students_per_step" in cell.keys else {}
-    cases = read_cases(study.evaluate(cell, output, student_settings=settings, **fewer))
+    cases = read_cases(study.evaluate(cell, output, student_settings=settings))
     for setting in settings:
         part = output / f"{setting_name(setting)}.csv"
         named = {setting_name(setting): "student"}

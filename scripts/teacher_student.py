@@ -98,6 +98,10 @@ class TappedNetworks(nn.Module):
         self.frozen.add(name)
         self.network(name).requires_grad_(False)
 
+    def parameter_groups(self) -> list[list[nn.Parameter]]:
+        """Lists of parameters whose gradients are clipped apart; here all of them together."""
+        return [list(self.parameters())]
+
     def sequences(self) -> dict[str, tuple[str, ...]]:
         """The sequences that each network sees."""
         return {name: tuple(SEQUENCES[channel] for channel in self.channels(name)) for name in self.networks()}

@@ -45,8 +45,8 @@ class WeightsRun:
     def keys(self, stage: str) -> dict:
         """The keys of a stage, over those that all stages share."""
         common = json.loads(Path(self.config).read_text())
-        common.pop("weights")
-        return {"bundle_root": str(ROOT)} | common | self.plan.get(stage, {})
+        plan = common.pop("weights")
+        return {"bundle_root": str(ROOT)} | common | plan.get(stage, {})
 
     def real(self, fold: str) -> dict:
         """Keys of ``with_real.json``, the real subjects of all folds but this one."""
