@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from scripts.any_subset import FILE
 from scripts.files import save_atomically
 from scripts.runs import ROOT
 from scripts.sequences import SEQUENCES, limited_settings
@@ -17,7 +18,7 @@ from scripts.weights import provenance_of, provenance_path, student_file
 
 HEADLINE = ("t1ce", "flair")
 """The setting of ``models/model.pt``: that of Choi et al. 2023."""
-OF_A_STAGE = ("dataset", "training_subjects", "real_subjects", "real_share", "unenhanced", "learning_rate", "epochs")
+OF_A_STAGE = ("recipe", "dataset", "training_subjects", "real_subjects", "real_share", "unenhanced", "learning_rate", "epochs")
 """What differs from one stage of the training to the next, beside the steps of an epoch."""
 
 
@@ -50,7 +51,7 @@ def provenance(stages: list[dict]) -> dict:
     Args:
         stages: what was written beside the network at the end of each stage of its training, in order.
     """
-    left_out = (*OF_A_STAGE, "steps_per_epoch", "epoch", "settings", "students_per_step")
+    left_out = (*OF_A_STAGE[1:], "steps_per_epoch", "epoch", "settings", "students_per_step")
     last = {key: value for key, value in stages[-1].items() if key not in left_out and not key.endswith("_dice")}
     history = [
         {key: stage[key] for key in OF_A_STAGE if key in stage} | {"steps": stage["epochs"] * stage["steps_per_epoch"]}
@@ -81,15 +82,12 @@ def publish(work: Path, folds: list[str], models: Path, results: Path) -> None:
             networks that have seen simulated subjects only).
     """
     last = work / (folds[0] if folds else "simulated")
+    came_through = [work / "simulated", last] if folds else [last]
+    common = [provenance_of(folder / "training_any_subset" / FILE) for folder in came_through]
     for sequences in (SEQUENCES, *limited_settings()):
         name = "teacher.pt" if sequences == SEQUENCES else student_file(sequences)
         published = models / ("model.pt" if sequences == HEADLINE else name)
-        stages = [provenance_of(work / "simulated" / "training_teacher" / "teacher.pt")]
-        if sequences != SEQUENCES:
-            stages.append(provenance_of(work / "simulated" / name))
-        if folds:
-            stages.append(provenance_of(last / name))
-        text = json.dumps(provenance(stages), indent=4) + "\n"
+        text = json.dumps(provenance([*common, provenance_of(last / name)]), indent=4) + "\n"
         save_atomically(provenance_path(published), lambda file, text=text: file.write_text(text))
         save_atomically(published, lambda file, name=name: shutil.copyfile(last / name, file))
     _store(results / "simulated.csv", [last / "on_simulated"])

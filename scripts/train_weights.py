@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The weights in models/: a teacher and the students of all 14 limited settings, measured three ways; resumable.
 
+What is learnt from one subset of the sequences serves the others, so most of the steps go to one network for any
+subset, first on simulated subjects, then with real ones beside them; the teacher and each student start from it and
+are trained for their own sequences.
+
 ``python -m scripts.train_weights`` trains with the small-machine profile, configs/weights.json, whose key ``weights``
 is the plan; ``--config configs/weights_gpu.json`` is for a GPU. The same command goes on where it was stopped.
 """
@@ -10,13 +14,15 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.any_subset import FILE
 from scripts.errors import UserError, speak_plainly
 from scripts.publish_weights import collect, publish
 from scripts.runs import ROOT, evaluate, run_all, train_once
-from scripts.sequences import limited_settings
 
 ALL = "all"
 """In place of a fold: trained on all real subjects, which is what is published."""
+SIMULATED = "simulated"
+"""In place of a fold: trained on simulated subjects only."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +31,8 @@ class WeightsRun:
 
     Attributes:
         config: the profile: an overlay with the common keys and, under ``weights``, the plan.
-        work: folder of the trainings. In it ``simulated`` has the 15 networks that saw simulated subjects only, ``all``
-            those that went on with all real subjects beside them, and ``fold0`` ... those that did without a fold.
+        work: folder of the trainings, with a folder for each choice of training data: ``simulated`` for simulated
+            subjects only, ``all`` for these and all real ones, ``fold0`` ... for those and the real ones but a fold's.
     """
 
     config: str
@@ -42,55 +48,46 @@ class WeightsRun:
         """``all``, ``fold0``, ...; empty without real subjects."""
         return [ALL, *(f"fold{fold}" for fold in range(self.plan["folds"]))] if self.plan["real"] else []
 
-    def keys(self, stage: str) -> dict:
-        """The keys of a stage, over those that all stages share."""
+    def any_subset(self, data: str) -> Path:
+        """File of the network for any subset that was trained on these data."""
+        return self.work / data / "training_any_subset" / FILE
+
+    def overlays(self, data: str) -> tuple[str, ...]:
+        """The overlay that adds the real subjects, where they are part of the data."""
+        return () if data == SIMULATED else ("with_real",)
+
+    def keys(self, data: str, stage: str) -> dict:
+        """The keys of a stage on these data: those that all share, those of the plan, and the real subjects'."""
         common = json.loads(Path(self.config).read_text())
         plan = common.pop("weights")
-        return {"bundle_root": str(ROOT)} | common | plan.get(stage, {})
-
-    def real(self, fold: str) -> dict:
-        """Keys of ``with_real.json``, the real subjects of all folds but this one."""
-        number = None if fold == ALL else self.folds.index(fold) - 1
-        return {
-            "real#dataset_dir": self.plan["real"],
-            "real#split#fold": number,
-            "real#split#folds": self.plan["folds"],
-        }
+        keys = {"bundle_root": str(ROOT)} | common
+        if data == SIMULATED:
+            return keys | plan.get(stage, {})
+        number = None if data == ALL else self.folds.index(data) - 1
+        real = {"real#dataset_dir": plan["real"], "real#split#fold": number, "real#split#folds": plan["folds"]}
+        return keys | plan.get(f"{stage}_real", {}) | real
 
 
-def train_teacher(run: WeightsRun) -> None:
-    """The teacher, on simulated subjects, which are made first."""
-    output = run.work / "simulated" / "training_teacher"
-    train_once(("train_teacher",), output, run.keys("teacher"))
-    collect(output, run.work / "simulated")
+def train_any_subset(run: WeightsRun, data: str) -> None:
+    """The network that all others start from (`scripts.any_subset`): from random weights on simulated subjects, which
+    are made first; further on real ones beside them, from what that gave."""
+    keys = run.keys(data, "any_subset")
+    if data != SIMULATED:
+        keys["start_from"] = str(run.any_subset(SIMULATED).parent)
+    train_once(("any_subset", *run.overlays(data)), run.any_subset(data).parent, keys)
 
 
-def train_students(run: WeightsRun, group: int) -> None:
-    """One group of the students, on simulated subjects."""
-    output = run.work / "simulated" / f"training_students{group}"
-    settings = [list(setting) for setting in limited_settings()[group :: run.plan["student_groups"]]]
-    keys = {"student_settings": settings, "students_per_step": len(settings)}
-    keys |= {"teacher_from": str(run.work / "simulated" / "training_teacher")}
-    train_once((*run.plan["recipe"], "train_all"), output, run.keys("students") | keys)
-    collect(output, run.work / "simulated")
-
-
-def train_teacher_on_real(run: WeightsRun, fold: str) -> None:
-    """The teacher, further, on real subjects beside simulated ones."""
-    output = run.work / fold / "training_teacher"
-    keys = run.keys("teacher_real") | run.real(fold)
-    keys |= {"start_from": str(run.work / "simulated" / "training_teacher")}
-    train_once(("train_teacher", "with_real"), output, keys)
-    collect(output, run.work / fold)
-
-
-def train_students_on_real(run: WeightsRun, fold: str) -> None:
-    """All students, further, on real subjects beside simulated ones."""
-    output = run.work / fold / "training_students"
-    keys = run.keys("students_real") | run.real(fold) | {"start_from": str(run.work / "simulated")}
-    keys |= {"teacher_from": str(run.work / fold / "training_teacher")}
-    train_once((*run.plan["recipe"], "train_all", "with_real"), output, keys)
-    collect(output, run.work / fold)
+def train_networks(run: WeightsRun, data: str) -> None:
+    """The teacher and all students, beside each other, each from the weights of the network for any subset."""
+    output = run.work / data / "training_networks"
+    start = {
+        "teacher_training": "joint",
+        "teacher_from": str(run.any_subset(data)),
+        "warm_start": True,
+        "provenance#recipe": "warm start from a network for any subset of the sequences, no distillation",
+    }
+    train_once(("train_all", *run.overlays(data)), output, run.keys(data, "networks") | start)
+    collect(output, run.work / data)
 
 
 def measure(run: WeightsRun, networks: str, name: str, keys: dict) -> None:
@@ -99,32 +96,31 @@ def measure(run: WeightsRun, networks: str, name: str, keys: dict) -> None:
     measured = folder / name / "measured"
     if not measured.is_file():  # cases.csv grows while it is written, and a kill leaves a part of it
         here = {"ckpt_dir": str(folder), "teacher_from": str(folder), "teacher_training": "frozen", "report": False}
-        evaluate(("train_all",), folder / name, run.keys("") | here | keys)
+        evaluate(("train_all",), folder / name, run.keys(SIMULATED, "") | here | keys)
         measured.touch()
 
 
 def measurements(run: WeightsRun) -> list[tuple[str, str, dict]]:
     """What is measured: folder of networks, name, keys."""
     if not run.folds:
-        return [("simulated", "on_simulated", {})]
+        return [(SIMULATED, "on_simulated", {})]
     real = {"dataset_dir": run.plan["real"]}
     number = {"split#validation": 0, "split#folds": run.plan["folds"]}
     return [
         (ALL, "on_simulated", {}),
         (ALL, "on_real", real | {"part": "all"}),
-        ("simulated", "on_real", real | {"part": "all"}),
+        (SIMULATED, "on_real", real | {"part": "all"}),
         *((name, "on_real", real | number | {"split#fold": fold}) for fold, name in enumerate(run.folds[1:])),
     ]
 
 
 def phases(run: WeightsRun) -> list[list[tuple]]:
     """(name, function, arguments) of every task; all of one list must be done before the next begins."""
-    groups = range(run.plan["student_groups"])
+    everything = [SIMULATED, *run.folds]
     return [
-        [("teacher", train_teacher, (run,))],
-        [(f"students, group {group}", train_students, (run, group)) for group in groups]
-        + [(f"teacher with real subjects, {fold}", train_teacher_on_real, (run, fold)) for fold in run.folds],
-        [(f"students with real subjects, {fold}", train_students_on_real, (run, fold)) for fold in run.folds],
+        [("network for any subset", train_any_subset, (run, SIMULATED))],
+        [(f"network for any subset, {data}", train_any_subset, (run, data)) for data in run.folds],
+        [(f"teacher and students, {data}", train_networks, (run, data)) for data in everything],
         [(f"measure {what} {name}", measure, (run, what, name, keys)) for what, name, keys in measurements(run)],
     ]
 
