@@ -116,11 +116,12 @@ def measurements(run: WeightsRun) -> list[tuple[str, str, dict]]:
 
 def phases(run: WeightsRun) -> list[list[tuple]]:
     """(name, function, arguments) of every task; all of one list must be done before the next begins."""
-    everything = [SIMULATED, *run.folds]
+    any_subset = [(f"network for any subset, {data}", train_any_subset, (run, data)) for data in (SIMULATED, *run.folds)]
+    networks = [(f"teacher and students, {data}", train_networks, (run, data)) for data in (SIMULATED, *run.folds)]
     return [
-        [("network for any subset", train_any_subset, (run, SIMULATED))],
-        [(f"network for any subset, {data}", train_any_subset, (run, data)) for data in run.folds],
-        [(f"teacher and students, {data}", train_networks, (run, data)) for data in everything],
+        any_subset[:1],
+        any_subset[1:] + networks[:1],
+        networks[1:],
         [(f"measure {what} {name}", measure, (run, what, name, keys)) for what, name, keys in measurements(run)],
     ]
 

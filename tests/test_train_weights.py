@@ -121,7 +121,7 @@ def test_without_real_subjects_there_are_no_folds(profile, tmp_path):
     path = tmp_path / "weights.json"
     path.write_text(json.dumps(plan))
     run = WeightsRun(str(path), tmp_path)
-    assert [len(tasks) for tasks in phases(run)] == [1, 0, 1, 1]
+    assert [len(tasks) for tasks in phases(run)] == [1, 1, 0, 1]
     assert measurements(run) == [("simulated", "on_simulated", {})]
 
 
