@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 from scripts.accuracy_cases import Evaluation
+from scripts.accuracy_flags import shipped_limits
 from scripts.accuracy_page import accuracy_page, shown
 from scripts.accuracy_peers import read_peers
 from scripts.errors import UserError, speak_plainly
@@ -67,7 +68,7 @@ def write_accuracy(
     names = [name for name in MADE_BY if name != "real_unseen_training" or (results / f"{name}.csv").is_file()]
     evaluations = {name: Evaluation(results / f"{name}.csv", MADE_BY[name], seed, resamples) for name in names}
     simulated, real = evaluations["simulated"], evaluations["real_kfold"]
-    text = accuracy_page(evaluations, read_peers(peers))
+    text = accuracy_page(evaluations, read_peers(peers), shipped_limits())
     _fill_card(card, shown(simulated, real))
     save_atomically(page, lambda file: file.write_text(text, encoding="utf-8"))
     by_folds = f"{real.subjects} real BraTS 2021 subjects, by cross-validation: networks trained like this one"

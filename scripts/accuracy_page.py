@@ -4,6 +4,7 @@
 from collections.abc import Mapping
 
 from scripts.accuracy_cases import Evaluation
+from scripts.accuracy_flags import flag_table
 from scripts.accuracy_peers import difference_table, peer_tables
 from scripts.accuracy_settings import UNRELIABLE, VERDICTS, expectations
 from scripts.accuracy_tables import aim_table, dice_table, distance_table, overview_table, teacher_gap_table
@@ -49,10 +50,24 @@ def shown(simulated: Evaluation, real: Evaluation) -> list[str]:
     ]
 
 
-def accuracy_page(evaluations: Mapping[str, Evaluation], peers: list[dict]) -> str:
+def _flags(limits: Mapping) -> list[str]:
+    low, high = limits["wt_range_ml"]
+    return [
+        "## Do the flags find bad segmentations?",
+        "",
+        "Inference marks a subject without any whole tumour (WT), with one outside of "
+        f"{low:g} to {high:g} ml, or with a mean entropy inside it above {limits['max_entropy']:g} bits. Of the "
+        "segmentations of all fifteen networks, by their true Dice, it would have marked these. The limit of entropy "
+        "was read off the real subjects, so the simulated ones, at the same limit, are the fairer test.",
+        "",
+    ]
+
+
+def accuracy_page(evaluations: Mapping[str, Evaluation], peers: list[dict], limits: Mapping) -> str:
     """The whole page.
 
     Args:
+        limits: those of the flags, see `scripts.accuracy_flags.flag_table`.
         evaluations: by the names of `TITLES`; "simulated" and "real_kfold" must be there.
         peers: of `scripts.accuracy_peers.read_peers`.
     """
@@ -94,7 +109,8 @@ def accuracy_page(evaluations: Mapping[str, Evaluation], peers: list[dict]) -> s
     ]
     for name in ("simulated", "real_kfold"):
         lines += [f"### {TITLES[name]}", "", *teacher_gap_table(evaluations[name]), ""]
-    lines += ["## Details", ""]
+    measured_on = {"real, by cross-validation": real, "simulated": simulated}
+    lines += [*_flags(limits), *flag_table(measured_on, limits), "", "## Details", ""]
     for name, title in TITLES.items():
         if one := evaluations.get(name):
             told = f"{one.subjects} subjects, {one.with_et} of them with enhancing tumour (`{name}.csv`)."

@@ -22,9 +22,10 @@ class SaveCases:
 
     Attach it to a MONAI evaluator that decollates. After each iteration it takes, for every item, the subject's name
     (``subject``), the binary region maps of the truth (``label``, a MetaTensor whose affine gives the voxel size) and
-    of each network (under the network's name), all (3, X, Y, Z) in the scan's own grid, from the item's output or
-    batch dictionary, and replaces ``cases.csv`` by one that has the new subjects too: a killed evaluation keeps what
-    it has measured. At the end ``summary.json`` and ``evaluation.png`` are made from that file.
+    of each network (under the network's name), all (3, X, Y, Z) in the scan's own grid, and, if they are there, the
+    networks' ``<name>_entropy_bits`` (`scripts.quality.Entropyd`), from the item's output or batch dictionary, and
+    replaces ``cases.csv`` by one that has the new subjects too: a killed evaluation keeps what it has measured. At the
+    end ``summary.json`` and ``evaluation.png`` are made from that file.
 
     Args:
         output_dir: folder of the three files, made if it is missing.
@@ -78,7 +79,8 @@ class SaveCases:
             for network, sequences in self.networks.items():
                 about = {"subject": subject, "network": network, "sequences": sequences}
                 measures = case_measures(item[network].numpy(force=True), truth, spacing_mm)
-                self.rows += [about | row for row in measures]
+                entropy = {"wt": {"wt_entropy_bits": item.get(f"{network}_entropy_bits")}}
+                self.rows += [about | row | entropy.get(row["region"], {}) for row in measures]
         write_cases(self.output_dir / "cases.csv", self.rows)
 
     def finish(self, engine: Engine) -> None:

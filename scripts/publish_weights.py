@@ -18,8 +18,8 @@ from scripts.weights import provenance_of, provenance_path, student_file
 
 HEADLINE = ("t1ce", "flair")
 """The setting of ``models/model.pt``: that of Choi et al. 2023."""
-OF_A_STAGE = ("recipe", "dataset", "training_subjects", "real_subjects", "real_share", "unenhanced", "learning_rate", "epochs")
-"""What differs from one stage of the training to the next, beside the steps of an epoch."""
+OF_A_STAGE = ("recipe", "dataset", "training_subjects", "real_subjects", "real_share", "unenhanced", "learning_rate")
+"""What differs from one stage of the training to the next, beside the steps."""
 
 
 def collect(output: Path, folder: Path) -> None:
@@ -51,7 +51,7 @@ def provenance(stages: list[dict]) -> dict:
     Args:
         stages: what was written beside the network at the end of each stage of its training, in order.
     """
-    left_out = (*OF_A_STAGE[1:], "steps_per_epoch", "epoch", "settings", "students_per_step")
+    left_out = (*OF_A_STAGE[1:], "epochs", "steps_per_epoch", "epoch", "settings", "students_per_step")
     last = {key: value for key, value in stages[-1].items() if key not in left_out and not key.endswith("_dice")}
     history = [
         {key: stage[key] for key in OF_A_STAGE if key in stage} | {"steps": stage["epochs"] * stage["steps_per_epoch"]}

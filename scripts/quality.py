@@ -4,7 +4,8 @@
 import math
 
 import torch
-from monai.transforms import Transform
+from monai.config import KeysCollection
+from monai.transforms import MapTransform, Transform
 
 from scripts.sequences import REGIONS
 
@@ -31,14 +32,23 @@ class Qualityd(Transform):
         return dict(data) | {"quality": {"entropy_bits": entropy, "mirror_disagreement": disagreement}}
 
 
+class Entropyd(MapTransform):
+    """Add ``<key>_entropy_bits``, see `mean_entropy`, for each key that holds probabilities (3, X, Y, Z)."""
+
+    def __init__(self, keys: KeysCollection) -> None:
+        super().__init__(keys)
+
+    def __call__(self, data):
+        return dict(data) | {f"{key}_entropy_bits": mean_entropy(torch.as_tensor(data[key])) for key in self.keys}
+
+
 def mean_entropy(probabilities: torch.Tensor) -> float | None:
     """Mean binary entropy of the whole tumour's probability over the voxels where it is above 0.5, in bits.
 
     0 where it is 1, towards 1 where it is near 0.5; None where no voxel is above.
 
-    Ours. Over the eleven real subjects, segmented from FLAIR + T1ce by the first ``models/model.pt``, its rank
-    correlation with the whole tumour's Dice was -0.87; that of the entropy of all three regions in the same voxels only
-    -0.26, since the inner boundaries of a tumour that is found well are uncertain too.
+    Ours. The whole tumour's alone: the inner boundaries of a tumour that is found well are uncertain too. How well it
+    tells bad segmentations from good ones stands in docs/accuracy.md.
 
     Args:
         probabilities: (3, X, Y, Z) in the order of ``scripts.sequences.REGIONS``.

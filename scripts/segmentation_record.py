@@ -28,12 +28,11 @@ class RecordSegmentationd(Transform):
         wt_range_ml: smallest and largest whole tumour in ml that is not flagged. Training's simulated tumours have 8 to
             260 ml, the 354 of BraTS 2020 21 to 200 between their 5th and 95th percentiles; a good margin is added,
             since small rests and very large tumours exist.
-        max_entropy: mean entropy in bits (`scripts.quality.mean_entropy`) above which a subject is flagged. The default
-            was read off the eleven real subjects, segmented from FLAIR + T1ce by the first ``models/model.pt``: the
-            three whole tumours with a Dice below .6 have .30, .32 and .37, of the eight others one has more than .28
-            (.33). Few subjects and one network: look again after training others.
+        max_entropy: mean entropy in bits (`scripts.quality.mean_entropy`) above which a subject is flagged. Which
+            segmentations the default marks stands in docs/accuracy.md.
         max_disagreement: likewise for the whole tumour's ``mirror_disagreement``, where mirroring is on. Read off the
-            same way: those three have .047, .071 and .096, the others at most .040.
+            eleven real subjects, segmented from FLAIR + T1ce by the first ``models/model.pt``: the three with a Dice
+            below .6 had .047, .071 and .096, the others at most .040. Few subjects and one network.
     """
 
     def __init__(

@@ -21,14 +21,17 @@ from scripts.sequences import REGIONS
 MEASURES = ("dice", "hd95_mm", "dice_cleaned", "hd95_mm_cleaned", "predicted_minus_true_ml")
 _TEXT = ("subject", "network", "sequences", "region", "empty")
 COLUMNS = _TEXT[:4] + ("dice", "hd95_mm", "true_ml", "predicted_ml", "empty", "dice_cleaned", "hd95_mm_cleaned")
+ENTROPY = "wt_entropy_bits"
+"""A further column, of the rows of WT, that older files lack: how unsure the network was (`scripts.quality`)."""
 
 
 def write_cases(path, cases: pd.DataFrame | list[dict]) -> None:
-    """Write rows with `COLUMNS` as CSV, six decimals, undefined values empty, by replacing the file at once."""
+    """Write rows with `COLUMNS` and `ENTROPY` as CSV, six decimals, undefined values empty; the file is replaced at
+    once."""
     save_atomically(
         Path(path),
         lambda file: file.write_text(
-            pd.DataFrame(cases, columns=list(COLUMNS)).to_csv(index=False, float_format="%.6f"), encoding="utf-8"
+            pd.DataFrame(cases, columns=[*COLUMNS, ENTROPY]).to_csv(index=False, float_format="%.6f"), encoding="utf-8"
         ),
     )
 
@@ -39,7 +42,7 @@ def read_cases(path) -> pd.DataFrame:
     Raises:
         UserError: when the file does not exist or lacks columns.
     """
-    numeric = [column for column in COLUMNS if column not in _TEXT]
+    numeric = [column for column in (*COLUMNS, ENTROPY) if column not in _TEXT]
     try:
         cases = pd.read_csv(
             path,
@@ -51,7 +54,7 @@ def read_cases(path) -> pd.DataFrame:
         raise UserError(f"There is no {path}: run `evaluating` first, which writes it.") from None
     if missing := [column for column in COLUMNS if column not in cases]:
         raise UserError(f"{path} lacks the columns {', '.join(missing)}: it is not a cases.csv of `evaluating`.")
-    return cases
+    return cases if ENTROPY in cases else cases.assign(**{ENTROPY: math.nan})
 
 
 def _per_subject(cases: pd.DataFrame) -> pd.DataFrame:

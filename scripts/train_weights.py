@@ -116,8 +116,9 @@ def measurements(run: WeightsRun) -> list[tuple[str, str, dict]]:
 
 def phases(run: WeightsRun) -> list[list[tuple]]:
     """(name, function, arguments) of every task; all of one list must be done before the next begins."""
-    any_subset = [(f"network for any subset, {data}", train_any_subset, (run, data)) for data in (SIMULATED, *run.folds)]
-    networks = [(f"teacher and students, {data}", train_networks, (run, data)) for data in (SIMULATED, *run.folds)]
+    everything = [SIMULATED, *run.folds]
+    any_subset = [(f"network for any subset, {data}", train_any_subset, (run, data)) for data in everything]
+    networks = [(f"teacher and students, {data}", train_networks, (run, data)) for data in everything]
     return [
         any_subset[:1],
         any_subset[1:] + networks[:1],

@@ -11,8 +11,8 @@ from monai.data import NibabelReader
 class WholeFileReader(NibabelReader):
     """MONAI's ``NibabelReader`` that decompresses ``.nii.gz`` with one call.
 
-    Python's ``gzip`` files decompress 8 KB at a time and ask for the interpreter after each, for which a thread may wait
-    5 ms while another computes: a scan has hundreds of such pieces. The voxels are the same.
+    Python's ``gzip`` files decompress 8 KB at a time and ask for the interpreter after each, for which a thread may
+    wait 5 ms while another computes: a scan has hundreds of such pieces. The voxels are the same.
     """
 
     def read(self, data, **kwargs):

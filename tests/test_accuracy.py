@@ -10,12 +10,13 @@ import pytest
 
 from scripts.accuracy import BEGIN, END, PEERS, write_accuracy
 from scripts.accuracy_cases import LIMITED, SETTINGS, TEACHER, Evaluation
+from scripts.accuracy_flags import flag_table, shipped_limits
 from scripts.accuracy_peers import difference_table, peer_tables, read_peers
 from scripts.accuracy_settings import UNRELIABLE, expectations, verdict, visible
 from scripts.accuracy_tables import aim_table, dice_table, distance_table, overview_table, teacher_gap_table
 from scripts.errors import UserError
 from scripts.expected import accuracy_of, read_expected
-from scripts.summary import write_cases
+from scripts.summary import ENTROPY, write_cases
 
 pytestmark = pytest.mark.filterwarnings("error")
 ROOT = Path(__file__).parent.parent
@@ -205,6 +206,19 @@ def test_same_results_give_the_same_bytes(tmp_path):
         texts.append([given[name].read_bytes() for name in ("page", "card", "expected")])
     assert texts[0] == texts[1]
     assert b"### Real subjects, before any was trained on" in texts[0][0]
+
+
+def test_flags_are_counted_by_band_of_whole_tumour_dice(tmp_path):
+    # WT Dice: a .6 (teacher .7), b .8 (teacher .9)
+    cases = _cases().assign(**{ENTROPY: NAN})
+    wt = cases.region == "wt"
+    cases.loc[wt & (cases.subject == "a"), ENTROPY] = 0.31
+    cases.loc[wt & (cases.subject == "b"), ENTROPY] = 0.29
+    cases.loc[wt & (cases.subject == "b") & (cases.sequences == "t1"), "predicted_ml"] = 0.0
+    limits = {"wt_range_ml": [1, 300], "max_entropy": 0.3}
+    rows = _rows(flag_table({"here": _evaluation(tmp_path, cases)}, limits))
+    assert rows["here"] == ["–", "–", "15 of 15", "1 of 15"]
+    assert shipped_limits().keys() == limits.keys()
 
 
 TRAIN = "python -m scripts.train_weights"

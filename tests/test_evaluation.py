@@ -93,6 +93,21 @@ def test_a_second_run_of_the_evaluator_starts_anew(tmp_path):
     assert read_cases(tmp_path / "cases.csv").subject.tolist() == ["a"] * 3
 
 
+def test_entropy_stands_in_the_row_of_the_whole_tumour(tmp_path):
+    def with_entropy(item):
+        return _networks_of(item) | {"student_entropy_bits": 0.25}
+
+    SupervisedEvaluator(
+        device=torch.device("cpu"),
+        val_data_loader=DataLoader(Dataset([_subject("a")]), batch_size=1),
+        network=_Halver(),
+        postprocessing=with_entropy,
+        val_handlers=[SaveCases(tmp_path, NETWORKS)],
+    ).run()
+    cases = read_cases(tmp_path / "cases.csv").set_index(["network", "region"]).wt_entropy_bits
+    assert cases["student", "wt"] == 0.25 and cases.notna().sum() == 1
+
+
 def test_a_subject_without_label_is_named(tmp_path):
     subject = _subject("00009")
     del subject["label"]

@@ -6,7 +6,7 @@ from monai.data import MetaTensor
 from monai.networks.nets import DynUNet
 
 from scripts.inferer import BrainBoxInferer, mirror_disagreement
-from scripts.quality import Qualityd, mean_entropy
+from scripts.quality import Entropyd, Qualityd, mean_entropy
 from scripts.segmentation_record import NO_TUMOUR, ODD_VOLUME, UNCERTAIN, RecordSegmentationd
 
 
@@ -76,3 +76,9 @@ def test_flags_follow_from_volume_entropy_and_disagreement(wt, entropy, disagree
     record = RecordSegmentationd([], wt_range_ml=(1, 300), max_entropy=0.5, max_disagreement=0.2)
     mirrored = None if disagreement is None else {"tc": 0.9, "wt": disagreement, "et": 0.9}
     assert record.flags({"wt": wt}, {"entropy_bits": entropy, "mirror_disagreement": mirrored}) == flags
+
+
+def test_entropy_of_several_networks_stands_beside_their_probabilities():
+    sure, unsure = _probabilities([0.0], [1.0], [0.0]), _probabilities([0.0], [0.75], [0.0])
+    data = Entropyd(["teacher", "t1+t2"])({"teacher": sure, "t1+t2": unsure})
+    assert data["teacher_entropy_bits"] == 0 and data["t1+t2_entropy_bits"] == pytest.approx(0.8113, abs=1e-4)
