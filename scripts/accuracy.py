@@ -1,37 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """How accurate the fifteen networks are, made from stored results: ``python -m scripts.accuracy``.
 
-Writes docs/accuracy.md, the part of the model card between its two markers, and models/expected.json, which the HTML
-reports show.
+Writes docs/accuracy.md, the part of the model card between its two markers, models/expected.json, which the HTML
+reports show, and ``eval_metrics`` of configs/metadata.json.
 """
 
 import argparse
+import json
 from pathlib import Path
 
 from scripts.accuracy_cases import Evaluation
 from scripts.accuracy_flags import shipped_limits
 from scripts.accuracy_page import accuracy_page, shown
 from scripts.accuracy_peers import read_peers
+from scripts.accuracy_tables import SHOWCASE
 from scripts.errors import UserError, speak_plainly
 from scripts.expected import write_expected
 from scripts.files import save_atomically
+from scripts.overlay import OUTERMOST_FIRST
 
 RESULTS, PEERS = "docs/results", "docs/peers.json"
 PAGE, CARD, EXPECTED = "docs/accuracy.md", "docs/README.md", "models/expected.json"
+METADATA = "configs/metadata.json"
 BEGIN = "<!-- from here made by python -m scripts.accuracy -->"
 END = "<!-- to here made by python -m scripts.accuracy -->"
-_EVALUATE = (
-    "python -m monai.bundle run evaluating --config_file "
-    "\"['configs/train.json','configs/train_all.json','configs/evaluate.json']\" --teacher_training frozen"
-)
 _TRAIN = "run `python -m scripts.train_weights`, which trains, measures and writes it"
-MADE_BY = {
-    "simulated": _TRAIN,
-    "real_kfold": _TRAIN,
-    "real_seen": f"run `{_EVALUATE} --dataset_dir ../shared/data/brats2021 --part all --output_dir output/real_seen` "
-    "and copy its cases.csv there",
-    "real_unseen_training": _TRAIN,
-}
+MADE_BY = {"simulated": _TRAIN, "real_kfold": _TRAIN, "real_seen": _TRAIN, "real_unseen_training": _TRAIN}
 """How each file of the results is made; the last one may be absent."""
 
 
@@ -47,10 +41,26 @@ def _fill_card(card: Path, lines: list[str]) -> None:
     save_atomically(card, lambda file: file.write_text(text, encoding="utf-8"))
 
 
+def eval_metrics(evaluations: dict[str, Evaluation]) -> dict[str, float]:
+    """Mean Dice of the headline setting, T1ce + FLAIR, such as ``real_kfold_dice_wt``."""
+    return {
+        f"{name}_dice_{region}": round(float(evaluations[name].measure(SHOWCASE, region)["mean"]), 3)
+        for name in ("real_kfold", "simulated")
+        for region in OUTERMOST_FIRST
+    }
+
+
 def write_accuracy(
-    results=RESULTS, peers=PEERS, page=PAGE, card=CARD, expected=EXPECTED, seed: int = 0, resamples: int = 10_000
+    results=RESULTS,
+    peers=PEERS,
+    page=PAGE,
+    card=CARD,
+    expected=EXPECTED,
+    metadata=METADATA,
+    seed: int = 0,
+    resamples: int = 10_000,
 ) -> None:
-    """Write the page, the model card's part and the table for the reports: the same results give the same bytes.
+    """Write page, model card's part, table for the reports and metrics: the same results give the same bytes.
 
     Args:
         results: folder of simulated.csv, real_kfold.csv, real_seen.csv and, where it was measured,
@@ -59,6 +69,7 @@ def write_accuracy(
         page: markdown file to write.
         card: model card, changed between its markers only.
         expected: JSON file to write, see `scripts.expected`.
+        metadata: the bundle's metadata, changed in its ``eval_metrics`` only.
         seed, resamples: of the bootstraps.
 
     Raises:
@@ -68,9 +79,11 @@ def write_accuracy(
     names = [name for name in MADE_BY if name != "real_unseen_training" or (results / f"{name}.csv").is_file()]
     evaluations = {name: Evaluation(results / f"{name}.csv", MADE_BY[name], seed, resamples) for name in names}
     simulated, real = evaluations["simulated"], evaluations["real_kfold"]
+    about = json.loads(Path(metadata).read_text(encoding="utf-8")) | {"eval_metrics": eval_metrics(evaluations)}
     text = accuracy_page(evaluations, read_peers(peers), shipped_limits())
     _fill_card(card, shown(simulated, real))
     save_atomically(page, lambda file: file.write_text(text, encoding="utf-8"))
+    save_atomically(Path(metadata), lambda file: file.write_text(json.dumps(about, indent=4) + "\n", encoding="utf-8"))
     by_folds = f"{real.subjects} real BraTS 2021 subjects, by cross-validation: networks trained like this one"
     held_out = f"{simulated.subjects} simulated subjects, none trained on"
     write_expected(expected, [(by_folds, real.cases), (held_out, simulated.cases)])
@@ -83,6 +96,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--peers", default=PEERS, help=f"published numbers (default {PEERS})")
     parser.add_argument("--page", default=PAGE, help=f"the page (default {PAGE})")
     parser.add_argument("--card", default=CARD, help=f"the model card (default {CARD})")
+    parser.add_argument("--metadata", default=METADATA, help=f"the bundle's metadata (default {METADATA})")
     parser.add_argument("--expected", default=EXPECTED, help=f"the table of the reports (default {EXPECTED})")
     write_accuracy(**vars(parser.parse_args(arguments)))
 

@@ -40,7 +40,8 @@ def flagged(cases: pd.DataFrame, limits: Mapping) -> pd.Series:
 
 
 def flag_table(evaluations: Mapping[str, Evaluation], limits: Mapping) -> list[str]:
-    """A row per evaluation: how many of the segmentations in each band of WT Dice are flagged, all settings together.
+    """A row per evaluation: how many of the segmentations in each band of WT Dice are flagged, all settings together;
+    dashes where the entropy was not kept.
 
     Args:
         evaluations: what each is called in the first column.
@@ -51,6 +52,9 @@ def flag_table(evaluations: Mapping[str, Evaluation], limits: Mapping) -> list[s
     rows = []
     for name, evaluation in evaluations.items():
         wt = evaluation.cases[evaluation.cases.region == "wt"]
+        if wt[ENTROPY].isna()[wt.predicted_ml > 0].any():  # measured before the entropy was kept
+            rows.append([name, *[DASH] * len(BANDS)])
+            continue
         marked, cells = flagged(wt, limits), []
         for low, high in zip(BANDS, ends):
             of_band = marked[(wt.dice >= low) & (wt.dice < (high or 2))]

@@ -23,12 +23,14 @@ READ_BY_MONAI = {
 # an overlay inherits the keys of these, though it may have no use for some of them
 CONFIGS = Path(__file__).parent.parent / "configs"
 CHOICES = {"teacher_training": TEACHER_TRAINING, "numbering": ("brats", "brats2023"), "existing": EXISTING}
+CHOICES |= {"part": ("training", "validation", "test", "all")}
 SWITCHES = (
     *("amp", "resume", "mirror", "probabilities", "load_pretrain", "warm_start", "ensemble"),
     *("largest_component", "resample", "report"),
 )
 NUMBERS = (
     *(("spacing", (int, float), 0.3), ("epochs", int, 1), ("seed", int, 0), ("load_ahead", int, 0)),
+    *(("val_interval", int, 1), ("patience", int, 0)),
     *((key, (int, float), 0) for key in ("et_min_ml", "max_entropy", "max_disagreement")),
 )
 """Key, kind, least value."""
@@ -83,6 +85,13 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
             if isinstance(value, bool) or not isinstance(value, kind) or value < least:
                 wanted = "a whole number" if kind is int else "a number"
                 raise UserError(f"{key} is {value!r}, but must be {wanted} of at least {least}.")
+    if "val_interval" in config and (interval := parser.get_parsed_content("val_interval")) > (
+        epochs := parser.get_parsed_content("epochs")
+    ):
+        raise UserError(
+            f"val_interval is {interval}, but the training has only {epochs} epochs, so that it would never be "
+            f"validated and keep no weights: set val_interval to at most {epochs}."
+        )
     for key, choices in CHOICES.items():
         if key in config and config[key] not in choices:
             raise UserError(f"{key} is {config[key]!r}, but must be one of {choices}.")

@@ -9,7 +9,7 @@ import torch
 
 from scripts.datalist_json import subjects_in_json
 from scripts.errors import UserError
-from scripts.sequences import MSD_ORDER, SEQUENCES, ordered, parse_filename, sequence_of_name
+from scripts.sequences import MSD_ORDER, SEQUENCES, looks_like_a_sequence, ordered, parse_filename, sequence_of_name
 
 UNDERSTOOD = (
     "a folder of subject folders in BraTS naming (BraTS2021_00006/BraTS2021_00006_t1ce.nii.gz, or "
@@ -28,8 +28,9 @@ def subjects_in(dataset_dir: str | Path, sequences: str | Iterable[str], labelle
 
     Returns:
         Items `{"subject", "numbering", and as found t1, t1ce, t2, flair, label, maps, part}` with absolute paths; a
-        volume of a 4D file is `{"file", "volume"}`; `part` is the part of dataset.json that lists the subject. Every
-        subject is listed, also one that lacks what is asked for (see `missing` and `require`).
+        volume of a 4D file is `{"file", "volume"}`; `part` is the part of dataset.json that lists the subject;
+        `ignored` names files that look like a sequence (`S1_t1ce_mprage.nii.gz`) and are not understood. Every subject
+        is listed, also one that lacks what is asked for (see `missing` and `require`).
 
     Raises:
         UserError: no such folder, nothing understood in it, or two files or folders that claim the same place.
@@ -59,7 +60,7 @@ def subjects_in(dataset_dir: str | Path, sequences: str | Iterable[str], labelle
                 "rename or remove one."
             )
         places[item["subject"]] = place
-    keep = wanted | {"subject", "numbering", "maps", "part"}
+    keep = wanted | {"subject", "numbering", "maps", "part", "ignored"}
     items = [{key: value for key, value in item.items() if key in keep} for item, _ in found]
     for item in items:  # only now: two files of a sequence that nobody asked for do no harm
         for name, source in item.items():
@@ -139,13 +140,21 @@ def _hollow(folder: Path) -> bool:
 def _of_files(folder: Path, named: list[tuple[Path, str, str]], top: bool) -> list[tuple[dict, Path]]:
     """A subject's folder is one subject whatever its files begin with; the dataset folder may hold several subjects."""
     beginnings = {before for _, before, name in named if name != "label"}
+    strange = [path.name for path in _visible(folder) if path.is_file() and looks_like_a_sequence(path.name)]
     if not top or len(beginnings) == 1:
         subject = folder.name if not top else (beginnings.pop() or folder.name)
-        return [(_item(subject, [(path, name) for path, _, name in named]), folder)]
+        return [(_item(subject, [(path, name) for path, _, name in named]) | _ignored(strange), folder)]
     subjects = {}
     for path, before, name in named:
         subjects.setdefault(before or folder.name, []).append((path, name))
-    return [(_item(subject, files), files[0][0]) for subject, files in subjects.items()]
+    return [
+        (_item(subject, files) | _ignored([name for name in strange if name.startswith(subject)]), files[0][0])
+        for subject, files in subjects.items()
+    ]
+
+
+def _ignored(names: list[str]) -> dict:
+    return {"ignored": ", ".join(names)} if names else {}
 
 
 def _item(subject: str, files: list[tuple[Path, str]]) -> dict:

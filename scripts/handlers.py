@@ -135,7 +135,7 @@ def resume(trainer: Engine, objects: dict, output_dir: str, device: torch.device
     CheckpointLoader(f"{output_dir}/last.pt", objects | {"trainer": trainer}, map_location=device).attach(trainer)
 
 
-def early_stop(trainer: Engine, evaluator: Engine, patience: int, metric: str = "student_dice") -> None:
+def early_stop(trainer: Engine, evaluator: Engine, patience: int, metric: str) -> None:
     """End the training when a validation metric has not improved for ``patience`` validations.
 
     A handler in the config that names the trainer would be a circular reference, hence this function in the run list.

@@ -85,6 +85,22 @@ def label_from_regions(regions, numbering: str = "brats"):
     return label.numpy() if isinstance(regions, np.ndarray) else label
 
 
+class Nestd(MapTransform):
+    """Nest binary regions (3, X, Y, Z) as `label_from_regions` does: what is ET is TC too, and what is TC is WT too."""
+
+    def __init__(self, keys: KeysCollection) -> None:
+        super().__init__(keys)
+
+    def __call__(self, data):
+        data = dict(data)
+        for key in self.keys:
+            tc, wt, et = (data[key][REGIONS.index(region)] for region in ("tc", "wt", "et"))
+            core = torch.maximum(tc, et)
+            nested = {"tc": core, "wt": torch.maximum(wt, core), "et": et}
+            data[key] = torch.stack([nested[region] for region in REGIONS])
+        return data
+
+
 class RegionsFromLabeld(MapTransform):
     """Turn the label map (1, X, Y, Z), integer, into its regions (3, X, Y, Z), float32 of 0 and 1, geometry kept.
 

@@ -48,7 +48,8 @@ def pack(bundle_root: str | Path, output: str | Path, allow_dirty: bool = False)
         if not fits(root, entry):
             raise UserError(
                 f"{entry['path']} does not fit its hash in large_files.yml: fetch it with `python -m "
-                "scripts.large_files repair`, or, if it is new, list it with `python -m scripts.large_files write`."
+                "scripts.large_files repair`, or, if it is new, list it with `python -m scripts.large_files write "
+                "--url ...`."
             )
     names = sorted(name for name in tracked if not name.startswith(LEFT_OUT) and (root / name).is_file())
     version = json.loads((root / "configs" / "metadata.json").read_text())["version"]

@@ -53,12 +53,17 @@ def provenance(stages: list[dict]) -> dict:
     """
     left_out = (*OF_A_STAGE[1:], "epochs", "steps_per_epoch", "epoch", "settings", "students_per_step")
     last = {key: value for key, value in stages[-1].items() if key not in left_out and not key.endswith("_dice")}
-    history = [
-        {key: stage[key] for key in OF_A_STAGE if key in stage} | {"steps": stage["epochs"] * stage["steps_per_epoch"]}
-        for stage in stages
-    ]
+    history = [{key: stage[key] for key in OF_A_STAGE if key in stage} | {"steps": _steps(stage)} for stage in stages]
     version = json.loads((ROOT / "configs" / "metadata.json").read_text())["version"]
     return last | {"stages": history, "stored_as": "float16", "version": version, "commit": commit()}
+
+
+def _steps(stage: dict) -> int:
+    """Until the epoch whose weights were kept; of students that learn in turns, a student's own."""
+    steps = stage["epoch"] * stage["steps_per_epoch"]
+    if "students_per_step" not in stage or stage["sequences"] == list(SEQUENCES):
+        return steps
+    return steps * stage["students_per_step"] // len(stage["settings"])
 
 
 def commit() -> str | None:

@@ -61,7 +61,7 @@ def write_report(output_dir, when: str | None = None, expected=None) -> Path:
     if not any((output_dir / "report").glob("*.part")) and not (output_dir / "cases.csv").is_file():
         raise UserError(
             f"There is nothing in {output_dir} to report: run `inference` or `evaluating` first, or give the folder of "
-            "the scans with --dataset_dir if it holds label maps."
+            "the scans with --dataset_dir if it holds label maps as <subject>/<subject>_seg.nii.gz."
         )
 
     def write(path: Path) -> None:

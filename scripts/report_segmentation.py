@@ -35,8 +35,10 @@ def subject_facts(output_dir, record: dict) -> dict:
         return record
     try:
         written = json.loads(path.read_text(encoding="utf-8"))
-        written = {name: written[name] for name in ("flags", "network", "sequences", "volumes_ml") if name in written}
-    except (ValueError, TypeError):
+        networks = [Path(network["file"]).name for network in written.get("networks", [])]
+        written = {name: written[name] for name in ("flags", "sequences", "volumes_ml") if name in written}
+        written |= {"network": " + ".join(networks)} if networks else {}
+    except (ValueError, TypeError, KeyError):
         return record | {"flags": [f"{path.name} cannot be read, so its flags are not known."]}
     return record | written
 

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import time
+import traceback
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -35,9 +36,13 @@ def train_once(overlays: tuple[str, ...], output: Path, keys: dict) -> float | N
 
     Returns:
         Its seconds, None if it was killed on the way.
+
+    Raises:
+        UserError: if there is a training in the folder, finished or not, that was started with other overlays or keys.
     """
     resumed = (output / "last.pt").is_file()
     took = output / "seconds.json"
+    _same_keys(output / "keys.json", {"overlays": list(overlays)} | keys, resumed or took.is_file())
     if not took.is_file():
         start = time.time()
         run_workflow(configs(*overlays), "train", keys | {"output_dir": str(output), "resume": resumed})
@@ -46,6 +51,22 @@ def train_once(overlays: tuple[str, ...], output: Path, keys: dict) -> float | N
         (output / "last.pt").unlink(missing_ok=True)
         shutil.rmtree(output / "tensorboard", ignore_errors=True)
     return json.loads(took.read_text())
+
+
+def _same_keys(path: Path, keys: dict, started: bool) -> None:
+    """Remember the keys of a training, and compare them with those of one that was started; folders may move."""
+    asked = json.loads(json.dumps({name: value for name, value in keys.items() if name != "bundle_root"}, default=str))
+    if not started:
+        save_atomically(path, lambda file: file.write_text(json.dumps(asked, indent=1) + "\n"))
+    elif path.is_file():
+        had = json.loads(path.read_text())
+        differing = [name for name in sorted(had.keys() | asked.keys()) if had.get(name) != asked.get(name)]
+        if differing:
+            name = differing[0]
+            raise UserError(
+                f"{path.parent} has a training with {name} {had.get(name)!r}, now it is {asked.get(name)!r}: remove "
+                "the folder to train anew, or choose another one."
+            )
 
 
 def evaluate(overlays: tuple[str, ...], folder: Path, keys: dict) -> Path:
@@ -75,14 +96,25 @@ def run_all(tasks: list[tuple], workers: int) -> None:
     threads = max(1, (os.cpu_count() or 1) // workers)
     os.environ["TQDM_DISABLE"] = "1"  # tqdm looks when it is imported, in the workers
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_worker, initargs=(threads,)) as pool:
-        waiting = {pool.submit(function, *arguments): name for name, function, arguments in tasks}
+        waiting = {pool.submit(_run, function, *arguments): name for name, function, arguments in tasks}
         for number, done in enumerate(as_completed(waiting), 1):
             name = waiting[done]
             if error := done.exception():
-                failed.append(f"{name}: {plain_sentence(error) or error}")
+                failed.append(f"{name}: {error}")
             print(f"{number}/{len(tasks)} {name}{' FAILED' if error else ''}", flush=True)
     if failed:
         raise UserError(f"{len(failed)} of {len(tasks)} tasks failed, the others are kept. {' '.join(failed)}")
+
+
+def _run(function, *arguments):
+    """Call it; an exception loses its cause on the way to the parent, so what is to be said is said here."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        if sentence := plain_sentence(error):
+            raise UserError(sentence) from None
+        traceback.print_exc()
+        raise
 
 
 def _worker(threads: int) -> None:

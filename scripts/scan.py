@@ -21,9 +21,9 @@ class LoadSequencesd(Transform):
 
     The channels are the chosen sequences in the teacher's order. Both are MetaTensors with the affine (RAS, mm), and
     with the first sequence's, or the label's, path as `meta["filename_or_obj"]`. `subject` and `numbering` stay, and
-    the `network` that `scripts.routing` chose; `sequences` says what was loaded, as `t1ce+flair`; other keys are
-    dropped. Files of other sequences are never opened. A sequence may also be given as a MetaTensor (X, Y, Z) with its
-    affine.
+    the `network` that `scripts.routing` chose and what the datalist `ignored`; `sequences` says what was loaded, as
+    `t1ce+flair`; other keys are dropped. Files of other sequences are never opened. A sequence may also be given as a
+    MetaTensor (X, Y, Z) with its affine.
 
     Args:
         sequences: which sequences to load; an item that names its own `sequences` has these loaded.
@@ -60,7 +60,7 @@ class LoadSequencesd(Transform):
             check_grid(subject, first, (scan, path))
             image[channel] = scan.as_tensor()
         out = {"subject": subject, "numbering": data.get("numbering", "brats"), "sequences": setting_name(sequences)}
-        out |= {"network": data["network"]} if "network" in data else {}
+        out |= {key: data[key] for key in ("network", "ignored") if key in data}
         out["image"] = MetaTensor(image, meta=_meta(*first))
         if self.label:
             label, path = _volume(subject, "label", data["label"], files)

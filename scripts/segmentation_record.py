@@ -18,6 +18,8 @@ from scripts.weights import provenance_of
 BUNDLE = Path(__file__).parent.parent / "configs" / "metadata.json"
 NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range seen in training", "uncertain"
 
+NOT_USED = "not used, since only names that end in the sequence are understood"
+
 
 class RecordSegmentationd(Transform):
     """Collect what a reader of a label map must know of how it came to be, and flag what a human should look at.
@@ -51,17 +53,18 @@ class RecordSegmentationd(Transform):
     def __call__(self, data):
         """
         Args:
-            data: with ``subject``, ``sequences``, ``label_map``, ``volumes_ml``, ``quality`` and, without
-                ``networks``, ``network``.
+            data: with ``subject``, ``sequences``, ``label_map``, ``volumes_ml``, ``quality`` and, without ``networks``,
+                ``network``; perhaps with ``ignored`` (`scripts.datalist.subjects_in`).
 
         Returns:
             The same with ``record``, a dictionary of JSON values.
         """
         files = [data["network"]] if self.networks is None else self.networks
         volumes = {region: round(float(ml), 3) for region, ml in data["volumes_ml"].items()}
+        strange = [f"{NOT_USED}: {data['ignored']}"] if "ignored" in data else []
         record = {
             "subject": data["subject"],
-            "flags": self.flags(volumes, data["quality"]),
+            "flags": self.flags(volumes, data["quality"]) + strange,
             "volumes_ml": volumes,
             "quality": data["quality"],
             "sequences": data["sequences"].split("+"),

@@ -65,6 +65,14 @@ def parse_filename(filename: str) -> tuple[str, str] | None:
     return None
 
 
+def looks_like_a_sequence(filename: str) -> bool:
+    """Whether a NIfTI file name has a sequence's name in it, but not at the end: `S1_t1ce_mprage.nii.gz`."""
+    stem = nifti_stem(filename)
+    if stem is None or parse_filename(filename):
+        return False
+    return any(sequence_of_name(token) in SEQUENCES for token in re.split(rf"[{SEPARATORS}]", stem))
+
+
 def sequence_of_file(filename: str) -> str | None:
     """The sequence that a NIfTI file name ends in (`t1`, `t1ce`, `t2`, `flair`), `label` for a label map, else None."""
     parsed = parse_filename(filename)

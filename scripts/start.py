@@ -21,7 +21,7 @@ def load_start(
 
     Args:
         networks: teacher (if it takes part) and students.
-        spacing: voxel size in mm.
+        spacing: voxel size in mm; a teacher that stays as it is must have been trained at it.
         start_from: folder of an earlier training, whose weights are loaded, or None.
         teacher_from: folder or file of a trained teacher, or None; it takes precedence over that of ``start_from``.
         warm: start the students from the trained teacher (`scripts.weights.warm_start`), not from random weights.
@@ -37,9 +37,10 @@ def load_start(
     if start_from:
         for name, (path, sequences) in networks.weights(start_from).items():
             if not (name == "teacher" and teacher_from):
-                load_weights(networks.network(name), path, sequences, spacing)
+                load_weights(networks.network(name), path, sequences)
     if teacher_from and "teacher" in networks.networks():
-        load_weights(networks.network("teacher"), teacher_path(teacher_from), SEQUENCES, spacing)
+        runs_at = spacing if "teacher" in networks.frozen else None
+        load_weights(networks.network("teacher"), teacher_path(teacher_from), SEQUENCES, runs_at)
     if warm and not start_from:
         for name, (_, sequences) in networks.weights("").items():
             if name != "teacher":

@@ -25,6 +25,10 @@ SIMULATED = "simulated"
 """In place of a fold: trained on simulated subjects only."""
 
 
+PLAN = {"real", "folds", "any_subset", "any_subset_real", "networks", "networks_real"}
+"""What the plan says: folder of real subjects or null, number of folds, and the keys of each stage."""
+
+
 @dataclass(frozen=True)
 class WeightsRun:
     """A profile and where its trainings lie.
@@ -137,7 +141,8 @@ def train_weights(config: str, work: str, models: str, results: str, workers: in
         workers: trainings at a time, which share the cores.
 
     Raises:
-        UserError: real subjects that are not there.
+        UserError: real subjects that are not there, a misspelt key of the plan, or, without real subjects, results of
+            networks that had some.
     """
     run = WeightsRun(config, Path(work).absolute())
     real = run.plan["real"]
@@ -146,6 +151,14 @@ def train_weights(config: str, work: str, models: str, results: str, workers: in
             f"{real} does not exist: correct weights#real in {config}, or set it to null to train on simulated "
             "subjects only."
         )
+    measured = [] if real else sorted(Path(results).glob("real_*.csv"))
+    if measured:
+        raise UserError(
+            f"{measured[0]} is of networks that were trained with real subjects too, and weights#real is null in "
+            f"{config}: choose another --results (and --models)."
+        )
+    if unknown := sorted(run.plan.keys() - PLAN):
+        raise UserError(f"Nothing reads weights#{unknown[0]} in {config}: it may have {', '.join(sorted(PLAN))}.")
     for tasks in phases(run):
         run_all(tasks, workers)
     publish(run.work, run.folds, Path(models), Path(results))
@@ -155,12 +168,17 @@ def main(arguments: list[str] | None = None) -> None:
     """Train the published weights."""
     parser = argparse.ArgumentParser(prog="python -m scripts.train_weights", description=main.__doc__)
     parser.add_argument("--config", default=str(ROOT / "configs" / "weights.json"), help="the profile")
-    parser.add_argument("--work", default=str(ROOT / "output" / "weights"), help="folder of the trainings")
+    parser.add_argument("--work", help="folder of the trainings (default: output/<name of the profile>)")
     parser.add_argument("--models", default=str(ROOT / "models"), help="where the weights go")
     parser.add_argument("--results", default=str(ROOT / "docs" / "results"), help="where their cases.csv go")
     parser.add_argument("--workers", type=int, default=2, help="trainings at a time (default 2)")
     options = parser.parse_args(arguments)
-    train_weights(options.config, options.work, options.models, options.results, options.workers)
+    work = options.work or ROOT / "output" / Path(options.config).stem
+    train_weights(options.config, work, options.models, options.results, options.workers)
+    print(
+        "Now list the new weights with `python -m scripts.large_files write --url ...`, and bring the documents up to "
+        "date with `python -m scripts.accuracy`."
+    )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 """Weights on disk: bare state dicts, with what they were trained on in a JSON file beside them."""
 
 import json
-import logging
 from pathlib import Path
 
 import torch
@@ -11,8 +10,6 @@ from torch import nn
 from scripts.errors import UserError
 from scripts.files import save_atomically
 from scripts.sequences import SEQUENCES, channels_of, limited_settings
-
-logger = logging.getLogger(__name__)
 
 SUPERVISION_HEADS = ("deep_supervision_heads.", "super_head.")
 """A DynUNet's deep-supervision heads, each under two names. Training alone needs them, and TorchScript cannot have them
@@ -77,16 +74,18 @@ def load_weights(
         network: the network to fill, in place; deep-supervision heads, if it has them, stay as they are.
         path: a bare state dict; ``<name>.json`` beside it says which sequences and spacing it was trained for.
         sequences: the input channels in order.
-        spacing: voxel size in mm at which the network will run; another than in training is warned of.
+        spacing: voxel size in mm at which the network will run; None to train it further at any.
 
     Raises:
-        UserError: no such file, not a checkpoint, trained for other sequences, or of another shape.
+        UserError: no such file, not a checkpoint, trained for other sequences, at another spacing, or of another shape.
     """
     state, trained = _read(Path(path), sequences)
-    fill(network, state, f"{path} (filters {trained.get('filters', 'unknown')})", sequences)
     if spacing is not None and trained.get("spacing", spacing) != spacing:
-        logger.warning("%s was trained at %s mm, but runs at %s mm.", path, trained["spacing"], spacing)
-    return network
+        raise UserError(
+            f"{path} was trained at {trained['spacing']:g} mm, not at {spacing:g}: set --spacing "
+            f"{trained['spacing']:g}, or take weights that were trained at your spacing."
+        )
+    return fill(network, state, f"{path} (filters {trained.get('filters', 'unknown')})", sequences)
 
 
 def warm_start(student: nn.Module, path: str | Path, sequences: tuple[str, ...]) -> nn.Module:

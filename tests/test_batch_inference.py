@@ -62,6 +62,16 @@ def test_fifteen_copies_one_for_each_choice_of_sequences_and_a_broken_one(one_su
         assert record["volumes_ml"]["wt"] == pytest.approx(0.064 * (np.asarray(label_map.dataobj) > 0).sum(), abs=1e-3)
 
 
+def test_report_and_flags_name_the_network_and_what_was_not_understood(one_subject, fifteen, tmp_path):
+    folder = _subject(one_subject, tmp_path / "scans", "S1", ["t1", "t2"])
+    (folder / "S1_t1.nii.gz").rename(folder / "S1_t1_mprage.nii.gz")
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen)
+    record = json.loads((tmp_path / "out" / "S1" / "S1_seg.json").read_text())
+    assert record["flags"][-1].endswith("are understood: S1_t1_mprage.nii.gz")
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "by model_t2.pt" in page and "S1_t1_mprage.nii.gz" in page
+
+
 def test_batch_gives_what_inference_of_the_one_setting_gives(one_subject, fifteen, tmp_path):
     _subject(one_subject, tmp_path / "scans", "S1", ["t1", "t2"])
     _segment(tmp_path / "scans", tmp_path / "batch", fifteen)

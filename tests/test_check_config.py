@@ -8,7 +8,12 @@ from scripts.errors import UserError
 
 
 def _check(**keys):
-    config = {"epochs": 3, "spacing": 2.0, "amp": True, "run": ["$print(@epochs, @spacing, @amp, @student_modalities)"]}
+    config = {
+        "epochs": 3,
+        "spacing": 2.0,
+        "amp": True,
+        "run": ["$print(@epochs, @spacing, @amp, @student_modalities, @part)"],
+    }
     config["student_modalities"] = ["flair"]
     parser = ConfigParser({**config, **keys})
     parser.parse()
@@ -32,6 +37,14 @@ def test_key_that_resembles_none_is_refused_with_the_list():
         _check(wurst=1)
 
 
+def test_training_that_would_never_be_validated_is_refused():
+    _check(val_interval=3)
+    with pytest.raises(UserError, match="val_interval is 4, but the training has only 3 epochs"):
+        _check(val_interval=4)
+    with pytest.raises(UserError, match="val_interval is 0, but must be a whole number of at least 1"):
+        _check(val_interval=0)
+
+
 def test_new_key_that_something_reads_is_welcome():
     _check(tau=2.0, loss={"_target_": "X", "temperature": "@tau"}, evaluator="@loss")
 
@@ -42,6 +55,7 @@ def test_new_key_that_something_reads_is_welcome():
         ("epochs", 0, "epochs is 0, but must be a whole number of at least 1"),
         ("epochs", 2.5, "epochs is 2.5, but must be a whole number"),
         ("spacing", "two", "spacing is 'two', but must be a number of at least 0.3"),
+        ("part", "tset", "part is 'tset', but must be one of .*'test'"),
         ("amp", "yes", "amp is 'yes', but must be true or false"),
         ("student_modalities", ["flare"], "flare.*flair"),
         ("student_modalities", [], "No sequence was chosen"),

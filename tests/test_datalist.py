@@ -171,6 +171,19 @@ def test_hidden_and_foreign_files_are_ignored(tmp_path):
     assert files(item)["t1"] == "a_t1.nii.gz" and item.keys() == ALL
 
 
+def test_files_with_the_sequence_in_the_middle_of_their_name_are_named(tmp_path):
+    for name in ("S1/S1_t2.nii.gz", "S1/S1_t1ce_mprage.nii.gz", "S1/S1_mask.nii.gz", "S2/S2_t2.nii.gz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    first, second = subjects_in(tmp_path, SEQUENCES)
+    assert first["ignored"] == "S1_t1ce_mprage.nii.gz" and "t1ce" not in first and "ignored" not in second
+    for file in (tmp_path / "S1").iterdir():
+        file.rename(tmp_path / file.name)
+    (tmp_path / "S2" / "S2_t2.nii.gz").rename(tmp_path / "S2_t2.nii.gz")
+    first, second = subjects_in(tmp_path, SEQUENCES)
+    assert first["ignored"] == "S1_t1ce_mprage.nii.gz" and "ignored" not in second
+
+
 def test_items_name_only_what_was_asked_for(tmp_path):
     write_subject(tmp_path, "a")
     (item,) = subjects_in(tmp_path, ["t1ce", "flair"], labelled=False)

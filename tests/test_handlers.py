@@ -89,7 +89,7 @@ def test_training_stops_after_so_many_validations_without_progress():
     dice = iter([0.5, 0.6, 0.6, 0.4, 0.9])
     evaluator = Engine(lambda engine, batch: engine.state.metrics.update(student_dice=next(dice)))
     trainer = Engine(lambda engine, batch: evaluator.run([0]))
-    early_stop(trainer, evaluator, patience=2)
+    early_stop(trainer, evaluator, 2, "student_dice")
     trainer.run([0], max_epochs=5)
     # 0.6 is the best; 0.6 again and 0.4 are two without progress
     assert trainer.state.epoch == 4

@@ -7,7 +7,7 @@ import torch
 from monai.data import MetaTensor
 
 from scripts.errors import ScanError, UserError
-from scripts.labels import RegionsFromLabeld, label_from_regions, recognise, regions_from_label
+from scripts.labels import Nestd, RegionsFromLabeld, label_from_regions, recognise, regions_from_label
 
 
 def row(*values, dtype=torch.int32):
@@ -109,3 +109,10 @@ def test_a_batch_of_labels_gives_a_batch_of_regions():
     regions = regions_from_label(batch, "brats")
     assert regions.shape == (2, 3, 4, 1, 1)
     assert regions[1].reshape(3, 4).tolist() == [r[::-1] for r in REGION_ROWS]
+
+
+def test_nested_regions_are_those_of_the_label_map():
+    # voxels: nothing, ET alone, TC alone, WT alone
+    tc, wt, et = torch.tensor([[0.0, 0, 1, 0], [0, 0, 0, 1], [0, 1, 0, 0]])[:, :, None, None]
+    nested = Nestd("pred")({"pred": torch.stack([tc, wt, et])})["pred"]
+    assert nested.flatten(1).tolist() == [[0, 1, 1, 0], [0, 1, 1, 1], [0, 1, 0, 0]]

@@ -76,7 +76,7 @@ def test_flagged_subjects_come_first_with_their_flags(tmp_path):
     (tmp_path / "B").mkdir()
     written = {
         "flags": ["ET is larger than in training"],
-        "network": "teacher.pt",
+        "networks": [{"file": "models/teacher.pt"}],
         "volumes_ml": VOLUMES | {"et": 99.9},
     }
     (tmp_path / "B" / "B_seg.json").write_text(json.dumps(written))

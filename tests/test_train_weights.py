@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import tiny
+from tiny import ROOT, tiny
 
 from scripts.cohort import make_cohort
 from scripts.errors import UserError
@@ -135,6 +135,29 @@ def test_absent_real_subjects_are_refused_before_anything_runs(profile, tmp_path
         train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
 
 
+@pytest.mark.parametrize("plan", ["weights.json", "weights_gpu.json"])
+def test_shipped_plans_have_a_validation_at_the_end_of_every_stage(plan):
+    config = json.loads((ROOT / "configs" / plan).read_text())
+    for stage in config["weights"].keys() - {"real", "folds"}:
+        keys = config | config["weights"][stage]
+        assert keys["val_interval"] == "@epochs" or keys["epochs"] % keys["val_interval"] == 0
+
+
+def test_misspelt_stage_and_results_of_other_networks_are_refused(profile, tmp_path):
+    plan = json.loads(profile.read_text())
+    plan["weights"]["network_real"] = {}
+    path = tmp_path / "weights.json"
+    path.write_text(json.dumps(plan))
+    with pytest.raises(UserError, match="Nothing reads weights#network_real .* networks_real"):
+        train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
+    plan["weights"]["real"] = None
+    path.write_text(json.dumps(plan))
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "real_kfold.csv").touch()
+    with pytest.raises(UserError, match="real_kfold.csv is of networks that were trained with real subjects"):
+        train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
+
+
 def test_a_layer_of_two_names_is_stored_once():
     weight = torch.tensor([1.0, 2.0])
     state = halved({"a": weight, "b": weight, "steps": torch.tensor(3)})
@@ -143,10 +166,9 @@ def test_a_layer_of_two_names_is_stored_once():
 
 
 def test_provenance_keeps_what_all_stages_share_and_lists_what_differs():
-    stage = {"spacing": 2.0, "epochs": 3, "steps_per_epoch": 10, "dataset": "a", "epoch": 3, "t1_dice": 0.5}
-    record = provenance([stage, stage | {"dataset": "b", "real_subjects": ["x"], "students_per_step": 7}])
-    assert record["stages"] == [
-        {"dataset": "a", "steps": 30},
-        {"dataset": "b", "real_subjects": ["x"], "steps": 30},
-    ]
+    stage = {"spacing": 2.0, "epochs": 4, "steps_per_epoch": 10, "dataset": "a", "epoch": 3, "t1_dice": 0.5}
+    stage["sequences"] = ["t1"]
+    in_turns = {"students_per_step": 7, "settings": ["t1"] * 14}
+    record = provenance([stage, stage | in_turns | {"dataset": "b", "real_subjects": ["x"]}])
+    assert record["stages"] == [{"dataset": "a", "steps": 30}, {"dataset": "b", "real_subjects": ["x"], "steps": 15}]
     assert record["spacing"] == 2.0 and not {"t1_dice", "students_per_step", "epoch"} & set(record)

@@ -48,9 +48,10 @@ def test_missing_and_broken_files_are_named(tmp_path):
         load_weights(nn.Conv3d(2, 3, 1), tmp_path / "model.pt", ("t1ce", "flair"))
 
 
-def test_another_spacing_is_warned_of(saved, caplog):
-    load_weights(nn.Conv3d(2, 3, 1), saved[1], ("t1ce", "flair"), spacing=1.0)
-    assert "trained at 2.0 mm, but runs at 1.0 mm" in caplog.text
+def test_another_spacing_is_refused_unless_training_goes_on(saved):
+    with pytest.raises(UserError, match="trained at 2 mm, not at 1: set --spacing 2"):
+        load_weights(nn.Conv3d(2, 3, 1), saved[1], ("t1ce", "flair"), spacing=1.0)
+    load_weights(nn.Conv3d(2, 3, 1), saved[1], ("t1ce", "flair"))
 
 
 def test_a_failing_save_leaves_the_earlier_file_and_no_other(tmp_path):
