@@ -34,6 +34,8 @@ NUMBERS = (
     *((key, (int, float), 0) for key in ("et_min_ml", "max_entropy", "max_disagreement")),
 )
 """Key, kind, least value."""
+NESTED = {"simulated": "train.json", "split": "train.json", "real": "with_real.json"}
+"""Keys that hold a table of arguments, and the file that has all of them."""
 REFERENCE = re.compile(r"[@%](\w+)")
 
 
@@ -53,7 +55,7 @@ def check_config(parser: ConfigParser | None = None) -> None:
         parser: the parser that holds the config; by default that of the workflow which evaluates this call.
 
     Raises:
-        UserError: on a top-level key that nothing reads, with the nearest one that something does, and on an impossible
+        UserError: on a key, at the top level or in one of `NESTED`, that nothing reads, with the nearest one that something does, and on an impossible
             value of ``student_modalities``, a number, a switch or a choice such as ``teacher_training``.
     """
     if parser is None:
@@ -66,14 +68,20 @@ def check_config(parser: ConfigParser | None = None) -> None:
     known &= set(config)
     for key in config:
         if key not in known:
-            near = difflib.get_close_matches(key, [k for k in known if not k.startswith("_")], n=1)
-            hint = (
-                f": did you mean '{near[0]}'?"
-                if near
-                else f"; the keys are: {', '.join(sorted(known - READ_BY_MONAI))}."
-            )
-            raise UserError(f"Nothing reads the key '{key}'{hint}")
+            raise UserError(_nothing_reads(key, known, known - READ_BY_MONAI))
+    for name, file in NESTED.items():
+        if isinstance(config.get(name), dict):
+            known = {f"{name}#{key}" for key in ConfigParser.load_config_file(str(CONFIGS / file))[name]}
+            for key in (f"{name}#{key}" for key in config[name]):
+                if key not in known:
+                    raise UserError(_nothing_reads(key, known, known))
     _check_values(parser, config)
+
+
+def _nothing_reads(key: str, known: set[str], shown: set[str]) -> str:
+    near = difflib.get_close_matches(key, [k for k in known if not k.startswith("_")], n=1)
+    hint = f": did you mean '{near[0]}'?" if near else f"; the keys are: {', '.join(sorted(shown))}."
+    return f"Nothing reads the key '{key}'{hint}"
 
 
 def _check_values(parser: ConfigParser, config: dict) -> None:

@@ -45,6 +45,11 @@ def test_training_that_would_never_be_validated_is_refused():
         _check(val_interval=0)
 
 
+def test_misspelt_argument_in_a_table_is_refused():
+    with pytest.raises(UserError, match="Nothing reads the key 'split#tset': did you mean 'split#test'"):
+        _check(split={"tset": 0.2}, dataset="@split")
+
+
 def test_new_key_that_something_reads_is_welcome():
     _check(tau=2.0, loss={"_target_": "X", "temperature": "@tau"}, evaluator="@loss")
 
