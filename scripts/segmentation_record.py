@@ -42,7 +42,7 @@ class RecordSegmentationd(Transform):
         networks: Sequence[str] | None,
         settings: Mapping | None = None,
         wt_range_ml: Sequence[float] = (1, 300),
-        max_entropy: float = 0.3,
+        max_entropy: float = 0.22,
         max_disagreement: float = 0.045,
     ) -> None:
         self.networks = networks
