@@ -19,7 +19,7 @@ def data_rows(folder: Path, epochs: int, seed: int = 0, overrides: dict | None =
 
     Args:
         folder: for the cohort and the training's output.
-        epochs: to train; they are not validated.
+        epochs: to train; the validation after the last one is not timed.
         seed: of the training.
         overrides: other values of the config's keys.
     """
@@ -28,7 +28,7 @@ def data_rows(folder: Path, epochs: int, seed: int = 0, overrides: dict | None =
         "device": "cpu",
         "seed": seed,
         "epochs": epochs,
-        "val_interval": epochs + 1,
+        "val_interval": epochs,
         "output_dir": str(folder / "output"),
         "simulated#folder": str(folder / "cohort"),
     }
