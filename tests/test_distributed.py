@@ -1,5 +1,7 @@
 """Two processes (gloo, CPU) give the loss and gradients of one process on the same global batch."""
 
+import os
+
 import pytest
 import torch
 import torch.distributed as dist
@@ -47,7 +49,7 @@ def _one_of_two(rank, folder):
     values["loss"].backward()
     gradients = {name: p.grad for name, p in joint.named_parameters()}
     torch.save({"barlow_twins": values["barlow_twins"], "gradients": gradients}, f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
+    os._exit(0)  # gloo's teardown has hung once, after both had saved
 
 
 @pytest.fixture(scope="module")
