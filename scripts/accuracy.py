@@ -24,9 +24,10 @@ PAGE, CARD, EXPECTED = "docs/accuracy.md", "docs/README.md", "models/expected.js
 METADATA = "configs/metadata.json"
 BEGIN = "<!-- from here made by python -m scripts.accuracy -->"
 END = "<!-- to here made by python -m scripts.accuracy -->"
-_TRAIN = "run `python -m scripts.train_weights`, which trains, measures and writes it"
-MADE_BY = {"simulated": _TRAIN, "real_kfold": _TRAIN, "real_seen": _TRAIN, "real_unseen_training": _TRAIN}
-"""How each file of the results is made; the last one may be absent."""
+MADE_BY = "run `python -m scripts.train_weights`, which trains, measures and writes it"
+"""How every file of the results is made."""
+NAMES = ("simulated", "real_kfold", "real_seen", "real_unseen_training")
+"""Of these files; the last one may be absent."""
 
 
 def _fill_card(card: Path, lines: list[str]) -> None:
@@ -76,8 +77,8 @@ def write_accuracy(
         UserError: a file is missing or not what it should be; nothing has been written then.
     """
     results, page, card = Path(results), Path(page), Path(card)
-    names = [name for name in MADE_BY if name != "real_unseen_training" or (results / f"{name}.csv").is_file()]
-    evaluations = {name: Evaluation(results / f"{name}.csv", MADE_BY[name], seed, resamples) for name in names}
+    names = [name for name in NAMES if name != NAMES[-1] or (results / f"{name}.csv").is_file()]
+    evaluations = {name: Evaluation(results / f"{name}.csv", MADE_BY, seed, resamples) for name in names}
     simulated, real = evaluations["simulated"], evaluations["real_kfold"]
     about = json.loads(Path(metadata).read_text(encoding="utf-8")) | {"eval_metrics": eval_metrics(evaluations)}
     text = accuracy_page(evaluations, read_peers(peers), shipped_limits())

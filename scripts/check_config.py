@@ -22,8 +22,12 @@ READ_BY_MONAI = {
 }
 # an overlay inherits the keys of these, though it may have no use for some of them
 CONFIGS = Path(__file__).parent.parent / "configs"
-CHOICES = {"teacher_training": TEACHER_TRAINING, "numbering": ("brats", "brats2023"), "existing": EXISTING}
-CHOICES |= {"part": ("training", "validation", "test", "all")}
+CHOICES = {
+    "teacher_training": TEACHER_TRAINING,
+    "numbering": ("brats", "brats2023"),
+    "existing": EXISTING,
+    "part": ("training", "validation", "test", "all"),
+}
 SWITCHES = (
     *("amp", "resume", "mirror", "probabilities", "load_pretrain", "warm_start", "ensemble"),
     *("largest_component", "resample", "report"),
@@ -55,8 +59,9 @@ def check_config(parser: ConfigParser | None = None) -> None:
         parser: the parser that holds the config; by default that of the workflow which evaluates this call.
 
     Raises:
-        UserError: on a key, at the top level or in one of `NESTED`, that nothing reads, with the nearest one that something does, and on an impossible
-            value of ``student_modalities``, a number, a switch or a choice such as ``teacher_training``.
+        UserError: on a key, at the top level or in one of `NESTED`, that nothing reads, with the nearest one that
+            something does, and on an impossible value of ``student_modalities``, a number, a switch or a choice such as
+            ``teacher_training``.
     """
     if parser is None:
         speak_plainly()  # a config is being run; a program that brings its own parser keeps its own way with errors
@@ -93,13 +98,13 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
             if isinstance(value, bool) or not isinstance(value, kind) or value < least:
                 wanted = "a whole number" if kind is int else "a number"
                 raise UserError(f"{key} is {value!r}, but must be {wanted} of at least {least}.")
-    if "val_interval" in config and (interval := parser.get_parsed_content("val_interval")) > (
-        epochs := parser.get_parsed_content("epochs")
-    ):
-        raise UserError(
-            f"val_interval is {interval}, but the training has only {epochs} epochs, so that it would never be "
-            f"validated and keep no weights: set val_interval to at most {epochs}."
-        )
+    if "val_interval" in config:
+        interval, epochs = (parser.get_parsed_content(key) for key in ("val_interval", "epochs"))
+        if interval > epochs:
+            raise UserError(
+                f"val_interval is {interval}, but the training has only {epochs} epochs, so that it would never be "
+                f"validated and keep no weights: set val_interval to at most {epochs}."
+            )
     for key, choices in CHOICES.items():
         if key in config and config[key] not in choices:
             raise UserError(f"{key} is {config[key]!r}, but must be one of {choices}.")

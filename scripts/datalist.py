@@ -118,7 +118,8 @@ def _in_folder(folder: Path, top: bool = False) -> list[tuple[dict, Path]]:
     entries = _visible(folder)
     named = [(path, *parsed) for path in entries if path.is_file() and (parsed := parse_filename(path.name))]
     if any(name != "label" for _, _, name in named):
-        here = _of_files(folder, named, top)
+        strange = [path.name for path in entries if path.is_file() and looks_like_a_sequence(path.name)]
+        here = _of_files(folder, named, strange, top)
         if not top:
             return here
     else:
@@ -137,10 +138,11 @@ def _hollow(folder: Path) -> bool:
     return not entries or any(re.search(r"\.nii(\.gz)?$", entry.name, re.IGNORECASE) for entry in entries)
 
 
-def _of_files(folder: Path, named: list[tuple[Path, str, str]], top: bool) -> list[tuple[dict, Path]]:
+def _of_files(
+    folder: Path, named: list[tuple[Path, str, str]], strange: list[str], top: bool
+) -> list[tuple[dict, Path]]:
     """A subject's folder is one subject whatever its files begin with; the dataset folder may hold several subjects."""
     beginnings = {before for _, before, name in named if name != "label"}
-    strange = [path.name for path in _visible(folder) if path.is_file() and looks_like_a_sequence(path.name)]
     if not top or len(beginnings) == 1:
         subject = folder.name if not top else (beginnings.pop() or folder.name)
         return [(_item(subject, [(path, name) for path, _, name in named]) | _ignored(strange), folder)]

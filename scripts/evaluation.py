@@ -12,7 +12,7 @@ from scripts.dot_plot import evaluation_figure
 from scripts.errors import UserError
 from scripts.measures import case_measures
 from scripts.sequences import REGIONS, setting_name
-from scripts.summary import read_cases, write_cases, write_summary
+from scripts.summary import ENTROPY, read_cases, write_cases, write_summary
 
 logger = logging.getLogger(__name__)
 
@@ -79,8 +79,8 @@ class SaveCases:
             for network, sequences in self.networks.items():
                 about = {"subject": subject, "network": network, "sequences": sequences}
                 measures = case_measures(item[network].numpy(force=True), truth, spacing_mm)
-                entropy = {"wt": {"wt_entropy_bits": item.get(f"{network}_entropy_bits")}}
-                self.rows += [about | row | entropy.get(row["region"], {}) for row in measures]
+                measures[REGIONS.index("wt")][ENTROPY] = item.get(f"{network}_entropy_bits")
+                self.rows += [about | row for row in measures]
         write_cases(self.output_dir / "cases.csv", self.rows)
 
     def finish(self, engine: Engine) -> None:

@@ -7,7 +7,7 @@ from monai.data.utils import affine_to_spacing
 from monai.transforms import Transform
 from scipy.ndimage import find_objects, label
 
-from scripts.labels import label_from_regions
+from scripts.labels import label_from_regions, nest
 from scripts.measures import remove_tiny
 from scripts.sequences import REGIONS
 
@@ -46,10 +46,8 @@ class LabelMapd(Transform):
         """
         probabilities = data[self.key]
         spacing = affine_to_spacing(probabilities.affine).tolist()
-        above = probabilities.as_tensor().cpu().numpy() > self.threshold
+        above = nest(probabilities.as_tensor().cpu().numpy() > self.threshold)
         tc, wt, et = (above[REGIONS.index(region)] for region in ("tc", "wt", "et"))
-        tc |= et
-        wt |= tc
         if self.largest_component and wt.any():
             wt &= largest(wt)
             tc &= wt

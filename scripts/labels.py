@@ -85,20 +85,19 @@ def label_from_regions(regions, numbering: str = "brats"):
     return label.numpy() if isinstance(regions, np.ndarray) else label
 
 
-class Nestd(MapTransform):
-    """Nest binary regions (3, X, Y, Z) as `label_from_regions` does: what is ET is TC too, and what is TC is WT too."""
+def nest(regions):
+    """Nest bool regions (3, X, Y, Z), tensor or array, in place: what is ET is TC too, and what is TC is WT too."""
+    tc, wt, et = (regions[REGIONS.index(region)] for region in ("tc", "wt", "et"))
+    tc |= et
+    wt |= tc
+    return regions
 
-    def __init__(self, keys: KeysCollection) -> None:
-        super().__init__(keys)
+
+class Nestd(MapTransform):
+    """Binary regions (3, X, Y, Z) as nested bool ones, geometry kept; see `nest`."""
 
     def __call__(self, data):
-        data = dict(data)
-        for key in self.keys:
-            tc, wt, et = (data[key][REGIONS.index(region)] for region in ("tc", "wt", "et"))
-            core = torch.maximum(tc, et)
-            nested = {"tc": core, "wt": torch.maximum(wt, core), "et": et}
-            data[key] = torch.stack([nested[region] for region in REGIONS])
-        return data
+        return dict(data) | {key: nest(data[key] > 0) for key in self.keys}
 
 
 class RegionsFromLabeld(MapTransform):

@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from scripts.any_subset import FILE
 from scripts.files import save_atomically
 from scripts.runs import ROOT
 from scripts.sequences import SEQUENCES, limited_settings
@@ -75,20 +74,20 @@ def commit() -> str | None:
         return None
 
 
-def publish(work: Path, folds: list[str], models: Path, results: Path) -> None:
+def publish(work: Path, folds: list[str], came_through: list[Path], models: Path, results: Path) -> None:
     """Write the 15 networks to ``models`` and the cases of their measurements to ``results``.
 
     Args:
         work: folder of `scripts.train_weights`.
         folds: of its trainings with real subjects, the first the one with all; empty without.
+        came_through: weight files of the stages that all networks share, in order.
         models: gets ``teacher.pt``, ``model.pt`` (T1ce + FLAIR) and ``model_<sequences>.pt``, each with its ``.json``.
         results: gets ``simulated.csv`` and, with real subjects, ``real_kfold.csv`` (each subject by networks that have
             not seen it), ``real_seen.csv`` (by the published ones, which have) and ``real_unseen_training.csv`` (by
             networks that have seen simulated subjects only).
     """
     last = work / (folds[0] if folds else "simulated")
-    came_through = [work / "simulated", last] if folds else [last]
-    common = [provenance_of(folder / "training_any_subset" / FILE) for folder in came_through]
+    common = [provenance_of(path) for path in came_through]
     for sequences in (SEQUENCES, *limited_settings()):
         name = "teacher.pt" if sequences == SEQUENCES else student_file(sequences)
         published = models / ("model.pt" if sequences == HEADLINE else name)

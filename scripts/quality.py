@@ -4,7 +4,6 @@
 import math
 
 import torch
-from monai.config import KeysCollection
 from monai.transforms import MapTransform, Transform
 
 from scripts.sequences import REGIONS
@@ -34,9 +33,6 @@ class Qualityd(Transform):
 
 class Entropyd(MapTransform):
     """Add ``<key>_entropy_bits``, see `mean_entropy`, for each key that holds probabilities (3, X, Y, Z)."""
-
-    def __init__(self, keys: KeysCollection) -> None:
-        super().__init__(keys)
 
     def __call__(self, data):
         return dict(data) | {f"{key}_entropy_bits": mean_entropy(torch.as_tensor(data[key])) for key in self.keys}

@@ -17,7 +17,6 @@ from scripts.weights import provenance_of
 
 BUNDLE = Path(__file__).parent.parent / "configs" / "metadata.json"
 NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range seen in training", "uncertain"
-
 NOT_USED = "not used, since only names that end in the sequence are understood"
 
 

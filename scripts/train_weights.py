@@ -23,8 +23,6 @@ ALL = "all"
 """In place of a fold: trained on all real subjects, which is what is published."""
 SIMULATED = "simulated"
 """In place of a fold: trained on simulated subjects only."""
-
-
 PLAN = {"real", "folds", "any_subset", "any_subset_real", "networks", "networks_real"}
 """What the plan says: folder of real subjects or null, number of folds, and the keys of each stage."""
 
@@ -161,7 +159,8 @@ def train_weights(config: str, work: str, models: str, results: str, workers: in
         raise UserError(f"Nothing reads weights#{unknown[0]} in {config}: it may have {', '.join(sorted(PLAN))}.")
     for tasks in phases(run):
         run_all(tasks, workers)
-    publish(run.work, run.folds, Path(models), Path(results))
+    came_through = [run.any_subset(data) for data in (SIMULATED, *run.folds[:1])]
+    publish(run.work, run.folds, came_through, Path(models), Path(results))
 
 
 def main(arguments: list[str] | None = None) -> None:
