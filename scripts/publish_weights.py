@@ -17,7 +17,9 @@ from scripts.weights import provenance_of, provenance_path, student_file
 
 HEADLINE = ("t1ce", "flair")
 """The setting of ``models/model.pt``: that of Choi et al. 2023."""
-OF_A_STAGE = ("recipe", "dataset", "training_subjects", "real_subjects", "real_share", "unenhanced", "learning_rate")
+OF_A_STAGE = (
+    *("recipe", "dataset", "training_subjects", "real_subjects", "real_share", "unenhanced", "learning_rate", "seed"),
+)
 """What differs from one stage of the training to the next, beside the steps."""
 
 

@@ -24,7 +24,8 @@ ALL = "all"
 SIMULATED = "simulated"
 """In place of a fold: trained on simulated subjects only."""
 PLAN = {"real", "folds", "any_subset", "any_subset_real", "networks", "networks_real"}
-"""What the plan says: folder of real subjects or null, number of folds, and the keys of each stage."""
+"""What the plan says: folder of real subjects or null, number of folds, and the keys of each stage; of the network for
+any subset a list of stages, each of which goes on from the one before."""
 
 
 @dataclass(frozen=True)
@@ -50,33 +51,38 @@ class WeightsRun:
         """``all``, ``fold0``, ...; empty without real subjects."""
         return [ALL, *(f"fold{fold}" for fold in range(self.plan["folds"]))] if self.plan["real"] else []
 
-    def any_subset(self, data: str) -> Path:
-        """File of the network for any subset that was trained on these data."""
-        return self.work / data / "training_any_subset" / FILE
+    def any_subset(self, data: str) -> list[Path]:
+        """Files of the network for any subset, one after each of its stages on these data."""
+        numbers = range(1, len(self.stage(data, "any_subset")) + 1)
+        return [self.work / data / f"training_any_subset_{number}" / FILE for number in numbers]
 
     def overlays(self, data: str) -> tuple[str, ...]:
         """The overlay that adds the real subjects, where they are part of the data."""
         return () if data == SIMULATED else ("with_real",)
 
-    def keys(self, data: str, stage: str) -> dict:
-        """The keys of a stage on these data: those that all share, those of the plan, and the real subjects'."""
+    def stage(self, data: str, name: str) -> dict | list[dict]:
+        """What the plan says of a stage on these data."""
+        return self.plan[name if data == SIMULATED else f"{name}_real"]
+
+    def keys(self, data: str) -> dict:
+        """The keys that all stages on these data share: those of the profile and the real subjects'."""
         common = json.loads(Path(self.config).read_text())
         plan = common.pop("weights")
         keys = {"bundle_root": str(ROOT)} | common
         if data == SIMULATED:
-            return keys | plan.get(stage, {})
+            return keys
         number = None if data == ALL else self.folds.index(data) - 1
-        real = {"real#dataset_dir": plan["real"], "real#split#fold": number, "real#split#folds": plan["folds"]}
-        return keys | plan.get(f"{stage}_real", {}) | real
+        return keys | {"real#dataset_dir": plan["real"], "real#split#fold": number, "real#split#folds": plan["folds"]}
 
 
 def train_any_subset(run: WeightsRun, data: str) -> None:
     """The network that all others start from (`scripts.any_subset`): from random weights on simulated subjects, which
     are made first; further on real ones beside them, from what that gave."""
-    keys = run.keys(data, "any_subset")
-    if data != SIMULATED:
-        keys["start_from"] = str(run.any_subset(SIMULATED).parent)
-    train_once(("any_subset", *run.overlays(data)), run.any_subset(data).parent, keys)
+    start = None if data == SIMULATED else str(run.any_subset(SIMULATED)[-1].parent)
+    for file, stage in zip(run.any_subset(data), run.stage(data, "any_subset")):
+        keys = run.keys(data) | {"start_from": start} | stage
+        train_once(("any_subset", *run.overlays(data)), file.parent, keys)
+        start = str(file.parent)
 
 
 def train_networks(run: WeightsRun, data: str) -> None:
@@ -84,11 +90,11 @@ def train_networks(run: WeightsRun, data: str) -> None:
     output = run.work / data / "training_networks"
     start = {
         "teacher_training": "joint",
-        "teacher_from": str(run.any_subset(data)),
+        "teacher_from": str(run.any_subset(data)[-1]),
         "warm_start": True,
         "provenance#recipe": "warm start from a network for any subset of the sequences, no distillation",
     }
-    train_once(("train_all", *run.overlays(data)), output, run.keys(data, "networks") | start)
+    train_once(("train_all", *run.overlays(data)), output, run.keys(data) | run.stage(data, "networks") | start)
     collect(output, run.work / data)
 
 
@@ -98,7 +104,7 @@ def measure(run: WeightsRun, networks: str, name: str, keys: dict) -> None:
     measured = folder / name / "measured"
     if not measured.is_file():  # cases.csv grows while it is written, and a kill leaves a part of it
         here = {"ckpt_dir": str(folder), "teacher_from": str(folder), "teacher_training": "frozen", "report": False}
-        evaluate(("train_all",), folder / name, run.keys(SIMULATED, "") | here | keys)
+        evaluate(("train_all",), folder / name, run.keys(SIMULATED) | here | keys)
         measured.touch()
 
 
@@ -155,12 +161,22 @@ def train_weights(config: str, work: str, models: str, results: str, workers: in
             f"{measured[0]} is of networks that were trained with real subjects too, and weights#real is null in "
             f"{config}: choose another --results (and --models)."
         )
-    if unknown := sorted(run.plan.keys() - PLAN):
-        raise UserError(f"Nothing reads weights#{unknown[0]} in {config}: it may have {', '.join(sorted(PLAN))}.")
+    _check_stages(run.plan, config)
     for tasks in phases(run):
         run_all(tasks, workers)
-    came_through = [run.any_subset(data) for data in (SIMULATED, *run.folds[:1])]
+    came_through = [file for data in (SIMULATED, *run.folds[:1]) for file in run.any_subset(data)]
     publish(run.work, run.folds, came_through, Path(models), Path(results))
+
+
+def _check_stages(plan: dict, config: str) -> None:
+    stages = {stage for stage in PLAN - {"real", "folds"} if plan["real"] or not stage.endswith("_real")}
+    if unknown := sorted(plan.keys() - PLAN):
+        raise UserError(f"Nothing reads weights#{unknown[0]} in {config}: it may have {', '.join(sorted(PLAN))}.")
+    if missing := sorted(stages - plan.keys()):
+        raise UserError(f"weights#{missing[0]} is missing in {config}: give the keys of this stage.")
+    for name in sorted(stage for stage in stages if stage.startswith("any_subset")):
+        if not (isinstance(plan[name], list) and plan[name]):
+            raise UserError(f"weights#{name} in {config} must be a list of one stage or more: [{{keys}}, ...].")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -30,7 +30,7 @@ def profile(cohort, scans, tmp_path_factory):
     """A profile of one short epoch a stage."""
     stage = {"epochs": 1, "patches_per_epoch": 2}
     plan = {"real": scans, "folds": 2}
-    plan |= {name: stage for name in ("any_subset", "any_subset_real")}
+    plan |= {"any_subset": [stage, stage | {"seed": 5}], "any_subset_real": [stage]}
     plan |= {name: stage | {"students_per_step": 14} for name in ("networks", "networks_real")}
     path = tmp_path_factory.mktemp("profile") / "weights.json"
     path.write_text(json.dumps({"weights": plan} | tiny(cohort, val_interval=1)))
@@ -57,16 +57,29 @@ def test_history_of_a_network_is_written_beside_it(published):
     told = [(stage["recipe"].split(":")[0], stage["steps"], "real_subjects" in stage) for stage in record["stages"]]
     assert told == [
         ("any subset", 1, False),
+        ("any subset", 1, False),
         ("any subset", 1, True),
         ("warm start from a network for any subset of the sequences, no distillation", 1, True),
     ]
     assert len(record["stages"][-1]["real_subjects"]) == 4
-    assert len(provenance_of(published / "models" / "teacher.pt")["stages"]) == 3
+    assert len(provenance_of(published / "models" / "teacher.pt")["stages"]) == 4
+    assert [stage["seed"] for stage in record["stages"]] == [0, 5, 0, 0]
+
+
+def test_each_stage_of_the_network_for_any_subset_goes_on_from_the_one_before(published):
+    stages = [*sorted((published / "work" / "simulated").glob("training_any_subset_*"))]
+    stages.append(published / "work" / "all" / "training_any_subset_1")
+    asked = [json.loads((folder / "keys.json").read_text())["start_from"] for folder in stages]
+    assert asked == [None, str(stages[0]), str(stages[1])]
+    bias = "output_block.conv.conv.bias"
+    first, second, third = (torch.load(folder / "any_subset.pt", weights_only=True)[bias] for folder in stages)
+    # one step of AdamW from it moves a weight by no more than the learning rate, 0.01
+    assert 0 < (second - first).abs().max() < 0.03 and 0 < (third - second).abs().max() < 0.03
 
 
 def test_networks_start_from_the_network_for_any_subset(published):
     work = published / "work" / "all"
-    start = torch.load(work / "training_any_subset" / "any_subset.pt", weights_only=True)
+    start = torch.load(work / "training_any_subset_1" / "any_subset.pt", weights_only=True)
     # one step of AdamW moves a weight by about the learning rate, 0.01; other random ones would not match
     for name, columns in (("teacher", [0, 1, 2, 3]), ("model_t2_flair", [2, 3])):
         trained = torch.load(work / "training_networks" / f"{name}.pt", weights_only=True)
@@ -138,9 +151,11 @@ def test_absent_real_subjects_are_refused_before_anything_runs(profile, tmp_path
 @pytest.mark.parametrize("plan", ["weights.json", "weights_gpu.json"])
 def test_shipped_plans_have_a_validation_at_the_end_of_every_stage(plan):
     config = json.loads((ROOT / "configs" / plan).read_text())
-    for stage in config["weights"].keys() - {"real", "folds"}:
-        keys = config | config["weights"][stage]
-        assert keys["val_interval"] == "@epochs" or keys["epochs"] % keys["val_interval"] == 0
+    for name in config["weights"].keys() - {"real", "folds"}:
+        stages = config["weights"][name]
+        for stage in stages if isinstance(stages, list) else [stages]:
+            keys = config | stage
+            assert keys["val_interval"] == "@epochs" or keys["epochs"] % keys["val_interval"] == 0
 
 
 def test_misspelt_stage_and_results_of_other_networks_are_refused(profile, tmp_path):
@@ -149,6 +164,15 @@ def test_misspelt_stage_and_results_of_other_networks_are_refused(profile, tmp_p
     path = tmp_path / "weights.json"
     path.write_text(json.dumps(plan))
     with pytest.raises(UserError, match="Nothing reads weights#network_real .* networks_real"):
+        train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
+    plan["weights"]["networks_real"] = plan["weights"].pop("network_real")
+    plan["weights"]["any_subset"] = plan["weights"]["any_subset"][0]
+    path.write_text(json.dumps(plan))
+    with pytest.raises(UserError, match="weights#any_subset in .* must be a list of one stage or more"):
+        train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
+    del plan["weights"]["any_subset"]
+    path.write_text(json.dumps(plan))
+    with pytest.raises(UserError, match="weights#any_subset is missing"):
         train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
     plan["weights"]["real"] = None
     path.write_text(json.dumps(plan))
