@@ -9,13 +9,24 @@ import torch
 
 from scripts.datalist_json import subjects_in_json
 from scripts.errors import UserError
-from scripts.sequences import MSD_ORDER, SEQUENCES, looks_like_a_sequence, ordered, parse_filename, sequence_of_name
+from scripts.sequences import (
+    MSD_ORDER,
+    SEPARATORS,
+    SEQUENCES,
+    nifti_stem,
+    ordered,
+    parse_filename,
+    resembles,
+    sequence_of_name,
+)
 
 UNDERSTOOD = (
     "a folder of subject folders in BraTS naming (BraTS2021_00006/BraTS2021_00006_t1ce.nii.gz, or "
-    "BraTS-GLI-00005-000/BraTS-GLI-00005-000-t1c.nii.gz), files named <subject>_<sequence>.nii.gz in one folder, MSD "
-    "Task01_BrainTumour, or a folder with a dataset.json"
+    "BraTS-GLI-00005-000/BraTS-GLI-00005-000-t1c.nii.gz), files named <subject>_<sequence>.nii.gz in one folder, BIDS "
+    "(sub-01/anat/sub-01_T1w.nii.gz), MSD Task01_BrainTumour, or a folder with a dataset.json"
 )
+
+ALL_OF_A_SUBJECT = {*SEQUENCES, "label"}
 
 
 def subjects_in(dataset_dir: str | Path, sequences: str | Iterable[str], labelled: bool = True) -> list[dict]:
@@ -29,8 +40,10 @@ def subjects_in(dataset_dir: str | Path, sequences: str | Iterable[str], labelle
     Returns:
         Items `{"subject", "numbering", and as found t1, t1ce, t2, flair, label, maps, part}` with absolute paths; a
         volume of a 4D file is `{"file", "volume"}`; `part` is the part of dataset.json that lists the subject;
-        `ignored` names files that look like a sequence (`S1_t1ce_mprage.nii.gz`) and are not understood. Every subject
-        is listed, also one that lacks what is asked for (see `missing` and `require`).
+        `ignored` names files that look like a sequence that the subject lacks (`S1_t1ce_mprage.nii.gz`) and are not
+        understood. Every subject is listed, also one that lacks what is asked for (see `missing` and `require`).
+        Subject folders of one name in several folders are called by their path, as LUMIERE's
+        `Patient-001_week-000-1`; label maps in a folder of their own join the subjects that they are named after.
 
     Raises:
         UserError: no such folder, nothing understood in it, or two files or folders that claim the same place.
@@ -49,7 +62,7 @@ def subjects_in(dataset_dir: str | Path, sequences: str | Iterable[str], labelle
     elif (root / "imagesTr").is_dir() or (root / "imagesTs").is_dir():
         found = _msd_without_json(root, labelled)
     else:
-        found = _in_folder(root, top=True)
+        found = _by_path(_join_labels(_in_folder(root, top=True)), root)
     if not found:
         raise UserError(f"No subject was found in {root}: what is understood is {UNDERSTOOD}.")
     places = {}
@@ -60,7 +73,7 @@ def subjects_in(dataset_dir: str | Path, sequences: str | Iterable[str], labelle
                 "rename or remove one."
             )
         places[item["subject"]] = place
-    keep = wanted | {"subject", "numbering", "maps", "part", "ignored"}
+    keep = wanted | {"subject", "patient", "numbering", "maps", "part", "ignored"}
     items = [{key: value for key, value in item.items() if key in keep} for item, _ in found]
     for item in items:  # only now: two files of a sequence that nobody asked for do no harm
         for name, source in item.items():
@@ -95,11 +108,9 @@ def require(items: list[dict], sequences: str | Iterable[str], label: bool = Tru
     if not lacking:
         return items
     first = "; ".join(f"{subject} lacks {', '.join(names)}" for subject, names in list(lacking.items())[:3])
-    common = [s for s in ordered(sequences) if all(s not in names for names in lacking.values())]
-    choose = f", or use only sequences that all subjects have ({', '.join(common)})" if common else ""
     raise UserError(
         f"{len(lacking)} of {len(items)} subjects are incomplete: {first}{'; ...' if len(lacking) > 3 else ''}. "
-        f"Add the files or take the subjects out of the folder{choose}."
+        "Add the files, or take the subjects out of the folder."
     )
 
 
@@ -116,14 +127,11 @@ def _visible(folder: Path) -> list[Path]:
 def _in_folder(folder: Path, top: bool = False) -> list[tuple[dict, Path]]:
     """Subjects, each with the place it was found: those of a folder's files, else (at the top: and) of its folders."""
     entries = _visible(folder)
-    named = [(path, *parsed) for path in entries if path.is_file() and (parsed := parse_filename(path.name))]
-    if any(name != "label" for _, _, name in named):
-        strange = [path.name for path in entries if path.is_file() and looks_like_a_sequence(path.name)]
-        here = _of_files(folder, named, strange, top)
-        if not top:
-            return here
-    else:
-        here = []
+    files = [path for path in entries if path.is_file()]
+    named = [(path, *parsed) for path in files if (parsed := parse_filename(path.name))]
+    here = _of_files(folder, named, [path.name for path in files], top)
+    if here and not top:
+        return here
     below = [(path, _in_folder(path)) for path in entries if path.is_dir()]
     found = [subject for _, subjects in below for subject in subjects]
     if found:  # an empty folder, or one of unknown file names, beside subjects is a subject that lacks everything
@@ -135,28 +143,61 @@ def _in_folder(folder: Path, top: bool = False) -> list[tuple[dict, Path]]:
 
 def _hollow(folder: Path) -> bool:
     entries = _visible(folder)
-    return not entries or any(re.search(r"\.nii(\.gz)?$", entry.name, re.IGNORECASE) for entry in entries)
+    return not entries or any(nifti_stem(entry.name) for entry in entries)
 
 
-def _of_files(
-    folder: Path, named: list[tuple[Path, str, str]], strange: list[str], top: bool
-) -> list[tuple[dict, Path]]:
-    """A subject's folder is one subject whatever its files begin with; the dataset folder may hold several subjects."""
-    beginnings = {before for _, before, name in named if name != "label"}
+def _of_files(folder: Path, named: list[tuple[Path, str, str]], files: list[str], top: bool) -> list[tuple[dict, Path]]:
+    """A subject's folder is one subject whatever its files begin with; the dataset folder may hold several subjects.
+
+    Label maps alone, unless of the subject that the folder is called after, are for `_join_labels`.
+    """
+    beginnings = sorted({before for _, before, name in named if name != "label"})
+    if not beginnings:
+        return [
+            (_item(before, [(path, name)]), path)
+            for path, before, name in named
+            if not top and before not in ("", folder.name)
+        ]
     if not top or len(beginnings) == 1:
-        subject = folder.name if not top else (beginnings.pop() or folder.name)
-        return [(_item(subject, [(path, name) for path, _, name in named]) | _ignored(strange), folder)]
+        subject = beginnings[0] or folder.name if top else folder.name
+        if subject == "anat":  # BIDS
+            subject = beginnings[0] or folder.parent.name
+        item = _item(subject, [(path, name) for path, _, name in named])
+        return [(item | _ignored(files, item), folder)]
     subjects = {}
     for path, before, name in named:
         subjects.setdefault(before or folder.name, []).append((path, name))
-    return [
-        (_item(subject, files) | _ignored([name for name in strange if name.startswith(subject)]), files[0][0])
-        for subject, files in subjects.items()
-    ]
+    found = []
+    for subject, own in subjects.items():
+        item = _item(subject, own)
+        named_after = [name for name in files if re.match(rf"{re.escape(subject)}[{SEPARATORS}]", name)]
+        found.append((item | _ignored(named_after, item), own[0][0]))
+    return found
 
 
-def _ignored(names: list[str]) -> dict:
-    return {"ignored": ", ".join(names)} if names else {}
+def _join_labels(found: list[tuple[dict, Path]]) -> list[tuple[dict, Path]]:
+    """Give label maps that lie in a folder of their own, as UPENN-GBM's `images_segm`, to the subjects without one."""
+    alone = {item["subject"]: item["label"] for item, _ in found if item.keys() & ALL_OF_A_SUBJECT == {"label"}}
+    subjects = [(item, place) for item, place in found if item.keys() & ALL_OF_A_SUBJECT != {"label"}]
+    for item, _ in subjects:
+        if item["subject"] in alone:
+            item.setdefault("label", alone[item["subject"]])
+    return subjects
+
+
+def _by_path(found: list[tuple[dict, Path]], root: Path) -> list[tuple[dict, Path]]:
+    """Where folders of one name are several subjects, call all by the path that leads to them."""
+    names = [item["subject"] for item, _ in found]
+    if len(names) > len(set(names)):
+        for item, place in found:
+            if place.is_dir() and place.name == item["subject"]:
+                item["subject"] = "_".join(place.relative_to(root).parts)
+    return found
+
+
+def _ignored(files: list[str], item: dict) -> dict:
+    strange = [name for name in files if resembles(name) - item.keys()]
+    return {"ignored": ", ".join(strange)} if strange else {}
 
 
 def _item(subject: str, files: list[tuple[Path, str]]) -> dict:
@@ -170,7 +211,7 @@ def _item(subject: str, files: list[tuple[Path, str]]) -> dict:
 
 def _numbering(subject: str, filenames: list[str]) -> str:
     """BraTS 2023 and later are told by their subject names or by their ending t1n or t2f."""
-    endings = {re.split(r"[_\-.]", name.lower().removesuffix(".gz").removesuffix(".nii"))[-1] for name in filenames}
+    endings = {re.split(rf"[{SEPARATORS}]", nifti_stem(name).lower())[-1] for name in filenames}
     new = re.match(r"BraTS-[A-Z]+-\d", subject, re.IGNORECASE) or endings & {"t1n", "t2f"}
     return "brats2023" if new else "brats"
 
@@ -180,10 +221,10 @@ def _msd_without_json(root: Path, labelled: bool) -> list[tuple[dict, Path]]:
     found = []
     for images, labels in (("imagesTr", "labelsTr"), *([] if labelled else [("imagesTs", "labelsTs")])):
         for path in _visible(root / images) if (root / images).is_dir() else []:
-            stem = re.fullmatch(r"(.+)\.nii(\.gz)?", path.name, re.IGNORECASE)
-            if stem is None or sequence_of_name(stem[1]):
+            stem = nifti_stem(path.name)
+            if stem is None or sequence_of_name(stem):
                 continue
-            item = {"subject": stem[1], "numbering": "msd"}
+            item = {"subject": stem, "numbering": "msd"}
             item |= {name: {"file": str(path), "volume": volume} for volume, name in enumerate(MSD_ORDER)}
             if (root / labels / path.name).is_file():
                 item["label"] = str(root / labels / path.name)

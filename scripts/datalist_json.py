@@ -19,8 +19,9 @@ def subjects_in_json(path: Path, labelled: bool) -> list[tuple[dict, str]]:
     """The items of a dataset.json, each with the place it was found; paths become absolute, relative to the file.
 
     An entry names its sequences itself, or has `image`: one 4D file, whose volumes `modality` names, or a list of
-    files, whose own names tell. `numbering` of the file or of an entry is `brats` (default), `brats2023` or
-    `msd` (default for 4D files). Items get the `part` that lists them.
+    files, whose own names tell. `numbering` of the file or of an entry is `brats` (default), `brats2023` or `msd`
+    (default for 4D files). Subjects with the same `patient` stay in one part of a split. Items get the `part` that
+    lists them.
 
     Args:
         path: the dataset.json.
@@ -73,7 +74,13 @@ def _item(entry: dict, content: dict, folder: Path, place: str) -> dict:
             f'{place}: label 1 is "{_meaning_of_one(content)}", not the oedema of MSD Task01: say which numbering '
             f'the label maps have by adding "numbering", one of {", ".join(NUMBERINGS)}, to dataset.json.'
         )
-    return {"subject": str(entry.get("subject") or _name_of(item)), "numbering": numbering} | item
+    subject = str(entry.get("subject") or _name_of(item))
+    if "/" in subject or "\\" in subject:
+        raise UserError(
+            f'{place}: the subject "{subject}" has a slash, and results go to a folder of its name: use "_".'
+        )
+    patient = {"patient": str(entry["patient"])} if "patient" in entry else {}
+    return {"subject": subject, "numbering": numbering} | patient | item
 
 
 def _located(source, folder: Path, place: str):

@@ -10,11 +10,12 @@ from scripts.errors import UserError
 
 ALIASES = {
     "t1": ("t1", "t1n", "t1w", "t1pre"),
-    "t1ce": ("t1ce", "t1c", "t1gd", "t1gad", "t1post", "t1wce", "t1wgd", "cet1", "cet1w"),
+    "t1ce": ("t1ce", "t1c", "t1gd", "t1gad", "t1post", "t1wce", "t1wgd", "cet1", "cet1w", "ct1", "t1+c", "t1km"),
     "t2": ("t2", "t2w"),
     "flair": ("flair", "fla", "t2f", "t2flair", "flairw"),
 }
-"""What files call each sequence: BraTS 2017-2021, BraTS 2023 and later, MSD, BIDS. The order is the teacher's input."""
+"""What files call each sequence: BraTS 2017-2021, BraTS 2023 and later, MSD, BIDS, UPENN-GBM, UCSF-PDGM, LUMIERE. The
+order is the teacher's input."""
 
 SEQUENCES = tuple(ALIASES)
 """Channel order of the teacher's input."""
@@ -25,12 +26,16 @@ REGIONS = ("tc", "wt", "et")
 MSD_ORDER = ("flair", "t1", "t1ce", "t2")
 """Order along the fourth axis of MSD Task01_BrainTumour (its dataset.json: FLAIR, T1w, t1gd, T2w)."""
 
-LABEL_ALIASES = ("seg", "segm", "label", "labels", "tumorsegmentation")
-"""What files call the label map. One BraTS 2020 subject (355) has it as `W39_1998.09.19_Segm.nii`."""
+LABEL_ALIASES = ("seg", "segm", "label", "labels", "tumorsegmentation", "manuallycorrected")
+"""What files call the label map. One BraTS 2020 subject (355) has it as `W39_1998.09.19_Segm.nii`; the TCGA collections
+as `<subject>_GlistrBoost_ManuallyCorrected.nii.gz`."""
 
 SEPARATORS = "-_."
 _NAMES = {alias: name for name, aliases in ALIASES.items() for alias in aliases} | dict.fromkeys(LABEL_ALIASES, "label")
 _CONTRAST_AGENT = {"ce", "gd", "gad", "gadolinium"}
+_BIDS = re.compile(r"(sub-[^_]+(?:_ses-[^_]+)?)((?:_[a-z]+-[^_]+)*)", re.IGNORECASE)
+_BIDS_CONTRAST = re.compile(r"_ce-(?!no|pre)|_acq-[^_]*(?:post|gd|gad)", re.IGNORECASE)
+_MAYBE = {"t1": {"t1", "t1ce"}, "mprage": {"t1", "t1ce"}, "spgr": {"t1", "t1ce"}, "flair": {"flair"}}
 
 
 def sequence_of_name(name: str) -> str | None:
@@ -48,7 +53,9 @@ def parse_filename(filename: str) -> tuple[str, str] | None:
     """Split a NIfTI file name into (what stands before the sequence, sequence or `label`); None if it names neither.
 
     Only the end of the name counts, whatever its case: `BraTS-GLI-00005-000-t2f.nii.gz` is
-    (`BraTS-GLI-00005-000`, `flair`), `sub_T1_Gd.nii` is (`sub`, `t1ce`), `flair.nii.gz` is (``, `flair`).
+    (`BraTS-GLI-00005-000`, `flair`), `sub_T1_Gd.nii` is (`sub`, `t1ce`), `flair.nii.gz` is (``, `flair`). Of a BIDS
+    name only subject and session stay, and a contrast agent is seen wherever it is named:
+    `sub-01_ses-2_ce-gadolinium_run-1_T1w.nii.gz` is (`sub-01_ses-2`, `t1ce`).
     """
     stem = nifti_stem(filename)
     if stem is None:
@@ -58,19 +65,30 @@ def parse_filename(filename: str) -> tuple[str, str] | None:
         name = sequence_of_name("".join(tokens[-count:])) if len(tokens) >= count else None
         if name is None:
             continue
-        if name == "t1" and _CONTRAST_AGENT & {token.lower() for token in tokens[-3:-1]}:
-            name = "t1ce"  # BIDS: sub-01_ce-gadolinium_T1w
-        before = stem[: len(stem) - len("".join(tokens[-count:])) - count + 1]
-        return before.rstrip(SEPARATORS), name
+        before = stem[: len(stem) - len("".join(tokens[-count:])) - count + 1].rstrip(SEPARATORS)
+        bids = _BIDS.fullmatch(before)
+        if bids:
+            before, contrast = bids[1], _BIDS_CONTRAST.search(bids[2])
+        else:
+            contrast = _CONTRAST_AGENT & {token.lower() for token in tokens[-3:-1]}
+        return before, "t1ce" if name == "t1" and contrast else name
     return None
 
 
-def looks_like_a_sequence(filename: str) -> bool:
-    """Whether a NIfTI file name has a sequence's name in it, but not at the end: `S1_t1ce_mprage.nii.gz`."""
+def resembles(filename: str) -> set[str]:
+    """The sequences that a NIfTI file may be whose name has one in it, but not at the end.
+
+    `S1_t1ce_mprage.nii.gz` may be the t1ce, `S1_MPRAGE_GD.nii.gz` t1 or t1ce, `S1_mask.nii.gz` none.
+    """
     stem = nifti_stem(filename)
     if stem is None or parse_filename(filename):
-        return False
-    return any(sequence_of_name(token) in SEQUENCES for token in re.split(rf"[{SEPARATORS}]", stem))
+        return set()
+    tokens = re.split(rf"[{SEPARATORS} ]", stem.lower())
+    pairs = ["".join(pair) for pair in zip(tokens, tokens[1:])]
+    known = {name for name in map(sequence_of_name, pairs + tokens) if name in SEQUENCES}
+    if len(known) > 1 and "t1" in known:
+        known.discard("t1")  # `t1_ce` is the t1ce alone
+    return known or set().union(*(may for token in tokens for start, may in _MAYBE.items() if token.startswith(start)))
 
 
 def sequence_of_file(filename: str) -> str | None:

@@ -10,6 +10,9 @@ from pathlib import Path
 from scripts.errors import UserError
 
 PARTS = ("training", "validation", "test")
+TIME_POINT = re.compile(
+    r"(BraTS-[A-Z]+-\d+)-\d+$|(sub-[^_]+)_ses-|(UPENN-GBM-\d+)_\d+$|(UCSF-PDGM-\d+)_|(Patient-\d+)_week-", re.IGNORECASE
+)
 
 
 def split(
@@ -24,9 +27,8 @@ def split(
     """Divide datalist items into `training`, `validation` and `test`, each sorted by subject.
 
     The first of these that applies: `split_file`; `fold`; the parts that dataset.json gave (a part that it lacks is
-    drawn from its training subjects); the fractions. Draws go by patient: the time points of BraTS 2023 and later
-    (`BraTS-GLI-00005-000`, `-001`) and BIDS sessions stay together. They depend on names and seed only: not on the
-    order of the items, the machine or library versions.
+    drawn from its training subjects); the fractions. Draws go by patient (`patient_of`), whose time points stay
+    together. They depend on names and seed only: not on the order of the items, the machine or library versions.
 
     Args:
         items: from `scripts.datalist.subjects_in`.
@@ -52,7 +54,7 @@ def split(
         return _by_file(items, Path(split_file))
     patients = {}
     for item in items:
-        patients.setdefault(patient_of(item["subject"]), []).append(item)
+        patients.setdefault(patient_of(item), []).append(item)
     drawn = sorted(patients, key=lambda patient: hashlib.sha256(f"{seed}/{patient}".encode()).digest())
     parts_given = {item["part"] for item in items if "part" in item}
     if fold is not None:
@@ -69,13 +71,17 @@ def split(
     size = _size(validation, len(drawn))
     chosen |= {"validation": rest[:size], "training": rest[size:]}
     _check_enough(chosen, {"validation": validation, "test": test}, len(drawn))
-    return {part: [item for item in items if patient_of(item["subject"]) in set(chosen[part])] for part in PARTS}
+    return {part: [item for item in items if patient_of(item) in set(chosen[part])] for part in PARTS}
 
 
-def patient_of(subject: str) -> str:
-    """The patient behind a subject's name: `BraTS-GLI-00005-001` is a time point of `BraTS-GLI-00005`."""
-    match = re.match(r"(BraTS-[A-Z]+-\d+)-\d+$", subject, re.IGNORECASE) or re.match(r"(sub-[^_]+)_ses-", subject)
-    return match[1] if match else subject
+def patient_of(item: dict) -> str:
+    """The patient behind a datalist item: what it says under `patient` (from dataset.json), else by its subject's name.
+
+    Time points are known of BraTS 2023 and later (`BraTS-GLI-00005-001`), BIDS sessions (`sub-01_ses-2`), UPENN-GBM
+    (`UPENN-GBM-00001_21`), UCSF-PDGM (`UCSF-PDGM-0433_FU001d_nifti`) and LUMIERE (`Patient-001_week-044`).
+    """
+    match = TIME_POINT.match(item["subject"])
+    return str(item.get("patient") or (match and next(filter(None, match.groups()))) or item["subject"])
 
 
 def _size(fraction: float, count: int) -> int:
@@ -95,10 +101,10 @@ def _as_given(items: list[dict], given: set[str], drawn: list[str], fractions: d
     chosen = {part: [item for item in items if item["part"] == part] for part in PARTS}
     for part in ("test", "validation"):
         if part not in given:
-            pool = {patient_of(item["subject"]) for item in chosen["training"]}
+            pool = {patient_of(item) for item in chosen["training"]}
             taken = set([p for p in drawn if p in pool][: _size(fractions[part], len(pool))])
-            chosen[part] = [item for item in chosen["training"] if patient_of(item["subject"]) in taken]
-            chosen["training"] = [item for item in chosen["training"] if patient_of(item["subject"]) not in taken]
+            chosen[part] = [item for item in chosen["training"] if patient_of(item) in taken]
+            chosen["training"] = [item for item in chosen["training"] if patient_of(item) not in taken]
     _check_enough(chosen, fractions, len(drawn))
     return chosen
 

@@ -85,6 +85,11 @@ def test_msd_with_another_order_of_volumes_follows_its_json(tmp_path):
     assert "t2" not in item
 
 
+def test_a_json_names_the_patient_of_time_points(tmp_path):
+    content = {"training": [{"subject": "s1", "patient": 7, "flair": "f.nii", "label": "l.nii"}]}
+    assert subjects_in(write_json(tmp_path, content), SEQUENCES)[0]["patient"] == "7"
+
+
 def write_json(folder, content):
     (folder / "dataset.json").write_text(content if isinstance(content, str) else json.dumps(content))
     return folder
@@ -131,6 +136,7 @@ def test_a_json_that_lists_images_is_read_by_their_names(tmp_path):
         ),
         ({"training": [{"image": ["a.nii"], "label": "b"}]}, "a.nii does not say in its name which sequence"),
         ({"training": [{"subject": "a", "flair": 3, "label": "b"}]}, "3 is not a path"),
+        ({"training": [{"subject": "site/a", "flair": "b", "label": "c"}]}, 'subject "site/a" has a slash'),
         ({"training": [{"subject": "a", "t1": "b"}] * 2}, None),
     ],
 )
@@ -201,7 +207,8 @@ def test_incomplete_subjects_are_listed_and_told_apart(tmp_path):
     assert missing(c, ["flair"]) == ["flair"]
     require([a, b], ["flair", "t2"], label=False)
     with pytest.raises(
-        UserError, match=r"1 of 2 subjects are incomplete: b lacks t1ce, label\. .*all subjects have \(t2"
+        UserError,
+        match=r"1 of 2 subjects are incomplete: b lacks t1ce, label\. Add the files, or take the subjects out",
     ):
         require([a, b], ["t1ce", "t2"])
 
@@ -221,11 +228,89 @@ def test_two_files_of_one_sequence_are_refused_by_name(tmp_path):
     assert len(subjects_in(tmp_path, "flair")) == 1  # nobody asked for the t1ce
 
 
-def test_a_subject_in_two_places_is_refused(tmp_path):
-    write_subject(tmp_path / "HGG", "a")
-    write_subject(tmp_path / "LGG", "a")
-    with pytest.raises(UserError, match="The subject a occurs twice, in .*HGG.* and .*LGG.*rename or remove"):
-        subjects_in(tmp_path, "flair")
+def tree(root, *names):
+    """Empty files; no scan is opened to list them."""
+    for name in names:
+        path = root / f"{name}.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return root
+
+
+def found(root, labelled=True):
+    items = subjects_in(root, SEQUENCES, labelled)
+    return {
+        item["subject"]: {
+            name: Path(item[name]).name[:-7] for name in ALL - {"subject"} & set(item) if name != "numbering"
+        }
+        for item in items
+    }
+
+
+def test_folders_of_one_name_are_called_by_their_path(tmp_path):
+    tree(tmp_path, "Patient-001/week-000-1/CT1", "Patient-001/week-044/T2", "Patient-002/week-000-1/FLAIR")  # LUMIERE
+    assert found(tmp_path) == {
+        "Patient-001_week-000-1": {"t1ce": "CT1"},
+        "Patient-001_week-044": {"t2": "T2"},
+        "Patient-002_week-000-1": {"flair": "FLAIR"},
+    }
+    tree(tmp_path / "Patient-001", "a_t1", "b_t1")
+    with pytest.raises(UserError, match="The subject a occurs twice, in .*rename or remove"):
+        subjects_in(write_json(tmp_path, {"training": [{"subject": "a", "t1": "x", "label": "y"}] * 2}), "t1")
+
+
+def test_bids_subjects_and_sessions(tmp_path):
+    tree(tmp_path, "sub-01/ses-1/anat/sub-01_ses-1_T1w", "sub-01/ses-2/anat/sub-01_ses-2_ce-gd_T1w")
+    tree(tmp_path, "sub-02/anat/sub-02_ce-gadolinium_run-1_T1w", "sub-02/anat/sub-02_run-1_T1w", "sub-03/anat/T2w")
+    assert found(tmp_path) == {
+        "sub-01_ses-1": {"t1": "sub-01_ses-1_T1w"},
+        "sub-01_ses-2": {"t1ce": "sub-01_ses-2_ce-gd_T1w"},
+        "sub-02": {"t1ce": "sub-02_ce-gadolinium_run-1_T1w", "t1": "sub-02_run-1_T1w"},
+        "sub-03": {"t2": "T2w"},
+    }
+
+
+def test_bids_files_in_one_folder_are_one_subject_whatever_their_contrast(tmp_path):
+    tree(tmp_path, "sub-01_ce-gadolinium_T1w", "sub-01_T1w", "sub-02_T1w")
+    assert found(tmp_path) == {
+        "sub-01": {"t1ce": "sub-01_ce-gadolinium_T1w", "t1": "sub-01_T1w"},
+        "sub-02": {"t1": "sub-02_T1w"},
+    }
+
+
+def test_label_maps_in_a_folder_of_their_own_join_their_subjects(tmp_path):  # UPENN-GBM
+    for subject in ("UPENN-GBM-00001_11", "UPENN-GBM-00002_11"):
+        tree(tmp_path / "images_structural" / subject, f"{subject}_T1", f"{subject}_T1GD")
+    tree(tmp_path / "images_segm", "UPENN-GBM-00001_11_segm", "UPENN-GBM-00009_11_segm")
+    assert found(tmp_path) == {
+        "UPENN-GBM-00001_11": {
+            "t1": "UPENN-GBM-00001_11_T1",
+            "t1ce": "UPENN-GBM-00001_11_T1GD",
+            "label": "UPENN-GBM-00001_11_segm",
+        },
+        "UPENN-GBM-00002_11": {"t1": "UPENN-GBM-00002_11_T1", "t1ce": "UPENN-GBM-00002_11_T1GD"},
+    }
+    assert all("label" not in names for names in found(tmp_path, labelled=False).values())
+
+
+def test_a_subject_that_has_only_its_label_map_left_is_listed(tmp_path):
+    tree(tmp_path, "S1/S1_seg", "S2/S2_t1")
+    assert found(tmp_path) == {"S1": {}, "S2": {"t1": "S2_t1"}}
+
+
+def test_derived_files_of_sequences_that_are_there_are_not_flagged(tmp_path):  # UCSF-PDGM
+    subject = "UCSF-PDGM-0004"
+    names = [f"{subject}_nifti/{subject}_{name}" for name in ("T1", "T1_bias", "T1c_bias", "T2", "T2_bias", "ADC")]
+    tree(tmp_path, *names, f"{subject}_nifti/{subject}_tumor_segmentation")
+    (item,) = subjects_in(tmp_path, SEQUENCES)
+    assert item["subject"] == f"{subject}_nifti" and item["ignored"] == f"{subject}_T1c_bias.nii.gz"
+    assert Path(item["label"]).name == f"{subject}_tumor_segmentation.nii.gz"
+
+
+def test_a_file_is_flagged_on_the_subject_whose_name_it_bears_alone(tmp_path):
+    tree(tmp_path, "S1_flair", "S10_flair", "S10_t2_copy")
+    first, second = subjects_in(tmp_path, SEQUENCES)
+    assert first["subject"] == "S1" and "ignored" not in first and second["ignored"] == "S10_t2_copy.nii.gz"
 
 
 def test_files_beside_subject_folders_do_not_hide_the_folders(tmp_path):

@@ -12,6 +12,7 @@ from scripts.sequences import (
     limited_settings,
     ordered,
     parse_filename,
+    resembles,
     sequence_of_file,
     setting_name,
 )
@@ -41,6 +42,15 @@ def test_the_table_has_the_documented_orders():
         ("sub.t1.NII.GZ", "t1"),
         ("sub-01_ce-gadolinium_T1w.nii.gz", "t1ce"),
         ("sub-01_T1w.nii.gz", "t1"),
+        ("sub-01_ce-gadolinium_run-01_T1w.nii.gz", "t1ce"),
+        ("sub-01_ce-gd_acq-mprage_T1w.nii.gz", "t1ce"),
+        ("sub-01_acq-postcontrast_T1w.nii.gz", "t1ce"),
+        ("sub-01_acq-precontrast_T1w.nii.gz", "t1"),
+        ("sub-01_ce-none_T1w.nii.gz", "t1"),
+        ("CT1.nii.gz", "t1ce"),
+        ("S1_T1+C.nii.gz", "t1ce"),
+        ("TCGA-02-0006_1996.08.23_t1Gd.nii.gz", "t1ce"),
+        ("TCGA-02-0006_1996.08.23_GlistrBoost_ManuallyCorrected.nii.gz", "label"),
         ("sub-01_T2-FLAIR.nii.gz", "flair"),
         ("post_001_t1.nii.gz", "t1"),
         ("flair.nii.gz", "flair"),
@@ -60,6 +70,29 @@ def test_what_stands_before_the_sequence_is_kept_whole():
     assert parse_filename("BraTS-GLI-00005-000-t2f.nii.gz") == ("BraTS-GLI-00005-000", "flair")
     assert parse_filename("a.b_t1_ce.nii") == ("a.b", "t1ce")
     assert parse_filename("flair.nii.gz") == ("", "flair")
+
+
+def test_of_a_bids_name_subject_and_session_are_kept():
+    assert parse_filename("sub-01_ses-2_ce-gadolinium_run-1_T1w.nii.gz") == ("sub-01_ses-2", "t1ce")
+    assert parse_filename("sub-01_acq-mprage_T2w.nii.gz") == ("sub-01", "t2")
+
+
+@pytest.mark.parametrize(
+    "filename, sequences",
+    [
+        ("S1_t1ce_mprage.nii.gz", {"t1ce"}),
+        ("S1_t1_ce_mprage.nii.gz", {"t1ce"}),
+        ("S1_T2_bias.nii.gz", {"t2"}),
+        ("S1_MPRAGE_GD.nii.gz", {"t1", "t1ce"}),
+        ("S1_t1contrast.nii.gz", {"t1", "t1ce"}),
+        ("S1_flair3d.nii.gz", {"flair"}),
+        ("S1_mask.nii.gz", set()),
+        ("S1_t1ce.nii.gz", set()),  # understood
+        ("S1_t1ce_mprage.json", set()),
+    ],
+)
+def test_what_a_file_may_be_is_told_by_the_middle_of_its_name(filename, sequences):
+    assert resembles(filename) == sequences
 
 
 @pytest.mark.parametrize(

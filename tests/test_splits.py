@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from scripts.errors import UserError
-from scripts.splits import PARTS, split
+from scripts.splits import PARTS, patient_of, split
 
 
 def items_named(*subjects, **extra):
@@ -53,6 +53,29 @@ def test_time_points_of_a_patient_stay_together():
         patients = [{name[:15] for name in part} for part in names(split(items, seed=seed)).values()]
         assert [len(p) for p in patients] == [7, 1, 2]
         assert len(set.union(*patients)) == 10
+
+
+@pytest.mark.parametrize(
+    "subject, patient",
+    [
+        ("BraTS-GLI-00005-001", "BraTS-GLI-00005"),
+        ("sub-01_ses-2", "sub-01"),
+        ("UPENN-GBM-00001_21", "UPENN-GBM-00001"),
+        ("UCSF-PDGM-0433_FU001d_nifti", "UCSF-PDGM-0433"),
+        ("UCSF-PDGM-0433_nifti", "UCSF-PDGM-0433"),
+        ("Patient-001_week-044", "Patient-001"),
+        ("BraTS2021_00006", "BraTS2021_00006"),
+        ("S1_2", "S1_2"),
+    ],
+)
+def test_patients_are_told_by_the_names_of_public_data_sets(subject, patient):
+    assert patient_of({"subject": subject}) == patient
+
+
+def test_subjects_of_a_named_patient_stay_together():
+    items = [{"subject": f"s{number}", "patient": f"p{number // 2}"} for number in range(20)]
+    for part in split(items).values():
+        assert len(part) == 2 * len({item["patient"] for item in part})
 
 
 def test_a_fraction_of_zero_leaves_the_part_empty():
