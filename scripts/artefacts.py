@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a scanner and its preprocessing add to an ideal image: simulation.md point 5, each effect one function."""
+"""What a scanner and its preprocessing add to an ideal image, each effect one function."""
 
 import torch
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from monai.bundle import ConfigParser
 
 from scripts.errors import UserError, speak_plainly
+from scripts.labels import NUMBERINGS
 from scripts.save_segmentation import EXISTING
 from scripts.sequences import ordered
 from scripts.start import TEACHER_TRAINING
@@ -25,6 +26,7 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 CHOICES = {
     "teacher_training": TEACHER_TRAINING,
     "numbering": ("brats", "brats2023"),
+    "label_numbering": (None, *NUMBERINGS),
     "existing": EXISTING,
     "part": ("training", "validation", "test", "all"),
 }
@@ -108,6 +110,9 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
     for key, choices in CHOICES.items():
         if key in config and config[key] not in choices:
             raise UserError(f"{key} is {config[key]!r}, but must be one of {choices}.")
+    volumes = parser.get_parsed_content("wt_range_ml") if "wt_range_ml" in config else [0, 1]
+    if not (isinstance(volumes, list) and len(volumes) == 2 and all(isinstance(ml, (int, float)) for ml in volumes)):
+        raise UserError(f"wt_range_ml is {volumes!r}, but must be two volumes in ml such as [1, 300].")
     for key in SWITCHES:
         if config.get(key) in ("true", "false"):
             # the command line (fire) knows True and False, but takes these for text, which would count as true

@@ -10,7 +10,7 @@ from scripts.tumour_contrast import add_tumour
 MAPS = ("gm", "wm", "csf", "vessel", "label")
 
 # All intensities are z-units of the brain (clip to the 0.5 and 99.5 percentiles, minus mean, over standard deviation),
-# in the order t1, t1ce, t2, flair. Tissue means: simulation.md point 4, adjusted until the histograms, roughness and
+# in the order t1, t1ce, t2, flair. Tissue means: a feasibility study's, adjusted until the histograms, roughness and
 # rim of rendered brains met those of eleven BraTS 2021 scans at 2 mm.
 TISSUE = {
     "gm": (0.35, 0.25, 0.20, 0.65),
@@ -26,7 +26,7 @@ ENHANCEMENT_OF_VESSELS = 4.5
 class Contrast(torch.nn.Module):
     """Random T1, T1ce, T2 and FLAIR of simulated subjects, without parameters.
 
-    Source: ours, after simulation.md points 4 and 5.
+    Source: ours; how it compares with real scans stands in docs/simulation.md.
 
     Args:
         spacing: mm per voxel of the maps. All lengths inside are mm, so that 1 mm and 2 mm renderings look alike.

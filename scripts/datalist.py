@@ -29,13 +29,17 @@ UNDERSTOOD = (
 ALL_OF_A_SUBJECT = {*SEQUENCES, "label"}
 
 
-def subjects_in(dataset_dir: str | Path, sequences: str | Iterable[str], labelled: bool = True) -> list[dict]:
+def subjects_in(
+    dataset_dir: str | Path, sequences: str | Iterable[str], labelled: bool = True, numbering: str | None = None
+) -> list[dict]:
     """The subjects of a folder as datalist items, sorted by name. No scan is opened, none is checked for completeness.
 
     Args:
         dataset_dir: folder in one of the namings of `UNDERSTOOD`; parent folders such as HGG and LGG may lie between.
         sequences: which sequences the items shall name (t1, t1ce, t2, flair).
         labelled: also name the label maps, and leave out what dataset.json lists without one (MSD's imagesTs).
+        numbering: of all label maps (`scripts.labels.NUMBERINGS`); by default as the names of the files or dataset.json
+            tell.
 
     Returns:
         Items `{"subject", "numbering", and as found t1, t1ce, t2, flair, label, maps, part}` with absolute paths; a
@@ -82,6 +86,7 @@ def subjects_in(dataset_dir: str | Path, sequences: str | Iterable[str], labelle
                     f"{item['subject']}: {source[0]} and {source[1]} both claim to be the {name}: "
                     "keep one, and move the other elsewhere."
                 )
+        item["numbering"] = numbering or item["numbering"]
     return sorted(items, key=lambda item: item["subject"])
 
 

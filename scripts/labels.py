@@ -24,7 +24,7 @@ post-treatment cohort, counts as background), `msd` is Task01_BrainTumour. Core 
 def recognise(values: Iterable[float], numbering: str = "brats") -> str:
     """The numbering of a label map that holds these values, given the one that its file's name suggests.
 
-    BraTS-named files with a 3 and no 4 are taken as `brats2023`: up to 2021 no label 3 exists.
+    `brats` with a 3 and no 4 is taken as `brats2023`: up to 2021 no label 3 exists.
 
     Raises:
         UserError: an unknown numbering, or a value that it does not have.
@@ -103,10 +103,11 @@ class Nestd(MapTransform):
 class RegionsFromLabeld(MapTransform):
     """Turn the label map (1, X, Y, Z), integer, into its regions (3, X, Y, Z), float32 of 0 and 1, geometry kept.
 
-    The numbering is the item's `numbering` (default `brats`), corrected by the values found (`recognise`).
+    The numbering is the item's `numbering` (default `brats`), corrected by the values found (`recognise`) where the
+    subject is called as those of BraTS.
 
     Raises:
-        ScanError: a value that the numbering does not have.
+        ScanError: a value that the numbering does not have, or values that leave it open.
     """
 
     def __init__(self, keys: KeysCollection = "label") -> None:
@@ -134,13 +135,20 @@ class RegionsFromLabeld(MapTransform):
                 f"{subject}: {file} holds label value 4, which is oedema in the paediatric BraTS numbering and is not "
                 "understood here: convert it to 1 (core), 2 (oedema), 3 (enhancing), or leave the subject out."
             )
+        given = data.get("numbering", "brats")
         try:
-            return recognise(values, data.get("numbering", "brats"))
+            found = recognise(values, given)
         except UserError as error:
             raise ScanError(
                 f"{subject}: {file}: {error}: correct the map, leave the subject out, or name the numbering "
                 f"({', '.join(NUMBERINGS)}) in a dataset.json as \"numbering\"."
             ) from error
+        if found != given and not subject.upper().startswith("BRATS"):
+            raise ScanError(
+                f"{subject}: {file} has a label 3 and no 4: brats2023 and msd both call enhancing tumour so, "
+                "but mean opposite things by 1 and 2: say which it is with --label_numbering brats2023 or msd."
+            )
+        return found
 
 
 def _values(label: torch.Tensor) -> list[int | float]:

@@ -12,7 +12,7 @@ class NormaliseBraind(MapTransform):
 
     Every channel is treated from its own voxels alone, so that a sequence never depends on another one, least of all on
     one that the student does not have. Percentiles make it robust to scans such as BraTS2021_01482, whose intensities
-    run to 32767. Source: the z-score of `reference/simulation.md`; clipping as in nnU-Net for CT.
+    run to 32767. Source: nnU-Net (Isensee et al. 2021), z-scores inside the brain as for MR, clipping as for CT.
 
     Args:
         keys: images of shape (C, X, Y, Z), background 0.

@@ -20,13 +20,15 @@ from scripts.sequences import REGIONS, SEQUENCES, ordered
 
 
 def scans_of(item: Mapping, sequences) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """A datalist item's scans as they lie on disk, (X, Y, Z) by sequence in the order of rows, and their affine.
+    """A datalist item's scans, (X, Y, Z) by sequence in the order of rows, and their affine: the first one's grid.
+
+    Those on another grid are resampled: where a label map was made, this was asked for.
 
     Raises:
         ScanError: a file that cannot be used.
     """
     names = ordered(sequences)
-    image = LoadSequencesd(names)(item)["image"]
+    image = LoadSequencesd(names, resample=True)(item)["image"]
     volumes = dict(zip(names, image.numpy()))
     return {name: volumes[name] for name in used_first(names)}, np.asarray(image.affine, dtype=float)
 

@@ -62,15 +62,40 @@ def label_map_path(output_dir: str | Path, subject: str) -> Path:
     return Path(output_dir) / subject / f"{subject}_seg.nii.gz"
 
 
-def still_to_do(items: list[dict], output_dir: str | Path, existing: str = "overwrite") -> list[dict]:
+def still_to_do(
+    items: list[dict], output_dir: str | Path, existing: str = "overwrite", settings: dict | None = None
+) -> list[dict]:
     """The datalist items to segment: all, or with ``existing="skip"`` those whose label map is not there yet.
 
+    Args:
+        items: from `scripts.datalist.subjects_in`.
+        output_dir: as of `SaveSegmentationd`.
+        existing: ``overwrite`` or ``skip``.
+        settings: of this run; label maps that were made with others are not mixed with its own.
+
     Raises:
-        UserError: another value of ``existing``.
+        UserError: another value of ``existing``, or a label map that would be skipped and was made otherwise.
     """
     if existing not in EXISTING:
         raise UserError(f"existing is {existing!r}, but must be one of {', '.join(EXISTING)}.")
-    return [i for i in items if existing == "overwrite" or not label_map_path(output_dir, i["subject"]).is_file()]
+    if existing == "overwrite":
+        return items
+    paths = {item["subject"]: label_map_path(output_dir, item["subject"]) for item in items}
+    done = {subject: path for subject, path in paths.items() if path.is_file()}
+    for path in done.values() if settings else ():
+        _check_settings(path, settings)
+    return [item for item in items if item["subject"] not in done]
+
+
+def _check_settings(path: Path, settings: dict) -> None:
+    record = path.with_name(path.name.replace(".nii.gz", ".json"))
+    had = json.loads(record.read_text()).get("settings", {}) if record.is_file() else {}
+    for name in sorted(had.keys() & settings.keys()):
+        if had[name] != settings[name]:
+            raise UserError(
+                f"{path} was made with {name} {had[name]!r}, now it is {settings[name]!r}: choose another "
+                f"--output_dir, go on with --{name} {had[name]}, or make all anew with --existing overwrite."
+            )
 
 
 def _save(array: np.ndarray, affine, path: Path) -> None:

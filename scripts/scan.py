@@ -29,6 +29,8 @@ class LoadSequencesd(Transform):
         sequences: which sequences to load; an item that names its own `sequences` has these loaded.
         label: load the label map too.
         resample: bring sequences on other grids to the first one's (`scripts.same_grid`), instead of refusing them.
+        needed: those of the sequences that are loaded, all by default. The channel of another one is 0 and only keeps
+            the others in their places: no network of the run may see it.
 
     Raises:
         ScanError: a file that is missing, unreadable or truncated, has other than three axes, holds NaN or infinity,
@@ -36,30 +38,37 @@ class LoadSequencesd(Transform):
             first sequence; a label map with fractional values.
     """
 
-    def __init__(self, sequences: str | Iterable[str], label: bool = False, resample: bool = False) -> None:
+    def __init__(
+        self,
+        sequences: str | Iterable[str],
+        label: bool = False,
+        resample: bool = False,
+        needed: str | Iterable[str] | None = None,
+    ) -> None:
         self.sequences = ordered(sequences)
+        self.needed = None if needed is None else ordered(needed)
         self.label = label
         self.resample = resample
 
     def __call__(self, data):
         subject = str(data["subject"])
         sequences = ordered(data.get("sequences", self.sequences))
-        wanted = [*sequences, "label"] if self.label else sequences
-        for name in wanted:  # before any file is read
+        loaded = [name for name in sequences if self.needed is None or name in self.needed]
+        for name in [*loaded, "label"] if self.label else loaded:  # before any file is read
             if name not in data:
                 raise ScanError(_missing(subject, name, [s for s in sequences if s in data]))
         files = {}  # a 4D file holds several sequences: read it once
         first = image = None
-        for channel, name in enumerate(sequences):
+        for name in loaded:
             scan, path = _volume(subject, name, data[name], files)
             _check_intensities(subject, name, scan, path)
             if image is None:
-                first, image = (scan, path), torch.empty((len(sequences), *scan.shape))
+                first, image = (scan, path), torch.zeros((len(sequences), *scan.shape))
             if self.resample:
                 scan = on_grid_of(subject, first, (scan, path))
             check_grid(subject, first, (scan, path))
-            image[channel] = scan.as_tensor()
-        out = {"subject": subject, "numbering": data.get("numbering", "brats"), "sequences": setting_name(sequences)}
+            image[sequences.index(name)] = scan.as_tensor()
+        out = {"subject": subject, "numbering": data.get("numbering", "brats"), "sequences": setting_name(loaded)}
         out |= {key: data[key] for key in ("network", "ignored") if key in data}
         out["image"] = MetaTensor(image, meta=_meta(*first))
         if self.label:
@@ -70,9 +79,14 @@ class LoadSequencesd(Transform):
 
 
 def _missing(subject: str, name: str, present: list[str]) -> str:
-    what = "label map" if name == "label" else f"{name} file"
-    holds = f" (it has {', '.join(present)})" if present else ""
-    return f"{subject}: no {what} was found{holds}: add the file, or leave the subject out."
+    if name == "label":
+        return f"{subject}: no label map was found: add the file, or leave the subject out."
+    if not present:
+        return f"{subject}: no {name} file was found: add the file, or leave the subject out."
+    return (
+        f"{subject}: no {name} file was found, only {', '.join(present)}: add the file, choose other sequences with "
+        "--student_modalities, or segment each subject with what it has by configs/batch_inference.json."
+    )
 
 
 def _volume(subject: str, name: str, source, files: dict) -> tuple[MetaTensor, str]:

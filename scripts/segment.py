@@ -18,6 +18,10 @@ from scripts.sequences import SEQUENCES, nifti_stem
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = [str(ROOT / "configs" / name) for name in ("inference.json", "batch_inference.json")]
+OF_A_FOLDER = {
+    *("dataset_dir", "output_dir", "student_modalities", "existing", "report", "load_ahead", "load_pretrain")
+}
+"""Keys of ``configs/inference.json`` that mean nothing for a single subject."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ def segment(
         raise UserError(f"{missing[0]} does not exist: correct the path.")
     subject = nifti_stem(Path(output).name).removesuffix("_seg") if output else "subject"
     item = routed([{"subject": subject, "numbering": "brats"} | item], ckpt_dir)[0]
+    if useless := sorted(keys.keys() & OF_A_FOLDER):
+        raise UserError(f"{useless[0]} is for whole folders and does nothing here: leave it out.")
     keys |= {"ckpt_dir": str(ckpt_dir), "mirror": mirror, "numbering": numbering}
     evaluator, dataset = _pipeline(json.dumps(keys | ({"device": str(device)} if device else {}), sort_keys=True))
     dataset.data = [item]

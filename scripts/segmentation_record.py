@@ -17,6 +17,7 @@ from scripts.weights import provenance_of
 
 BUNDLE = Path(__file__).parent.parent / "configs" / "metadata.json"
 NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range seen in training", "uncertain"
+STILL_THERE = " The label map in the folder is of an earlier run."
 NOT_USED = "not used, since only names that end in the sequence are understood"
 
 
@@ -98,7 +99,11 @@ def write_table(output_dir: str | Path, failures: Mapping[str, str]) -> None:
     """
     records = [json.loads(path.read_text()) for path in sorted(Path(output_dir).glob("*/*_seg.json"))]
     rows = [_row(record) for record in records if record["subject"] not in failures]
-    rows += [{"subject": subject, "problem": sentence} for subject, sentence in failures.items()]
+    there = {record["subject"] for record in records}
+    rows += [
+        {"subject": subject, "problem": sentence + (STILL_THERE if subject in there else "")}
+        for subject, sentence in failures.items()
+    ]
     columns = list(_row({}))
     table = pd.DataFrame(rows, columns=columns).sort_values("subject")
     save_atomically(Path(output_dir) / "segmentations.csv", lambda file: table.to_csv(file, index=False))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How bright oedema, necrotic core and enhancing rim are in the four sequences: simulation.md point 4."""
+"""How bright oedema, necrotic core and enhancing rim are in the four sequences."""
 
 import torch
 

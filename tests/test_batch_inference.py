@@ -123,6 +123,36 @@ def test_stopped_batch_goes_on_where_it_was_and_the_table_is_whole(one_subject, 
     assert (out / "S1" / "S1_seg.nii.gz").stat().st_mtime_ns > before
 
 
+def test_skipping_label_maps_that_were_made_otherwise_is_refused(one_subject, fifteen, tmp_path):
+    _subject(one_subject, tmp_path / "scans", "S1", ["t2"])
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen)
+    other = {"existing": "skip", "numbering": "brats2023"}
+    sentence = _failing(tmp_path / "scans", tmp_path / "out", fifteen, **other)
+    assert "S1_seg.nii.gz was made with numbering 'brats', now it is 'brats2023'" in sentence
+
+
+def test_a_subject_that_fails_now_says_that_its_label_map_is_an_earlier_one(one_subject, fifteen, tmp_path):
+    scan = _subject(one_subject, tmp_path / "scans", "S1", ["t2"]) / "S1_t2.nii.gz"
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen)
+    scan.write_bytes(scan.read_bytes()[:500])
+    _failing(tmp_path / "scans", tmp_path / "out", fifteen)
+    (problem,) = pd.read_csv(tmp_path / "out" / "segmentations.csv")["problem"]
+    assert "cannot be read" in problem and problem.endswith("The label map in the folder is of an earlier run.")
+
+
+def test_subjects_of_bids_folders_go_to_the_networks_of_their_sequences(one_subject, fifteen, tmp_path):
+    names = {"t1": "ses-1_T1w", "t1ce": "ses-1_ce-gadolinium_run-1_T1w", "flair": "ses-1_FLAIR"}
+    for subject in ("sub-01", "sub-02"):
+        for sequence, name in names.items():
+            target = tmp_path / "scans" / subject / "ses-1" / "anat" / f"{subject}_{name}.nii.gz"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(one_subject / f"{one_subject.name}_{sequence}.nii.gz", target)
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen)
+    table = pd.read_csv(tmp_path / "out" / "segmentations.csv")
+    assert table["subject"].to_list() == ["sub-01_ses-1", "sub-02_ses-1"]
+    assert table["network"].to_list() == ["model_t1_t1ce_flair.pt"] * 2
+
+
 def test_next_subject_is_loaded_while_this_one_is_computed(one_subject, fifteen, tmp_path, monkeypatch):
     for name in ("S1", "S2"):
         _subject(one_subject, tmp_path / "scans", name, ["t2"])
@@ -185,6 +215,8 @@ def test_other_grids_are_refused_unless_resampled(one_subject, fifteen, tmp_path
     assert "--resample true" in _failing(tmp_path / "scans", tmp_path / "out", fifteen)
     _segment(tmp_path / "scans", tmp_path / "out", fifteen, resample=True)
     assert nib.load(tmp_path / "out" / "S1" / "S1_seg.nii.gz").shape == flair.shape
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "<figure" in report and "No picture" not in report
 
 
 @pytest.mark.parametrize(
@@ -192,6 +224,7 @@ def test_other_grids_are_refused_unless_resampled(one_subject, fifteen, tmp_path
     [
         ("largest_components", True, "'largest_components': did you mean 'largest_component'"),
         ("existing", "keep", "existing is 'keep', but must be one of"),
+        ("wt_range_ml", [1], "wt_range_ml is [1], but must be two volumes in ml such as [1, 300]"),
         ("numbering", "msd", "numbering is 'msd', but must be one of"),
         ("et_min_ml", -1, "et_min_ml is -1, but must be a number of at least 0"),
         ("load_ahead", -1, "load_ahead is -1, but must be a whole number of at least 0"),

@@ -196,6 +196,12 @@ def test_items_name_only_what_was_asked_for(tmp_path):
     assert item.keys() == {"subject", "numbering", "t1ce", "flair"}
 
 
+def test_the_numbering_of_all_label_maps_can_be_given(tmp_path):
+    write_subject(tmp_path, "a")
+    assert subjects_in(tmp_path, SEQUENCES, numbering="msd")[0]["numbering"] == "msd"
+    assert subjects_in(tmp_path, SEQUENCES)[0]["numbering"] == "brats"
+
+
 def test_incomplete_subjects_are_listed_and_told_apart(tmp_path):
     write_subject(tmp_path, "a")
     write_subject(tmp_path, "b", names=("t2", "flair"))

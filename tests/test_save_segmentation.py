@@ -61,3 +61,16 @@ def test_subjects_with_a_label_map_are_left_out_only_if_they_shall_be_skipped(tm
     assert still_to_do(items, tmp_path, "overwrite") == items
     with pytest.raises(UserError, match="existing is 'keep', but must be one of overwrite, skip"):
         still_to_do(items, tmp_path, "keep")
+
+
+def test_label_maps_of_other_settings_are_not_skipped_silently(tmp_path):
+    path = label_map_path(tmp_path, "S1")
+    path.parent.mkdir()
+    path.touch()
+    record = path.with_name("S1_seg.json")
+    record.write_text('{"settings": {"numbering": "brats", "amp": true}}')
+    assert still_to_do([{"subject": "S1"}], tmp_path, "skip", {"numbering": "brats", "mirror": False}) == []
+    with pytest.raises(UserError, match="S1_seg.nii.gz was made with numbering 'brats', now it is 'brats2023': choose"):
+        still_to_do([{"subject": "S1"}], tmp_path, "skip", {"numbering": "brats2023"})
+    record.unlink()  # a label map from elsewhere says nothing
+    assert still_to_do([{"subject": "S1"}], tmp_path, "skip", {"numbering": "brats2023"}) == []

@@ -58,6 +58,16 @@ def test_files_of_other_sequences_are_never_opened(subject):
     assert torch.equal(before.as_tensor(), after.as_tensor())
 
 
+def test_channels_of_sequences_that_are_not_needed_stay_empty_in_their_places(subject):
+    for name in ("t1", "t2"):
+        Path(subject.pop(name)).unlink()
+    out = LoadSequencesd(SEQUENCES, needed=["flair", "t1ce"])(subject)
+    assert peaks(out["image"]) == [0, 20, 0, 40] and out["sequences"] == "t1ce+flair"
+    assert out["image"][[0, 2]].abs().max() == 0
+    with pytest.raises(ScanError, match="no t1 file was found, only t1ce, flair: .*configs/batch_inference.json"):
+        LoadSequencesd(SEQUENCES, needed=["t1", "flair"])(subject)
+
+
 @pytest.mark.parametrize("naming, name", [("brats", "BraTS2021_00001"), ("brats2023", "BraTS-GLI-00005-000")])
 def test_both_brats_namings_load_all_four(tmp_path, naming, name):
     write_subject(tmp_path, name, naming)
@@ -179,7 +189,7 @@ def test_a_bad_scan_is_refused_naming_subject_and_file(subject, damage, message)
 def test_a_missing_sequence_or_label_is_refused_before_any_file_is_read(subject):
     cut(subject["t1"])
     del subject["flair"]
-    with pytest.raises(ScanError, match=r"^BraTS2021_00001: no flair file was found \(it has t1\): add the file"):
+    with pytest.raises(ScanError, match=r"^BraTS2021_00001: no flair file was found, only t1: add the file"):
         LoadSequencesd(["t1", "flair"])(subject)
     del subject["label"]
     with pytest.raises(ScanError, match="no label map was found"):

@@ -78,6 +78,11 @@ def test_keys_of_the_config_are_taken_and_misspelt_ones_refused(one_subject, fif
         segment(**scans, numbering="msd", **KEYS)
 
 
+def test_keys_for_folders_are_refused(one_subject, fifteen):
+    with pytest.raises(UserError, match="student_modalities is for whole folders and does nothing here"):
+        segment(flair=one_subject / f"{one_subject.name}_flair.nii.gz", student_modalities=["t1"], **KEYS)
+
+
 def test_a_bad_scan_is_refused_and_the_next_call_is_not_affected(one_subject, fifteen, tmp_path, result):
     bad = tmp_path / "x_flair.nii.gz"
     bad.write_bytes((one_subject / f"{one_subject.name}_flair.nii.gz").read_bytes()[:500])

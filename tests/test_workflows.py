@@ -56,6 +56,35 @@ def test_misspelt_override_is_refused_before_anything_runs(cohort, tmp_path):
     assert plain_sentence(caught.value) == "Nothing reads the key 'dataset_dirr': did you mean 'dataset_dir'?"
 
 
+def test_a_student_is_evaluated_and_trained_where_there_are_its_sequences_only(trained, cohort, tmp_path):
+    limited = tmp_path / "limited"
+    for subject in list(Path(cohort).glob("Simulated_*"))[:3]:
+        for ending in ("t1ce", "flair", "seg"):
+            (limited / subject.name).mkdir(parents=True, exist_ok=True)
+            shutil.copy(subject / f"{subject.name}_{ending}.nii.gz", limited / subject.name)
+    keys = tiny(cohort, dataset_dir=str(limited), warm_start=False)
+    run("train.json", "evaluate.json", **keys, part="all", ckpt_dir=str(trained), output_dir=str(tmp_path / "whole"))
+    cases = pd.read_csv(tmp_path / "whole" / "cases.csv")
+    assert len(cases) == 3 * 3 and set(cases["sequences"]) == {"t1ce+flair"}
+    # as where all four are there
+    run(
+        "train.json", "evaluate.json", **tiny(cohort, part="all", ckpt_dir=str(trained), output_dir=str(tmp_path / "a"))
+    )
+    there = pd.read_csv(tmp_path / "a" / "cases.csv")
+    both = cases.merge(there, on=["subject", "region"])
+    assert len(both) == 9 and np.allclose(both["dice_x"], both["dice_y"])
+    run("train.json", **keys, output_dir=str(tmp_path / "trained"), **{"split#validation": 0.3, "split#test": 0.3})
+    assert (tmp_path / "trained" / "model.pt").is_file()
+    with pytest.raises(Exception) as caught:
+        run(
+            "train.json",
+            "no_distillation.json",
+            **keys | {"student_modalities": ["t2"]},
+            output_dir=str(tmp_path / "b"),
+        )
+    assert "lacks t2. Add the files" in plain_sentence(caught.value)
+
+
 def test_evaluation_writes_every_case_network_and_region(trained, cohort, tmp_path):
     run(
         "train.json",
