@@ -33,7 +33,7 @@ def test_brats_named_files_with_a_three_are_numbered_as_in_2023():
     item = {"numbering": "brats", "label": row(0, 1, 2, 3)}
     regions = RegionsFromLabeld()(item | {"subject": "BraTS20_Training_001"})["label"]
     with pytest.raises(
-        ScanError, match="S1: the label map has a label 3 and no 4, .*--label_numbering brats2023 or msd"
+        ScanError, match="S1: the label map has a label 3 and no 4: .*--label_numbering brats2023 or msd"
     ):
         RegionsFromLabeld()(item | {"subject": "S1"})
     assert regions.reshape(3, 4).tolist() == REGION_ROWS
