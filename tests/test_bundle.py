@@ -192,7 +192,7 @@ def test_config_has_the_keys_that_the_model_zoo_requires(name, keys):
 
 def test_validation_interval_is_the_key_that_monai_looks_for():
     handlers = _config("train.json")["train"]["handlers"]
-    assert [h["interval"] for h in handlers if isinstance(h, dict) and h["_target_"] == "ValidationHandler"] == [
+    assert [h["interval"] for h in handlers if h["_target_"] == "ValidationHandler"] == [
         "@val_interval"
     ]
 
