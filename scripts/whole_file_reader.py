@@ -6,6 +6,8 @@ from pathlib import Path
 
 import nibabel as nib
 from monai.data import NibabelReader
+from monai.data.utils import correct_nifti_header_if_necessary
+from monai.utils import ensure_tuple
 
 
 class WholeFileReader(NibabelReader):
@@ -18,15 +20,16 @@ class WholeFileReader(NibabelReader):
     def read(self, data, **kwargs):
         """
         Args:
-            data: path of one file; other formats than NIfTI 1 in gzip are left to nibabel.
+            data: path of one file, or a tuple of that; other formats than NIfTI 1 in gzip are left to nibabel.
 
         Raises:
             Exception: of many kinds, as nibabel's own, where the file is damaged.
         """
-        path = Path(data)
+        self.filenames = ensure_tuple(data)  # `LoadImage` gives a tuple of one; `get_data` wants it again
+        path = Path(self.filenames[0])
         if not path.name.endswith(".nii.gz"):
             return super().read(data, **kwargs)
         content = gzip.decompress(path.read_bytes())
         if not nib.Nifti1Image.header_class.may_contain_header(content):
             return super().read(data, **kwargs)
-        return nib.Nifti1Image.from_bytes(content)
+        return correct_nifti_header_if_necessary(nib.Nifti1Image.from_bytes(content))

@@ -35,6 +35,8 @@ def test_file_is_decompressed_with_one_call(tmp_path, monkeypatch):
     nib.save(nib.Nifti1Image(np.ones((4, 4, 4), dtype=np.float32), np.eye(4)), tmp_path / "a.nii.gz")
     monkeypatch.setattr(NibabelReader, "read", lambda *_, **__: pytest.fail("nibabel opened it"))
     assert WholeFileReader().read(tmp_path / "a.nii.gz").shape == (4, 4, 4)
+    # also where MONAI calls it: it would try its other readers after an error, and say nothing
+    assert LoadImage(reader=WholeFileReader(), image_only=True)(tmp_path / "a.nii.gz").shape == (4, 4, 4)
 
 
 def test_truncated_file_is_an_error(tmp_path):
