@@ -13,7 +13,6 @@ from scripts.background import check_background
 from scripts.errors import ScanError
 from scripts.same_grid import check_grid, on_grid_of, size
 from scripts.sequences import ordered, setting_name
-from scripts.whole_file_reader import WholeFileReader
 
 
 class LoadSequencesd(Transform):
@@ -122,7 +121,7 @@ def _read(subject: str, name: str, path: str) -> MetaTensor:
         raise ScanError(f"{subject}: the {name} file {path} does not exist: restore it, or leave the subject out.")
     try:
         # float32 holds every label value and int16 intensity exactly
-        scan = LoadImage(reader=WholeFileReader(), image_only=True, dtype=np.float32)(path)
+        scan = LoadImage(reader="NibabelReader", image_only=True, dtype=np.float32)(path)
     except Exception as error:  # nibabel, gzip and zlib raise a dozen kinds for a damaged file
         raise ScanError(
             f"{subject}: {path} cannot be read as NIfTI; it is damaged or incomplete: "

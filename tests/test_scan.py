@@ -15,7 +15,6 @@ from scripts.datalist import subjects_in
 from scripts.errors import ScanError
 from scripts.scan import LoadSequencesd
 from scripts.sequences import MSD_ORDER, SEQUENCES
-from scripts.whole_file_reader import WholeFileReader
 
 
 def peaks(image):
@@ -90,8 +89,8 @@ def test_msd_volumes_go_to_the_right_channels(tmp_path):
 
 def test_a_4d_file_is_read_once(tmp_path, monkeypatch):
     (item,) = subjects_in(write_msd(tmp_path, ["BRATS_001"]), SEQUENCES)
-    opened, read = [], WholeFileReader.read
-    monkeypatch.setattr(WholeFileReader, "read", lambda self, path: opened.append(path) or read(self, path))
+    opened, load = [], nib.load
+    monkeypatch.setattr(nib, "load", lambda path, **kwargs: opened.append(path) or load(path, **kwargs))
     LoadSequencesd(SEQUENCES)(item)
     assert len(opened) == 1
 
