@@ -66,7 +66,7 @@ def subjects_in(
     elif (root / "imagesTr").is_dir() or (root / "imagesTs").is_dir():
         found = _msd_without_json(root, labelled)
     else:
-        found = _by_path(_join_labels(_in_folder(root, top=True)), root)
+        found = _by_path(_join_labels(_in_folder(root, top=True), root), root)
     if not found:
         raise UserError(f"No subject was found in {root}: what is understood is {UNDERSTOOD}.")
     places = {}
@@ -180,10 +180,14 @@ def _of_files(folder: Path, named: list[tuple[Path, str, str]], files: list[str]
     return found
 
 
-def _join_labels(found: list[tuple[dict, Path]]) -> list[tuple[dict, Path]]:
+def _join_labels(found: list[tuple[dict, Path]], root: Path) -> list[tuple[dict, Path]]:
     """Give label maps that lie in a folder of their own, as UPENN-GBM's `images_segm`, to the subjects without one."""
-    alone = {item["subject"]: item["label"] for item, _ in found if item.keys() & ALL_OF_A_SUBJECT == {"label"}}
-    subjects = [(item, place) for item, place in found if item.keys() & ALL_OF_A_SUBJECT != {"label"}]
+    subjects, alone = [], {}
+    for item, place in found:
+        if item.keys() & ALL_OF_A_SUBJECT == {"label"} and place.parent != root:
+            alone[item["subject"]] = item["label"]
+        else:
+            subjects.append((item, place))
     for item, _ in subjects:
         if item["subject"] in alone:
             item.setdefault("label", alone[item["subject"]])

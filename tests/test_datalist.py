@@ -300,8 +300,10 @@ def test_label_maps_in_a_folder_of_their_own_join_their_subjects(tmp_path):  # U
 
 
 def test_a_subject_that_has_only_its_label_map_left_is_listed(tmp_path):
-    tree(tmp_path, "S1/S1_seg", "S2/S2_t1")
-    assert found(tmp_path) == {"S1": {}, "S2": {"t1": "S2_t1"}}
+    tree(tmp_path / "folders", "S1/S1_seg", "S2/S2_t1")
+    assert found(tmp_path / "folders") == {"S1": {}, "S2": {"t1": "S2_t1"}}
+    tree(tmp_path / "flat", "S1_seg", "S2_t1", "S3_t1")
+    assert found(tmp_path / "flat") == {"S1": {"label": "S1_seg"}, "S2": {"t1": "S2_t1"}, "S3": {"t1": "S3_t1"}}
 
 
 def test_derived_files_of_sequences_that_are_there_are_not_flagged(tmp_path):  # UCSF-PDGM
