@@ -110,9 +110,11 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
     for key, choices in CHOICES.items():
         if key in config and config[key] not in choices:
             raise UserError(f"{key} is {config[key]!r}, but must be one of {choices}.")
-    volumes = parser.get_parsed_content("wt_range_ml") if "wt_range_ml" in config else [0, 1]
-    if not (isinstance(volumes, list) and len(volumes) == 2 and all(isinstance(ml, (int, float)) for ml in volumes)):
-        raise UserError(f"wt_range_ml is {volumes!r}, but must be two volumes in ml such as [1, 300].")
+    if "wt_range_ml" in config:
+        range_ml = parser.get_parsed_content("wt_range_ml")
+        numbers = isinstance(range_ml, list) and all(isinstance(ml, (int, float)) for ml in range_ml)
+        if not numbers or len(range_ml) != 2:
+            raise UserError(f"wt_range_ml is {range_ml!r}, but must be two volumes in ml such as [1, 300].")
     for key in SWITCHES:
         if config.get(key) in ("true", "false"):
             # the command line (fire) knows True and False, but takes these for text, which would count as true

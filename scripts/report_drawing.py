@@ -15,6 +15,7 @@ from scripts.overlay import picture
 from scripts.report_page import used_first
 from scripts.report_parts import write_part
 from scripts.report_segmentation import subject_facts
+from scripts.save_segmentation import label_map_path
 from scripts.scan import LoadSequencesd
 from scripts.sequences import REGIONS, SEQUENCES, ordered
 
@@ -49,7 +50,7 @@ def keep_segmented(output_dir, item: Mapping, sequences=None, network: str | Non
         ScanError: the label map cannot be read.
     """
     subject = item["subject"]
-    path = Path(label_map or Path(output_dir) / subject / f"{subject}_seg.nii.gz")
+    path = Path(label_map or label_map_path(output_dir, subject))
     given = [name for name in SEQUENCES if name in item]
     record = {"subject": subject, "sequences": list(ordered(sequences)) if sequences else given, "network": network}
     regions, voxel_ml = _regions(subject, path)

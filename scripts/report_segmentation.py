@@ -24,13 +24,14 @@ from scripts.report_page import (
     toolbar,
 )
 from scripts.report_parts import copy_picture, read_records
+from scripts.save_segmentation import label_map_path, record_path
 
 _HEAD = [("Subject", ""), ("Sequences", ""), ("WT ml", "n"), ("TC ml", "n"), ("ET ml", "n"), ("Remarks", "")]
 
 
 def subject_facts(output_dir, record: dict) -> dict:
     """A kept record, with what the inference itself wrote of the subject on top (``<subject>_seg.json``, if any)."""
-    path = Path(output_dir) / record["subject"] / f"{record['subject']}_seg.json"
+    path = record_path(label_map_path(output_dir, record["subject"]))
     if record.get("failed") or not path.is_file():
         return record
     try:

@@ -10,6 +10,7 @@ from monai.transforms import Transform
 
 from scripts.errors import UserError
 from scripts.files import save_atomically
+from scripts.sequences import nifti_stem
 
 EXISTING = ("overwrite", "skip")
 """What to do with subjects that have a label map already."""
@@ -48,9 +49,9 @@ class SaveSegmentationd(Transform):
 
 def save_all(path: Path, label_map, record: dict, probabilities=None) -> None:
     """Write a label map ``x_seg.nii.gz``, its record ``x_seg.json`` and, unless None, ``x_probabilities.nii.gz``."""
-    stem = path.name.removesuffix(".gz").removesuffix(".nii")
+    stem = nifti_stem(path.name)
     text = json.dumps(record, indent=4) + "\n"
-    save_atomically(path.with_name(f"{stem}.json"), lambda file: file.write_text(text))
+    save_atomically(record_path(path), lambda file: file.write_text(text))
     if probabilities is not None:
         last = np.moveaxis(np.asarray(probabilities, dtype=np.float32), 0, -1)
         _save(last, probabilities.affine, path.with_name(f"{stem.removesuffix('_seg')}_probabilities.nii.gz"))
@@ -60,6 +61,11 @@ def save_all(path: Path, label_map, record: dict, probabilities=None) -> None:
 def label_map_path(output_dir: str | Path, subject: str) -> Path:
     """Where a subject's label map goes."""
     return Path(output_dir) / subject / f"{subject}_seg.nii.gz"
+
+
+def record_path(label_map: Path) -> Path:
+    """Where the record of a label map stands: beside it, as JSON."""
+    return label_map.with_name(f"{nifti_stem(label_map.name)}.json")
 
 
 def still_to_do(
@@ -88,7 +94,7 @@ def still_to_do(
 
 
 def _check_settings(path: Path, settings: dict) -> None:
-    record = path.with_name(path.name.replace(".nii.gz", ".json"))
+    record = record_path(path)
     had = json.loads(record.read_text()).get("settings", {}) if record.is_file() else {}
     for name in sorted(had.keys() & settings.keys()):
         if had[name] != settings[name]:

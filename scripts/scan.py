@@ -78,10 +78,9 @@ class LoadSequencesd(Transform):
 
 
 def _missing(subject: str, name: str, present: list[str]) -> str:
-    if name == "label":
-        return f"{subject}: no label map was found: add the file, or leave the subject out."
-    if not present:
-        return f"{subject}: no {name} file was found: add the file, or leave the subject out."
+    if name == "label" or not present:
+        what = "label map" if name == "label" else f"{name} file"
+        return f"{subject}: no {what} was found: add the file, or leave the subject out."
     return (
         f"{subject}: no {name} file was found, only {', '.join(present)}: add the file, choose other sequences with "
         "--student_modalities, or segment each subject with what it has by configs/batch_inference.json."

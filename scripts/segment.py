@@ -18,9 +18,7 @@ from scripts.sequences import SEQUENCES, nifti_stem
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = [str(ROOT / "configs" / name) for name in ("inference.json", "batch_inference.json")]
-OF_A_FOLDER = {
-    *("dataset_dir", "output_dir", "student_modalities", "existing", "report", "load_ahead", "load_pretrain")
-}
+OF_A_FOLDER = {"dataset_dir", "output_dir", "student_modalities", "existing", "report", "load_ahead", "load_pretrain"}
 """Keys of ``configs/inference.json`` that mean nothing for a single subject."""
 
 

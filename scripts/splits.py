@@ -81,7 +81,7 @@ def patient_of(item: dict) -> str:
     (`UPENN-GBM-00001_21`), UCSF-PDGM (`UCSF-PDGM-0433_FU001d_nifti`) and LUMIERE (`Patient-001_week-044`).
     """
     match = TIME_POINT.match(item["subject"])
-    return str(item.get("patient") or (match and next(filter(None, match.groups()))) or item["subject"])
+    return str(item.get("patient") or (match and match[match.lastindex]) or item["subject"])
 
 
 def _size(fraction: float, count: int) -> int:
