@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from scripts.bfloat16 import has_bfloat16
+
 PACKAGES = ("torch", "monai", "pytorch-ignite", "numpy", "nibabel")
 
 
@@ -67,10 +69,9 @@ def facts(threads: int, seed: int, arguments: list[str]) -> dict[str, str]:
         seed: of the benchmark.
         arguments: the program's, after its name.
     """
-    name, bf16 = _processor()
     cores = f"{psutil.cpu_count(logical=False)} cores, {psutil.cpu_count()} logical"
     return {
-        "processor": f"{name}, {cores}, {'with' if bf16 else 'without'} bfloat16 instructions",
+        "processor": f"{_processor()}, {cores}, {'with' if has_bfloat16('cpu') else 'without'} bfloat16 instructions",
         "threads of torch": str(threads),
         "load average before": " ".join(f"{load:.1f}" for load in os.getloadavg()) + " (1, 5, 15 min)",
         "memory": f"{psutil.virtual_memory().total / 2**30:.1f} GiB",
@@ -82,9 +83,8 @@ def facts(threads: int, seed: int, arguments: list[str]) -> dict[str, str]:
     }
 
 
-def _processor() -> tuple[str, bool]:
-    """Its name, and whether it has instructions for bfloat16, without which `amp` is slow."""
+def _processor() -> str:
     info = Path("/proc/cpuinfo")
     text = info.read_text() if info.is_file() else ""
     name = re.search(r"^model name\s*: (.*)$", text, re.MULTILINE)
-    return (name[1] if name else platform.processor() or platform.machine()), "bf16" in text
+    return name[1] if name else platform.processor() or platform.machine()
