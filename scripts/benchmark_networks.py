@@ -18,7 +18,7 @@ def network_rows(repeats: int, seed: int = 0, overrides: dict | None = None) -> 
     """Parameters, multiply-adds and forward time of the networks of ``configs/emkd.json``, on one whole patch.
 
     Multiply-adds are half the floating-point operations that torch counts (convolutions and matrix products). Times are
-    medians of forward passes in bfloat16, without gradients, taken in turns.
+    medians of forward passes, without gradients, taken in turns, in bfloat16 where the processor has it.
 
     Args:
         repeats: forward passes of each network.

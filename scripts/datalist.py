@@ -77,7 +77,7 @@ def subjects_in(
                 "rename or remove one."
             )
         places[item["subject"]] = place
-    keep = wanted | {"subject", "patient", "numbering", "maps", "part", "ignored"}
+    keep = wanted | {"subject", "patient", "numbering", "maps", "part", "empty_parts", "ignored"}
     items = [{key: value for key, value in item.items() if key in keep} for item, _ in found]
     for item in items:  # only now: two files of a sequence that nobody asked for do no harm
         for name, source in item.items():

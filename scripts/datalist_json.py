@@ -21,7 +21,7 @@ def subjects_in_json(path: Path, labelled: bool) -> list[tuple[dict, str]]:
     An entry names its sequences itself, or has `image`: one 4D file, whose volumes `modality` names, or a list of
     files, whose own names tell. `numbering` of the file or of an entry is `brats` (default), `brats2023` or `msd`
     (default for 4D files). Subjects with the same `patient` stay in one part of a split. Items get the `part` that
-    lists them.
+    lists them, and as `empty_parts` those that the file lists as empty, so that a split leaves them so.
 
     Args:
         path: the dataset.json.
@@ -37,13 +37,14 @@ def subjects_in_json(path: Path, labelled: bool) -> list[tuple[dict, str]]:
     parts = [part for part in PARTS if isinstance(content, dict) and isinstance(content.get(part), list)]
     if not parts:
         raise UserError(f'{path} lists no subjects: it needs the form {FORMS}; "validation" and "test" likewise.')
+    empty = tuple(part for part in parts if not content[part])
     found = []
     for part in parts:
         for number, entry in enumerate(content[part]):
             place = f'{path}, "{part}" entry {number + 1}'
             item = _item(entry if isinstance(entry, dict) else {"image": entry}, content, path.parent, place)
             if not labelled or "label" in item or "maps" in item:
-                found.append((item | {"part": part}, place))
+                found.append((item | {"part": part} | ({"empty_parts": empty} if empty else {}), place))
     return found
 
 

@@ -4,12 +4,13 @@
 import logging
 
 import ignite.distributed as idist
+import numpy as np
 import torch
 from ignite.engine import Engine, Events
-from ignite.handlers import ProgressBar
+from ignite.handlers import EarlyStopping, ProgressBar
 from monai.data.utils import set_rnd
 from monai.engines.utils import IterationEvents
-from monai.handlers import CheckpointLoader, EarlyStopHandler, MeanDice, from_engine
+from monai.handlers import CheckpointLoader, MeanDice, from_engine
 from monai.utils import set_determinism
 
 from scripts.files import save_atomically
@@ -37,7 +38,8 @@ class SeedEachEpoch:
     """Seeds every random generator at the start of each epoch, so that a resumed run repeats the uninterrupted one.
 
     Args:
-        seed: of the run; epoch e uses ``seed + e``, other processes of a distributed run seeds far from it.
+        seed: of the run; from it, the epoch and the process of a distributed run follow the numbers of that epoch, so
+            that runs with neighbouring seeds have none of them in common.
         dataset: whose random transforms are seeded too.
     """
 
@@ -48,7 +50,8 @@ class SeedEachEpoch:
         engine.add_event_handler(Events.EPOCH_STARTED, self)
 
     def __call__(self, engine: Engine) -> None:
-        seed = self.seed + engine.state.epoch + 1_000_003 * idist.get_rank()
+        entropy = (self.seed, engine.state.epoch, idist.get_rank())
+        seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
         set_determinism(seed)
         set_rnd(self.dataset, seed)
 
@@ -135,12 +138,15 @@ def resume(trainer: Engine, objects: dict, output_dir: str, device: torch.device
     CheckpointLoader(f"{output_dir}/last.pt", objects | {"trainer": trainer}, map_location=device).attach(trainer)
 
 
-def early_stop(trainer: Engine, evaluator: Engine, patience: int, metric: str) -> None:
+def early_stop(trainer: Engine, evaluator: Engine, patience: int, metric: str, objects: dict) -> None:
     """End the training when a validation metric has not improved for ``patience`` validations.
 
     A handler in the config that names the trainer would be a circular reference, hence this function in the run list.
+    What it counts is put among the ``objects`` of ``SaveLast`` as ``early_stop``, so that a resumed run stops when the
+    uninterrupted one does; MONAI's ``EarlyStopHandler`` around ignite's hides it.
     """
-    EarlyStopHandler(patience, lambda engine: engine.state.metrics[metric], trainer).attach(evaluator)
+    objects["early_stop"] = EarlyStopping(patience, lambda engine: engine.state.metrics[metric], trainer)
+    evaluator.add_event_handler(Events.EPOCH_COMPLETED, objects["early_stop"])
 
 
 class OutputAsList:

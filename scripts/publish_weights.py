@@ -53,6 +53,7 @@ def provenance(stages: list[dict]) -> dict:
         stages: what was written beside the network at the end of each stage of its training, in order.
     """
     left_out = (*OF_A_STAGE[1:], "epochs", "steps_per_epoch", "epoch", "settings", "students_per_step")
+    left_out += ("start_from", "teacher_from", "warm_start")  # folders of one machine, which the stages stand for
     last = {key: value for key, value in stages[-1].items() if key not in left_out and not key.endswith("_dice")}
     history = [{key: stage[key] for key in OF_A_STAGE if key in stage} | {"steps": _steps(stage)} for stage in stages]
     version = json.loads((ROOT / "configs" / "metadata.json").read_text())["version"]

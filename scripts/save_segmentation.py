@@ -10,6 +10,7 @@ from monai.transforms import Transform
 
 from scripts.errors import UserError
 from scripts.files import save_atomically
+from scripts.segmentation_record import network_facts
 from scripts.sequences import nifti_stem
 
 EXISTING = ("overwrite", "skip")
@@ -69,7 +70,11 @@ def record_path(label_map: Path) -> Path:
 
 
 def still_to_do(
-    items: list[dict], output_dir: str | Path, existing: str = "overwrite", settings: dict | None = None
+    items: list[dict],
+    output_dir: str | Path,
+    existing: str = "overwrite",
+    settings: dict | None = None,
+    networks: list[str] | None = None,
 ) -> list[dict]:
     """The datalist items to segment: all, or with ``existing="skip"`` those whose label map is not there yet.
 
@@ -78,24 +83,38 @@ def still_to_do(
         output_dir: as of `SaveSegmentationd`.
         existing: ``overwrite`` or ``skip``.
         settings: of this run; label maps that were made with others are not mixed with its own.
+        networks: weight files of this run; None where each item has its own (``network``).
 
     Raises:
-        UserError: another value of ``existing``, or a label map that would be skipped and was made otherwise.
+        UserError: another value of ``existing``, or a label map that would be skipped and was made otherwise: with
+            other settings, or by other weights.
     """
     if existing not in EXISTING:
         raise UserError(f"existing is {existing!r}, but must be one of {', '.join(EXISTING)}.")
     if existing == "overwrite":
         return items
-    paths = {item["subject"]: label_map_path(output_dir, item["subject"]) for item in items}
-    done = {subject: path for subject, path in paths.items() if path.is_file()}
-    for path in done.values() if settings else ():
-        _check_settings(path, settings)
-    return [item for item in items if item["subject"] not in done]
+    left = []
+    for item in items:
+        path = label_map_path(output_dir, item["subject"])
+        if path.is_file():
+            files = [item["network"]] if networks is None and "network" in item else networks
+            _check_made_alike(path, settings or {}, files or [])
+        else:
+            left.append(item)
+    return left
 
 
-def _check_settings(path: Path, settings: dict) -> None:
+def _check_made_alike(path: Path, settings: dict, networks: list[str]) -> None:
     record = record_path(path)
-    had = json.loads(record.read_text()).get("settings", {}) if record.is_file() else {}
+    made = json.loads(record.read_text()) if record.is_file() else {}  # a label map from elsewhere says nothing
+    used = {network["sha256"]: network["file"] for network in made.get("networks", [])}
+    for file in networks if used else ():
+        if Path(file).is_file() and network_facts(file)["sha256"] not in used:  # a missing one is refused on loading
+            raise UserError(
+                f"{path} was made by {', '.join(used.values())}, now it would be by {file}, whose weights are others: "
+                "choose another --output_dir, or make all anew with --existing overwrite."
+            )
+    had = made.get("settings", {})
     for name in sorted(had.keys() & settings.keys()):
         if had[name] != settings[name]:
             raise UserError(

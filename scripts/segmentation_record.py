@@ -68,7 +68,7 @@ class RecordSegmentationd(Transform):
             "volumes_ml": volumes,
             "quality": data["quality"],
             "sequences": data["sequences"].split("+"),
-            "networks": [_facts(str(file)) for file in files],
+            "networks": [network_facts(str(file)) for file in files],
             "shape": list(data["label_map"].shape),
             "spacing_mm": [round(mm, 4) for mm in affine_to_spacing(data["label_map"].affine).tolist()],
             "settings": self.settings,
@@ -124,7 +124,8 @@ def _row(record: Mapping) -> dict:
 
 
 @lru_cache(maxsize=64)
-def _facts(file: str) -> dict:
+def network_facts(file: str) -> dict:
+    """Path, sha256 and provenance of a weight file."""
     digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
     return {"file": file, "sha256": digest, "trained": provenance_of(file)}
 

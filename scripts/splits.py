@@ -27,8 +27,9 @@ def split(
     """Divide datalist items into `training`, `validation` and `test`, each sorted by subject.
 
     The first of these that applies: `split_file`; `fold`; the parts that dataset.json gave (a part that it lacks is
-    drawn from its training subjects); the fractions. Draws go by patient (`patient_of`), whose time points stay
-    together. They depend on names and seed only: not on the order of the items, the machine or library versions.
+    drawn from its training subjects, one that it lists as empty stays empty); the fractions. Draws go by patient
+    (`patient_of`), whose time points stay together. They depend on names and seed only: not on the order of the items,
+    the machine or library versions.
 
     Args:
         items: from `scripts.datalist.subjects_in`.
@@ -56,7 +57,7 @@ def split(
     for item in items:
         patients.setdefault(patient_of(item), []).append(item)
     drawn = sorted(patients, key=lambda patient: hashlib.sha256(f"{seed}/{patient}".encode()).digest())
-    parts_given = {item["part"] for item in items if "part" in item}
+    parts_given = {part for item in items if "part" in item for part in (item["part"], *item.get("empty_parts", ()))}
     if fold is not None:
         if folds < 2 or not 0 <= fold < folds:
             raise UserError(f"fold {fold} of {folds} folds does not exist: choose 0 to folds - 1, and folds from 2.")
@@ -105,7 +106,7 @@ def _as_given(items: list[dict], given: set[str], drawn: list[str], fractions: d
             taken = set([p for p in drawn if p in pool][: _size(fractions[part], len(pool))])
             chosen[part] = [item for item in chosen["training"] if patient_of(item) in taken]
             chosen["training"] = [item for item in chosen["training"] if patient_of(item) not in taken]
-    _check_enough(chosen, fractions, len(drawn))
+    _check_enough(chosen, {part: 0 if part in given else size for part, size in fractions.items()}, len(drawn))
     return chosen
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
-from monai.transforms import MapTransform, RandomizableTransform
+from monai.transforms import MapTransform, RandomizableTransform, Transform
 
 from scripts.contrast import MAPS
 from scripts.errors import UserError
@@ -15,8 +15,10 @@ from scripts.maps import load_maps
 KEYS = ("patch", "label")
 
 
-class LoadSubject:
+class LoadSubject(Transform):
     """Loads a simulated subject by its maps and a real one by its scans, both as ``patch`` and ``label``.
+
+    A MONAI ``Transform``, since a ``CacheDataset`` stops caching at the first one that is none.
 
     Args:
         maps: transform for items that have ``maps``; leaves ``maps`` and ``label``.

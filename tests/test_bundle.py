@@ -3,6 +3,7 @@
 
 import json
 import re
+from fnmatch import fnmatch
 from importlib.metadata import version
 from pathlib import Path
 
@@ -250,6 +251,13 @@ def test_keys_of_the_readme_exist():
     names = ("train.json", "evaluate.json", "inference.json", "train_all.json")
     parsers = [ConfigParser(_config(name)) for name in names]
     assert len(keys) > 15 and [key for key in keys if not any(key in parser for parser in parsers)] == []
+
+
+def test_every_script_has_its_place_in_the_readme():
+    named = re.findall(r"`([\w*]+\.py)`", README.split("## What is where")[1])
+    scripts = [path.name for path in (ROOT / "scripts").glob("*.py") if path.name != "__init__.py"]
+    assert [script for script in scripts if not any(fnmatch(script, name) for name in named)] == []
+    assert [name for name in named if not any(fnmatch(script, name) for script in scripts)] == []
 
 
 def test_ci_runs_the_readmes_test_command():

@@ -51,10 +51,6 @@ def test_torchscript_gives_the_logits_of_pytorch(shipped, tmp_path):
 
 
 def test_onnx_gives_the_logits_of_pytorch_at_another_size_than_the_examples(shipped, tmp_path):
-    for package in ("onnx", "onnxscript", "onnxruntime"):
-        pytest.importorskip(package, reason=f"{package} is not installed: pip install -r requirements-test.txt")
-    import onnxruntime
-
     weights, keys, network = shipped
     path = str(tmp_path / "model.onnx")
     onnx_export(
@@ -73,5 +69,5 @@ def test_onnx_gives_the_logits_of_pytorch_at_another_size_than_the_examples(ship
     result = torch.from_numpy(session.run(["pred"], {"image": image.numpy()})[0])
     difference = (result - expected).abs().max().item()
     print(f"ONNX, {weights.name}: logits up to {expected.abs().max():.1f} differ by {difference:.1e}")
-    # two orders of summation in float32; 1e-3 in a logit is at most 2.5e-4 in a probability
-    assert result.shape == expected.shape and difference < 1e-3
+    # two orders of summation in float32
+    assert result.shape == expected.shape and difference < 1e-4

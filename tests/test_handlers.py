@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from torch import nn
 
 from scripts.handlers import (
@@ -13,11 +13,13 @@ from scripts.handlers import (
     EpochMeans,
     KeepBest,
     SaveLast,
+    SeedEachEpoch,
     TrainingProgress,
     dice_metrics,
     early_stop,
     loss_terms,
     region_pairs,
+    resume,
 )
 
 
@@ -46,6 +48,17 @@ def test_progress_is_the_fraction_of_all_steps():
     TrainingProgress(objective).attach(engine)
     engine.run([0, 1], max_epochs=2)
     assert seen == [0, 0.25, 0.5, 0.75]
+
+
+def test_no_epoch_has_the_numbers_of_another_one_or_of_another_seed():
+    drawn = {}
+    for seed in (0, 1, 0):
+        engine = Engine(lambda engine, batch, seed=seed: drawn[seed].append(torch.rand(()).item()))
+        SeedEachEpoch(seed, None).attach(engine)
+        before, drawn[seed] = drawn.get(seed), []
+        engine.run([0], max_epochs=3)
+        assert before in (None, drawn[seed])  # the same seed repeats them
+    assert len(set(drawn[0] + drawn[1])) == 6
 
 
 def _evaluated(keeper, value, epoch):
@@ -89,10 +102,28 @@ def test_training_stops_after_so_many_validations_without_progress():
     dice = iter([0.5, 0.6, 0.6, 0.4, 0.9])
     evaluator = Engine(lambda engine, batch: engine.state.metrics.update(student_dice=next(dice)))
     trainer = Engine(lambda engine, batch: evaluator.run([0]))
-    early_stop(trainer, evaluator, 2, "student_dice")
+    early_stop(trainer, evaluator, 2, "student_dice", {})
     trainer.run([0], max_epochs=5)
     # 0.6 is the best; 0.6 again and 0.4 are two without progress
     assert trainer.state.epoch == 4
+
+
+def test_a_resumed_training_remembers_how_long_it_has_made_no_progress(tmp_path):
+    def run(values, epochs, resumed):
+        dice = iter(values)
+        evaluator = Engine(lambda engine, batch: engine.state.metrics.update(student_dice=next(dice)))
+        trainer, objects = Engine(lambda engine, batch: None), {}
+        # as MONAI's ValidationHandler does, and before SaveLast
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda _: evaluator.run([0]))
+        early_stop(trainer, evaluator, 2, "student_dice", objects)
+        SaveLast(objects, tmp_path / "last.pt").attach(trainer)
+        if resumed:
+            resume(trainer, objects, str(tmp_path), torch.device("cpu"))
+        trainer.run([0], max_epochs=epochs)
+        return trainer.state.epoch
+
+    assert run([0.6, 0.5], 2, resumed=False) == 2  # killed after one validation without progress
+    assert run([0.4, 0.9], 9, resumed=True) == 3  # the second one ends it; forgetful, it would go on to 0.9
 
 
 def test_metrics_of_two_networks_by_hand_with_the_key_first():

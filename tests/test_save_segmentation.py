@@ -10,6 +10,7 @@ from monai.data import MetaTensor
 
 from scripts.errors import UserError
 from scripts.save_segmentation import SaveSegmentationd, label_map_path, still_to_do
+from scripts.segmentation_record import network_facts
 
 AFFINE = torch.tensor([[0.0, -1, 0, 7], [1, 0, 0, -3], [0, 0, 2, 5], [0, 0, 0, 1]])
 
@@ -54,7 +55,7 @@ def test_subjects_with_a_label_map_are_left_out_only_if_they_shall_be_skipped(tm
     items = [{"subject": "S1"}, {"subject": "S2"}]
     path = label_map_path(tmp_path, "S1")
     path.parent.mkdir()
-    path.with_name("S1_seg.json").touch()  # what a run that was killed before the label map leaves
+    path.with_name("S1_seg.json").write_text("{}")  # what a run that was killed before the label map leaves
     assert still_to_do(items, tmp_path, "skip") == items
     path.touch()
     assert still_to_do(items, tmp_path, "skip") == [{"subject": "S2"}]
@@ -72,5 +73,25 @@ def test_label_maps_of_other_settings_are_not_skipped_silently(tmp_path):
     assert still_to_do([{"subject": "S1"}], tmp_path, "skip", {"numbering": "brats", "mirror": False}) == []
     with pytest.raises(UserError, match="S1_seg.nii.gz was made with numbering 'brats', now it is 'brats2023': choose"):
         still_to_do([{"subject": "S1"}], tmp_path, "skip", {"numbering": "brats2023"})
+    # what the processor is able to do is no reason to begin anew
+    assert still_to_do([{"subject": "S1"}], tmp_path, "skip", {"numbering": "brats"}) == []
     record.unlink()  # a label map from elsewhere says nothing
     assert still_to_do([{"subject": "S1"}], tmp_path, "skip", {"numbering": "brats2023"}) == []
+
+
+def test_label_maps_of_other_networks_are_not_skipped_silently(tmp_path):
+    path = label_map_path(tmp_path, "S1")
+    path.parent.mkdir()
+    path.touch()
+    old, new = tmp_path / "old.pt", tmp_path / "new.pt"
+    old.write_bytes(b"old weights")
+    new.write_bytes(b"new weights")
+    path.with_name("S1_seg.json").write_text(json.dumps({"networks": [network_facts(str(old))]}))
+    asked = [{"subject": "S1"}, {"subject": "S2"}]
+    assert still_to_do(asked, tmp_path, "skip", networks=[str(old)]) == [{"subject": "S2"}]
+    moved = tmp_path / "moved.pt"
+    moved.write_bytes(b"old weights")  # the weights count, not where they lie
+    assert still_to_do(asked, tmp_path, "skip", networks=[str(moved)]) == [{"subject": "S2"}]
+    for item, networks in (({"subject": "S1"}, [str(new)]), ({"subject": "S1", "network": str(new)}, None)):
+        with pytest.raises(UserError, match="was made by .*old.pt, now it would be by .*new.pt.* --existing overwrite"):
+            still_to_do([item], tmp_path, "skip", networks=networks)

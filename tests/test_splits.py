@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 
+from scripts.datalist import subjects_in
 from scripts.errors import UserError
 from scripts.splits import PARTS, patient_of, split
 
@@ -110,6 +111,17 @@ def test_a_part_that_the_dataset_lacks_is_drawn_from_its_training_subjects():
     parts = names(split(items))
     assert parts["test"] == ["x"]
     assert len(parts["validation"]) == 1 and len(parts["training"]) == 7
+
+
+def test_a_part_that_the_dataset_lists_as_empty_stays_empty(tmp_path):
+    entries = [{"subject": name, "flair": f"{name}.nii.gz", "label": f"{name}_seg.nii.gz"} for name in "abcde"]
+    lists = {"training": entries[:4], "validation": entries[4:], "test": []}
+    (tmp_path / "dataset.json").write_text(json.dumps(lists))
+    found = names(split(subjects_in(tmp_path, "flair")))
+    assert found == {"training": ["a", "b", "c", "d"], "validation": ["e"], "test": []}
+    del lists["test"]  # not listed: drawn
+    (tmp_path / "dataset.json").write_text(json.dumps(lists))
+    assert [len(part) for part in names(split(subjects_in(tmp_path, "flair"))).values()] == [3, 1, 1]
 
 
 def test_a_dataset_with_training_subjects_only_is_divided():

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from monai.data import CacheDataset
+from tiny import tiny, workflow
 
 from scripts.augment import RandomPose, Rescan
 from scripts.contrast import Contrast
@@ -95,3 +97,16 @@ def test_the_same_subject_without_enhancement_has_more_core_and_the_same_tissue(
 def test_a_real_scan_keeps_its_enhancement():
     item = {"patch": torch.full((4, 4, 4, 4), 4.0), "label": torch.full((3, 4, 4, 4), 4.0)}
     assert RandUnenhancedd(["patch", "label"], prob=1.0)(item)["label"].unique().tolist() == [4.0]
+
+
+@pytest.mark.parametrize("overlays", [(), ("full.json",)])
+def test_loaded_subjects_are_kept_and_rendered_patches_are_not(overlays, cohort, tmp_path, monkeypatch):
+    started = workflow("train.json", *overlays, **tiny(cohort, output_dir=str(tmp_path), warm_start=False))
+    started.initialize()
+    dataset = started.parser.get_parsed_content("train#dataset")
+    dataset[0]  # PersistentDataset keeps what has been asked for
+    monkeypatch.setattr("scripts.training_data.load_maps", lambda path: pytest.fail("the maps were read again"))
+    samples = [dataset[0][0]["patch"] for _ in range(5)]
+    assert all(sample.dtype == torch.uint8 and sample.shape == (5, 32, 32, 32) for sample in samples)
+    assert any(not torch.equal(samples[0], sample) for sample in samples[1:])  # other patches, from what was kept
+    assert isinstance(dataset, CacheDataset) or list((tmp_path / "cache").glob("*.pt"))
