@@ -6,6 +6,7 @@ import inspect
 import re
 from pathlib import Path
 
+import torch
 from monai.bundle import ConfigParser
 
 from scripts.errors import UserError, speak_plainly
@@ -40,6 +41,9 @@ NUMBERS = (
     *((key, (int, float), 0) for key in ("et_min_ml", "max_entropy", "max_disagreement")),
 )
 """Key, kind, least value."""
+PATHS = ("dataset_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from")
+SIZES = {"window": 3, "patch_size": 3, "filters": None}
+"""Keys that are lists of positive whole numbers, and how many; None for two and more."""
 NESTED = {"simulated": "train.json", "split": "train.json", "real": "with_real.json"}
 """Keys that hold a table of arguments, and the file that has all of them."""
 REFERENCE = re.compile(r"[@%](\w+)")
@@ -115,13 +119,43 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
         numbers = isinstance(range_ml, list) and all(isinstance(ml, (int, float)) for ml in range_ml)
         if not numbers or len(range_ml) != 2:
             raise UserError(f"wt_range_ml is {range_ml!r}, but must be two volumes in ml such as [1, 300].")
+        if range_ml[0] > range_ml[1]:
+            raise UserError(f"wt_range_ml is {range_ml!r}: give the smaller volume first.")
+    for key, count in SIZES.items():
+        if key in config:
+            sizes = parser.get_parsed_content(key)
+            whole = isinstance(sizes, (list, tuple)) and all(type(size) is int and size > 0 for size in sizes)
+            if not whole or (len(sizes) != count if count else len(sizes) < 2):
+                wanted = f"{count} whole numbers such as {[64] * count}" if count else "a list such as [16, 32, 64]"
+                raise UserError(f"{key} is {sizes!r}, but must be {wanted}.")
+    for key in PATHS:
+        if isinstance(config.get(key), int) and not isinstance(config[key], bool):
+            _replace(parser, config, key, str(config[key]))  # fire takes a folder called 2021 for a number
+        if key in config and not isinstance(path := parser.get_parsed_content(key), (str, Path, type(None))):
+            raise UserError(f"{key} is {path!r}, but must be a path: write it with a folder, such as ./{path}.")
+    if "device" in config:
+        _check_device(parser.get_parsed_content("device"))
     for key in SWITCHES:
         if config.get(key) in ("true", "false"):
             # the command line (fire) knows True and False, but takes these for text, which would count as true
-            config[key] = config[key] == "true"
-            parser.ref_resolver.get_item(key).update_config(config[key])
+            _replace(parser, config, key, config[key] == "true")
         if key in config and not isinstance(value := parser.get_parsed_content(key), bool):
             raise UserError(f"{key} is {value!r}, but must be true or false.")
+
+
+def _replace(parser: ConfigParser, config: dict, key: str, value) -> None:
+    config[key] = value
+    parser.ref_resolver.get_item(key).update_config(value)
+
+
+def _check_device(device) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:  # torch raises each of them for a device that lacks
+        raise UserError(
+            f"device is {str(device)!r}, which this machine or this build of torch does not have: leave --device out, or "
+            "choose cpu."
+        ) from error
 
 
 def check_folder(output_dir: str, resume: bool) -> None:

@@ -4,15 +4,27 @@
 import os
 from pathlib import Path
 
+from scripts.errors import UserError
+
 
 def save_atomically(path: str | Path, write) -> None:
-    """Call ``write(temporary_path)`` and then move the file to ``path``, so that a kill never leaves half a file."""
+    """Call ``write(temporary_path)`` and then move the file to ``path``, so that a kill never leaves half a file.
+
+    Raises:
+        UserError: the system does not let the file be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # the ending stays, since nibabel and numpy choose their format by it
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror or error}): choose another folder, correct its permissions, or "
+            "make room."
+        ) from error

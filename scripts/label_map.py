@@ -54,7 +54,7 @@ class LabelMapd(Transform):
             et &= wt
         et[:] = remove_tiny(et, spacing, self.et_min_ml)
         labels = label_from_regions(above, self.numbering)
-        voxel_ml = float(np.prod(spacing)) / 1000
+        voxel_ml = abs(float(np.linalg.det(probabilities.affine.cpu()[:3, :3]))) / 1000  # sheared voxels too
         volumes = {name: np.count_nonzero(region) * voxel_ml for name, region in (("wt", wt), ("tc", tc), ("et", et))}
         label_map = MetaTensor(labels, affine=probabilities.affine.cpu())
         return dict(data) | {"label_map": label_map, "volumes_ml": volumes}

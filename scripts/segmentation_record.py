@@ -91,13 +91,15 @@ class RecordSegmentationd(Transform):
 def write_table(output_dir: str | Path, failures: Mapping[str, str]) -> None:
     """Write ``segmentations.csv``: a row for each record in the folder, and for each subject that could not be done.
 
-    Records of earlier runs into the same folder count too, so that a batch that was stopped and went on is one table.
+    Records of earlier runs into the same folder count too, so that a batch that was stopped and went on is one table;
+    other JSON files of such a name do not.
 
     Args:
         output_dir: as of `scripts.save_segmentation.SaveSegmentationd`.
         failures: sentence by subject; it stands in the column ``problem``.
     """
-    records = [json.loads(path.read_text()) for path in sorted(Path(output_dir).glob("*/*_seg.json"))]
+    paths = sorted(Path(output_dir).glob("*/*_seg.json"))
+    records = [record for path in paths if (record := read_record(path)) is not None]
     rows = [_row(record) for record in records if record["subject"] not in failures]
     there = {record["subject"] for record in records}
     rows += [
@@ -107,6 +109,16 @@ def write_table(output_dir: str | Path, failures: Mapping[str, str]) -> None:
     columns = list(_row({}))
     table = pd.DataFrame(rows, columns=columns).sort_values("subject")
     save_atomically(Path(output_dir) / "segmentations.csv", lambda file: table.to_csv(file, index=False))
+
+
+def read_record(path: Path) -> dict | None:
+    """The record in a JSON file; None if there is none, or what is there is something else or damaged."""
+    try:
+        content = json.loads(path.read_text()) if path.is_file() else None
+    except ValueError:
+        return None
+    ours = isinstance(content, dict) and {"subject", "volumes_ml", "networks"} <= content.keys()
+    return content if ours else None
 
 
 def _row(record: Mapping) -> dict:

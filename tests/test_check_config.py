@@ -15,6 +15,7 @@ def _check(**keys):
         "run": ["$print(@epochs, @spacing, @amp, @student_modalities, @part)"],
     }
     config["student_modalities"] = ["flair"]
+    config["evaluator"] = [f"@{key}" for key in keys if key in ("window", "patch_size", "wt_range_ml", "ckpt_dir")]
     parser = ConfigParser({**config, **keys})
     parser.parse()
     check_config(parser)
@@ -64,11 +65,28 @@ def test_new_key_that_something_reads_is_welcome():
         ("amp", "yes", "amp is 'yes', but must be true or false"),
         ("student_modalities", ["flare"], "flare.*flair"),
         ("student_modalities", [], "No sequence was chosen"),
+        ("window", 64, r"window is 64, but must be 3 whole numbers such as \[64, 64, 64\]"),
+        ("patch_size", [64, 64], "patch_size is .64, 64., but must be 3 whole numbers"),
+        ("filters", [16], r"filters is \[16\], but must be a list such as \[16, 32, 64\]"),
+        ("filters", [16, 32.5], "filters is .16, 32.5., but must be a list"),
+        ("wt_range_ml", [300, 1], "wt_range_ml is .300, 1.: give the smaller volume first"),
+        ("ckpt_dir", 2024.5, "ckpt_dir is 2024.5, but must be a path: write it with a folder, such as ./2024.5"),
+        ("device", "cuda:99", "device is 'cuda:99', which this machine or this build of torch does not have"),
+        ("device", "gpu", "device is 'gpu', which this machine"),
     ],
 )
 def test_impossible_value_is_refused(key, value, sentence):
     with pytest.raises(UserError, match=sentence):
         _check(**{key: value})
+
+
+def test_a_folder_whose_name_is_a_number_is_understood():
+    run = ["$check_config()", "$values.append(@output_dir)"]
+    parser = ConfigParser(
+        {"output_dir": 2021, "run": run}, globals={"check_config": check_config, "values": (values := [])}
+    )
+    parser.get_parsed_content("run")
+    assert values == ["2021"]
 
 
 @pytest.mark.parametrize("text, value", [("true", True), ("false", False)])

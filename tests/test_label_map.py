@@ -29,6 +29,13 @@ def test_nested_regions_become_label_numbers_and_volumes(numbering, enhancing):
     assert out["volumes_ml"] == pytest.approx({"wt": 0.006, "tc": 0.004, "et": 0.002})
 
 
+def test_volume_of_sheared_voxels_is_that_of_the_parallelepiped():
+    sheared = AFFINE.clone()
+    sheared[:3, 0] = torch.tensor([3.0, 1, 0])  # as long as sqrt(10) mm, but no farther from its neighbours
+    data = {"pred": MetaTensor(_data()["pred"].as_tensor(), affine=sheared)}
+    assert LabelMapd()(data)["volumes_ml"] == pytest.approx({"wt": 0.006, "tc": 0.004, "et": 0.002})
+
+
 def test_enhancing_tumour_outside_the_others_counts_as_part_of_them():
     data = _data()
     data["pred"][:2] = 0  # only et is left

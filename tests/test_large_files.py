@@ -49,6 +49,12 @@ def test_verified_files_are_not_touched(bundle):
     assert {(bundle / "models" / f"{name}.pt").stat().st_mtime for name in ("model", "teacher")} == {1}
 
 
+def test_a_hash_may_be_written_in_capitals(bundle):
+    file = bundle / "large_files.yml"
+    file.write_text(file.read_text().replace("264c8c38", "264C8C38"))
+    assert all(fits(bundle, entry) for entry in read_list(bundle))
+
+
 def test_broken_file_is_kept_aside_and_fetched_anew(bundle):
     (bundle / "models" / "model.pt").write_bytes(b"half a stu")
     os.utime(bundle / "models" / "teacher.pt", (1, 1))
@@ -99,7 +105,19 @@ def test_path_outside_the_bundle_is_refused_before_anything_moves(bundle):
     assert outside.read_bytes() == b"mine"
 
 
-@pytest.mark.parametrize("text, said", [(None, "no .*large_files.yml"), ("- a", "not a list"), ("a: [", "not a list")])
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        (None, "no .*large_files.yml"),
+        ("- a", "not a list"),
+        ("a: [", "not a list"),
+        ("large_files: {a: b}", "not a list"),
+        ("large_files: 5", "not a list"),
+        ("large_files: [a]", "lacks a path or url"),
+        ("large_files: [{path: 5, url: b}]", "lacks a path or url"),
+        ("large_files: [{path: a, url: b, hash_type: 5}]", "lacks a path or url"),
+    ],
+)
 def test_unusable_list_is_refused(tmp_path, text, said):
     if text is not None:
         (tmp_path / "large_files.yml").write_text(text)
@@ -108,7 +126,7 @@ def test_unusable_list_is_refused(tmp_path, text, said):
 
 
 def test_entry_without_url_or_of_an_unknown_hash_is_refused(tmp_path):
-    for entry, said in (("{path: a}", "no url"), ("{path: a, url: b, hash_type: crc}", "md5, sha1, sha256, sha512")):
+    for entry, said in (("{path: a}", "lacks a path or url"), ("{path: a, url: b, hash_type: crc}", "md5, sha1, sha256, sha512")):
         (tmp_path / "large_files.yml").write_text(f"large_files:\n- {entry}\n")
         with pytest.raises(UserError, match=said):
             repair(tmp_path)

@@ -80,6 +80,13 @@ def test_weights_that_do_not_fit_the_list_are_refused_even_if_dirty_is_allowed(r
         pack(repository, tmp_path, allow_dirty=True)
 
 
+def test_weights_that_are_not_listed_are_refused(repository, tmp_path):
+    (repository / "models" / "new.pt").write_text("new student")
+    subprocess.run(["git", "-C", str(repository), "add", "."], check=True)
+    with pytest.raises(UserError, match=r"models/new\.pt is not in large_files.yml: list it with"):
+        pack(repository, tmp_path, allow_dirty=True)
+
+
 def test_folder_without_git_is_refused(tmp_path):
     with pytest.raises(UserError, match="not a git repository.*run from a clone"):
         pack(tmp_path, tmp_path / "packed")

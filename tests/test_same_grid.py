@@ -66,3 +66,10 @@ def test_loading_resamples_only_when_asked(tmp_path):
     assert out.shape == (2, 40, 40, 40) and np.array_equal(out.affine, _affine(1))
     middle = (slice(None), *[slice(12, 26)] * 3)
     torch.testing.assert_close(*out[middle].as_tensor(), atol=1e-2, rtol=0)
+
+
+def test_a_slab_does_not_cut_the_others_off():
+    slab = _smooth((40, 40, 20), _affine(1, (0, 0, 19)))
+    whole = _smooth((40, 40, 40), _affine(1))
+    with pytest.raises(ScanError, match=r"s1_t1.nii.gz covers only 5\d% of the brain of s1_flair.nii.gz"):
+        on_grid_of("S1", (slab, FIRST), (whole, OTHER))

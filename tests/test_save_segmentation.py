@@ -12,6 +12,7 @@ from scripts.errors import UserError
 from scripts.save_segmentation import SaveSegmentationd, label_map_path, still_to_do
 from scripts.segmentation_record import network_facts
 
+RECORD = {"subject": "S1", "volumes_ml": {}, "networks": []}
 AFFINE = torch.tensor([[0.0, -1, 0, 7], [1, 0, 0, -3], [0, 0, 2, 5], [0, 0, 0, 1]])
 
 
@@ -59,6 +60,7 @@ def test_subjects_with_a_label_map_are_left_out_only_if_they_shall_be_skipped(tm
     assert still_to_do(items, tmp_path, "skip") == items
     path.touch()
     assert still_to_do(items, tmp_path, "skip") == [{"subject": "S2"}]
+    path.with_name("S1_seg.json").write_text(json.dumps(RECORD))
     assert still_to_do(items, tmp_path, "overwrite") == items
     with pytest.raises(UserError, match="existing is 'keep', but must be one of overwrite, skip"):
         still_to_do(items, tmp_path, "keep")
@@ -69,7 +71,7 @@ def test_label_maps_of_other_settings_are_not_skipped_silently(tmp_path):
     path.parent.mkdir()
     path.touch()
     record = path.with_name("S1_seg.json")
-    record.write_text('{"settings": {"numbering": "brats", "amp": true}}')
+    record.write_text(json.dumps(RECORD | {"settings": {"numbering": "brats", "amp": True}}))
     assert still_to_do([{"subject": "S1"}], tmp_path, "skip", {"numbering": "brats", "mirror": False}) == []
     with pytest.raises(UserError, match="S1_seg.nii.gz was made with numbering 'brats', now it is 'brats2023': choose"):
         still_to_do([{"subject": "S1"}], tmp_path, "skip", {"numbering": "brats2023"})
@@ -86,7 +88,7 @@ def test_label_maps_of_other_networks_are_not_skipped_silently(tmp_path):
     old, new = tmp_path / "old.pt", tmp_path / "new.pt"
     old.write_bytes(b"old weights")
     new.write_bytes(b"new weights")
-    path.with_name("S1_seg.json").write_text(json.dumps({"networks": [network_facts(str(old))]}))
+    path.with_name("S1_seg.json").write_text(json.dumps(RECORD | {"networks": [network_facts(str(old))]}))
     asked = [{"subject": "S1"}, {"subject": "S2"}]
     assert still_to_do(asked, tmp_path, "skip", networks=[str(old)]) == [{"subject": "S2"}]
     moved = tmp_path / "moved.pt"
@@ -95,3 +97,18 @@ def test_label_maps_of_other_networks_are_not_skipped_silently(tmp_path):
     for item, networks in (({"subject": "S1"}, [str(new)]), ({"subject": "S1", "network": str(new)}, None)):
         with pytest.raises(UserError, match="was made by .*old.pt, now it would be by .*new.pt.* --existing overwrite"):
             still_to_do([item], tmp_path, "skip", networks=networks)
+
+
+@pytest.mark.parametrize("beside", [None, "{}", '{"Manufacturer": "of a BIDS sidecar"}', "{damaged"])
+def test_what_inference_has_not_made_is_not_overwritten(tmp_path, beside):
+    experts = label_map_path(tmp_path, "S1")
+    experts.parent.mkdir()
+    experts.touch()
+    if beside is not None:
+        experts.with_name("S1_seg.json").write_text(beside)
+    with pytest.raises(UserError, match="S1_seg.nii.gz is there and was not made by inference"):
+        still_to_do([{"subject": "S1"}], tmp_path)
+    experts.unlink()
+    if beside is not None:
+        with pytest.raises(UserError, match="S1_seg.json is there and was not made by inference"):
+            still_to_do([{"subject": "S1"}], tmp_path)

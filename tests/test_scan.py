@@ -226,3 +226,39 @@ def test_label_values_may_be_off_by_the_rounding_of_a_slope(subject):
 def test_an_empty_label_map_is_a_subject_without_tumour(subject):
     save(label_array((0,)), subject["label"])
     assert LoadSequencesd(["t1"], label=True)(subject)["label"].sum() == 0
+
+
+def test_the_affine_is_the_files_own_where_pixdim_disagrees(subject):
+    # MONAI's reader would take the qform here, which says 1 mm
+    affine = np.array([[-1.0, 0, 0, 30], [0, -1.0, 0, 20], [0, 0, 3.0, -7], [0, 0, 0, 1]])
+    image = nib.Nifti1Image(scan_array(40), affine)
+    image.header["pixdim"][1:4] = 1
+    image.header["qform_code"] = 0
+    nib.save(image, subject["flair"])
+    assert nib.load(subject["flair"]).header.get_zooms() == (1, 1, 1)
+    assert np.array_equal(LoadSequencesd(["flair"])(subject)["image"].affine, affine)
+
+
+def test_a_scan_thinner_than_a_voxel_of_the_network_is_refused(subject):
+    # 4 slices of 1 mm
+    assert LoadSequencesd(["flair"], thinnest=4.0)(subject)["image"].shape == (1, *SHAPE)
+    with pytest.raises(ScanError, match="_flair.nii.gz has 6 x 5 x 4 voxels and extends only 4 mm along one axis"):
+        LoadSequencesd(["flair"], thinnest=4.5)(subject)
+    empty = MetaTensor(torch.zeros(5, 0, 5), affine=np.eye(4))
+    with pytest.raises(ScanError, match="the flair array has 5 x 0 x 5 voxels and extends only 0 mm"):
+        LoadSequencesd(["flair"])(subject | {"flair": empty})
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(subject, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("scripts.scan.nib.load", refuse)
+    with pytest.raises(ScanError, match="_flair.nii.gz may not be read: correct its permissions"):
+        LoadSequencesd(["flair"])(subject)
+
+
+def test_a_missing_sequence_is_told_with_the_files_that_were_left_aside(subject):
+    del subject["flair"]
+    with pytest.raises(ScanError, match=r"no flair file was found, only t1, t1ce \(S1_flair_brain.nii.gz was left aside"):
+        LoadSequencesd(["t1", "t1ce", "flair"])(subject | {"ignored": "S1_flair_brain.nii.gz"})

@@ -112,3 +112,34 @@ def test_sequences_without_a_network_are_refused_with_those_that_have_one(one_su
         (tmp_path / f"model_t2.{ending}").write_bytes((fifteen / f"model_t2.{ending}").read_bytes())
     with pytest.raises(ScanError, match=r"it has t1, for which .* has no network, only for t2 \(model_t2.pt\)"):
         segment(**_files(one_subject, ["t1"]), ckpt_dir=tmp_path, **KEYS)
+
+
+def test_an_interrupted_call_does_not_spoil_the_next(one_subject, fifteen, monkeypatch):
+    scan = str(next(one_subject.glob("*_t2.nii.gz")))
+    expected = segment(t2=scan, ckpt_dir=fifteen, **KEYS).label_map
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("scripts.routing.RoutedInferer.__call__", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            segment(t2=scan, ckpt_dir=fifteen, **KEYS)
+    assert np.array_equal(segment(t2=scan, ckpt_dir=fifteen, **KEYS).label_map, expected)
+
+
+def test_a_scan_is_not_overwritten_by_its_segmentation(one_subject, fifteen, tmp_path):
+    scan = tmp_path / "a_t2.nii.gz"
+    scan.write_bytes(next(one_subject.glob("*_t2.nii.gz")).read_bytes())
+    before = scan.read_bytes()
+    with pytest.raises(UserError, match="a_t2.nii.gz is there and was not made by inference"):
+        segment(t2=scan, output=scan, ckpt_dir=fifteen, **KEYS)
+    assert scan.read_bytes() == before
+    for _ in range(2):  # its own output may be made anew
+        segment(t2=scan, output=tmp_path / "a_seg.nii.gz", ckpt_dir=fifteen, **KEYS)
+
+
+def test_numbers_of_numpy_are_keys_too(one_subject, fifteen):
+    scan = str(next(one_subject.glob("*_t2.nii.gz")))
+    done = segment(t2=scan, ckpt_dir=fifteen, et_min_ml=np.float32(0.5), **KEYS)
+    assert done.record["settings"]["et_min_ml"] == 0.5
