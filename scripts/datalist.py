@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find the subjects of a dataset folder, in whichever of the common namings, and what each of them has."""
 
+import os
 import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -15,18 +18,18 @@ from scripts.sequences import (
     SEQUENCES,
     nifti_stem,
     ordered,
-    parse_filename,
+    parse_files,
     resembles,
+    sequence_of_folder,
     sequence_of_name,
 )
 
 UNDERSTOOD = (
     "a folder of subject folders in BraTS naming (BraTS2021_00006/BraTS2021_00006_t1ce.nii.gz, or "
-    "BraTS-GLI-00005-000/BraTS-GLI-00005-000-t1c.nii.gz), files named <subject>_<sequence>.nii.gz in one folder, BIDS "
+    "BraTS-GLI-00005-000/BraTS-GLI-00005-000-t1c.nii.gz), in which each sequence may have a folder of its own "
+    "(P1/T1CE/P1_t1ce.nii.gz), files named <subject>_<sequence>.nii.gz in one folder, BIDS "
     "(sub-01/anat/sub-01_T1w.nii.gz), MSD Task01_BrainTumour, or a folder with a dataset.json"
 )
-
-ALL_OF_A_SUBJECT = {*SEQUENCES, "label"}
 
 
 def subjects_in(
@@ -48,16 +51,24 @@ def subjects_in(
         understood. Every subject is listed, also one that lacks what is asked for (see `missing` and `require`).
         Subject folders of one name in several folders are called by their path, as LUMIERE's
         `Patient-001_week-000-1`; label maps in a folder of their own join the subjects that they are named after.
+        A folder whose scans all begin alike is one subject, called after the folder; where they begin differently, or
+        lie beside folders of subjects, each beginning is a subject. The scans of a folder that is called after their
+        sequence (`P1/T1CE`) count as those of the folder above; so do a subject's that lie below the folder of its name
+        one by one (`P1/post/P1_t1ce.nii.gz`, `P1/other/P1_flair.nii.gz`) or beside scans of its own. Links to a folder
+        that they lie in are not followed. A folder that cannot be read is left out with a warning.
 
     Raises:
-        UserError: no such folder, nothing understood in it, or two files or folders that claim the same place.
+        UserError: no such folder, nothing understood in it, two files or folders that claim the same place, or files
+            of which it is not clear whose or which sequence they are.
     """
     root = Path(dataset_dir).expanduser()
     wanted = set(ordered(sequences)) | ({"label"} if labelled else set())
-    if not root.exists():
+    if not os.path.exists(root):  # false, too, in a folder that may not be entered, where `root.exists()` raises
         raise UserError(f"The dataset folder {root} does not exist: give an existing one as dataset_dir.")
     if not root.is_dir():
         raise UserError(f"{root} is a file, and dataset_dir must be a folder: give the folder that holds it.")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise UserError(f"The dataset folder {root} may not be read: allow it, or give another dataset_dir.")
     root = root.absolute()
     if not any(_visible(root)):
         raise UserError(f"The dataset folder {root} is empty: fill it, or give another dataset_dir ({UNDERSTOOD}).")
@@ -66,7 +77,7 @@ def subjects_in(
     elif (root / "imagesTr").is_dir() or (root / "imagesTs").is_dir():
         found = _msd_without_json(root, labelled)
     else:
-        found = _by_path(_join_labels(_in_folder(root, top=True), root), root)
+        found = _by_path(_as_items(_in_folder(root)), root)
     if not found:
         raise UserError(f"No subject was found in {root}: what is understood is {UNDERSTOOD}.")
     places = {}
@@ -129,69 +140,150 @@ def _visible(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
 
 
-def _in_folder(folder: Path, top: bool = False) -> list[tuple[dict, Path]]:
-    """Subjects, each with the place it was found: those of a folder's files, else (at the top: and) of its folders."""
-    entries = _visible(folder)
-    files = [path for path in entries if path.is_file()]
-    named = [(path, *parsed) for path in files if (parsed := parse_filename(path.name))]
-    here = _of_files(folder, named, [path.name for path in files], top)
-    if here and not top:
-        return here
-    below = [(path, _in_folder(path)) for path in entries if path.is_dir()]
-    found = [subject for _, subjects in below for subject in subjects]
-    if found:  # an empty folder, or one of unknown file names, beside subjects is a subject that lacks everything
-        found += [
-            ({"subject": p.name, "numbering": "brats"}, p) for p, subjects in below if not subjects and _hollow(p)
-        ]
-    return here + found
+class _Subject(NamedTuple):
+    name: str
+    beginning: str  # of its files' names: what stands before the sequence
+    place: Path  # its folder, or one of its files where the folder is not its own
+    files: list[tuple[Path, str]]  # each with its sequence or `label`; none in a folder without any that is understood
+    beside: list[str]  # names of the files that lie with them
+    to_join: bool = False  # a label map from a folder without scans
+
+    def sequences(self) -> set[str]:
+        return {name for _, name in self.files} - {"label"}
 
 
-def _hollow(folder: Path) -> bool:
-    entries = _visible(folder)
-    return not entries or any(nifti_stem(entry.name) for entry in entries)
-
-
-def _of_files(folder: Path, named: list[tuple[Path, str, str]], files: list[str], top: bool) -> list[tuple[dict, Path]]:
-    """A subject's folder is one subject whatever its files begin with; the dataset folder may hold several subjects.
-
-    Label maps alone, unless of the subject that the folder is called after, are for `_join_labels`.
-    """
-    beginnings = sorted({before for _, before, name in named if name != "label"})
-    if not beginnings:
-        return [
-            (_item(before, [(path, name)]), path)
-            for path, before, name in named
-            if not top and before not in ("", folder.name)
-        ]
-    if not top or len(beginnings) == 1:
-        subject = beginnings[0] or folder.name if top else folder.name
-        if subject == "anat":  # BIDS
-            subject = beginnings[0] or folder.parent.name
-        item = _item(subject, [(path, name) for path, _, name in named])
-        return [(item | _ignored(files, item), folder)]
-    subjects = {}
-    for path, before, name in named:
-        subjects.setdefault(before or folder.name, []).append((path, name))
-    found = []
-    for subject, own in subjects.items():
-        item = _item(subject, own)
-        named_after = [name for name in files if re.match(rf"{re.escape(subject)}[{SEPARATORS}]", name)]
-        found.append((item | _ignored(named_after, item), own[0][0]))
+def _in_folder(folder: Path, above: tuple[Path, ...] = ()) -> list[_Subject]:
+    """The subjects of a folder's files and of its folders; `above` are the folders that it lies in, links resolved."""
+    contents = _contents(folder)
+    if contents is None:
+        return []
+    files, folders = contents
+    scans = [(path, *understood) for path, understood in parse_files(files).items()]
+    beside = [path.name for path in files]
+    within = (*above, folder.resolve())
+    below = []
+    for child in folders:
+        if child.resolve() in within:
+            continue
+        inside = _in_folder(child, within)
+        if sequence_of_folder(child.name) in SEQUENCES:
+            beside += [f"{child.name}/{name}" for subject in inside for name in subject.beside]
+        if _is_of_one_sequence(child, inside):
+            scans += [
+                (path, subject.beginning or ("" if subject.place == child else subject.place.name), name)
+                for subject in inside
+                for path, name in subject.files
+            ]
+        else:
+            below += inside
+    parts = _parts(folder, scans, below)
+    scans += [(path, subject.beginning, name) for subject in parts for path, name in subject.files]
+    beside += [name for subject in parts for name in subject.beside]
+    below = [subject for subject in below if subject not in parts]
+    if not any(subject.files for subject in below):
+        below = []  # only beside subjects is a folder without any a subject that lacks everything
+    its_own = bool(above) and not any(subject.sequences() for subject in below)
+    found = _of_files(folder, scans, beside, its_own) + below
+    if above and not found and (not files + folders or any(nifti_stem(path.name) for path in files + folders)):
+        return [_Subject(folder.name, "", folder, [], beside)]
     return found
 
 
-def _join_labels(found: list[tuple[dict, Path]], root: Path) -> list[tuple[dict, Path]]:
-    """Give label maps that lie in a folder of their own, as UPENN-GBM's `images_segm`, to the subjects without one."""
-    subjects, alone = [], {}
-    for item, place in found:
-        if item.keys() & ALL_OF_A_SUBJECT == {"label"} and place.parent != root:
-            alone[item["subject"]] = item["label"]
-        else:
-            subjects.append((item, place))
-    for item, _ in subjects:
-        if item["subject"] in alone:
-            item.setdefault("label", alone[item["subject"]])
-    return subjects
+def _parts(folder: Path, scans: list[tuple[Path, str, str]], below: list[_Subject]) -> list[_Subject]:
+    """Which of the subjects `below` are the folder's own: called like it, and it has scans, or each has one sequence.
+
+    One sequence each, but not the same in all, as at time points.
+    """
+    home = _home(folder)
+    own = next((path for path, before, name in scans if (before or home) == home and name != "label"), None)
+    nameless = next((subject for subject in below if not subject.beginning and subject.sequences()), None)
+    if own and nameless:
+        raise UserError(
+            f"{own} lies beside the folder of {nameless.files[0][0]}, and it is not clear whether both are of one "
+            "subject: begin the files' names with the subject's, as <subject>_t1ce.nii.gz, or move one elsewhere."
+        )
+    parts = [subject for subject in below if subject.beginning == home and subject.sequences()]
+    held = [subject.sequences() for subject in parts]
+    one_each = all(len(names) == 1 for names in held) and len(set().union(*held)) > 1
+    return parts if own or one_each else []
+
+
+def _contents(folder: Path) -> tuple[list[Path], list[Path]] | None:
+    """Files and folders; None, with a warning, if it cannot be read."""
+    try:
+        entries = _visible(folder)
+        return [path for path in entries if path.is_file()], [path for path in entries if path.is_dir()]
+    except OSError as error:
+        warnings.warn(f"{folder} cannot be read ({error.strerror}), so it is left out.", stacklevel=2)
+        return None
+
+
+def _home(folder: Path) -> str:
+    """What a subject is called by its folder, in BIDS the one above `anat`."""
+    return folder.parent.name if folder.name == "anat" else folder.name
+
+
+def _is_of_one_sequence(folder: Path, inside: list[_Subject]) -> bool:
+    """Whether a folder is called after a sequence and holds no other, so that it is no subject's."""
+    called = sequence_of_folder(folder.name)
+    held = set().union(*(subject.sequences() for subject in inside))
+    if called not in SEQUENCES or len(held) != 1:
+        return False
+    if held != {called}:
+        file = next(path for subject in inside for path, name in subject.files if name in held)
+        raise UserError(
+            f"{file} lies in a folder called {folder.name}, but its own name says {held.pop()}: "
+            "rename one of the two, so that both say the same sequence."
+        )
+    return True
+
+
+def _of_files(folder: Path, scans: list[tuple[Path, str, str]], beside: list[str], its_own: bool) -> list[_Subject]:
+    """A subject for each beginning of the scans' names; a single one, if the folder is `its_own`, is called after it.
+
+    Label maps alone, unless of the subject that the folder is called after, are for `_as_items`.
+    """
+    home = _home(folder)
+    beginnings = {before or home for _, before, name in scans if name != "label"}
+    if not beginnings:
+        return [
+            _Subject(before, before, path, [(path, name)], [], to_join=True)
+            for path, before, name in scans
+            if before not in ("", folder.name)
+        ]
+    single = len(beginnings) == 1
+    of_subject = {}
+    for path, before, name in scans:
+        subject = next(iter(beginnings)) if single else before or home
+        of_subject.setdefault(subject, []).append((path, before, name))
+    found = []
+    for subject, own in of_subject.items():
+        named_after = re.compile(rf"{re.escape(subject)}[{SEPARATORS}]")
+        found.append(
+            _Subject(
+                name=folder.name if single and its_own and folder.name != "anat" else subject,
+                beginning=max(before for _, before, name in own if name != "label" or not single),
+                place=folder if single and its_own or subject == home else own[0][0],
+                files=[(path, name) for path, _, name in own],
+                beside=[name for name in beside if single or named_after.match(Path(name).name)],
+            )
+        )
+    return found
+
+
+def _as_items(subjects: list[_Subject]) -> list[tuple[dict, Path]]:
+    """Items with their places; label maps of folders of their own, as UPENN-GBM's `images_segm`, join those without."""
+    labels = {}
+    for subject in subjects:
+        if subject.to_join:
+            labels.setdefault(subject.name, []).extend(subject.files)
+    found = []
+    for subject in subjects:
+        if not subject.to_join:
+            has_label = any(name == "label" for _, name in subject.files)
+            item = _item(subject.name, subject.files + ([] if has_label else labels.get(subject.name, [])))
+            found.append((item | _ignored(subject.beside, item), subject.place))
+    return found
 
 
 def _by_path(found: list[tuple[dict, Path]], root: Path) -> list[tuple[dict, Path]]:
@@ -199,7 +291,7 @@ def _by_path(found: list[tuple[dict, Path]], root: Path) -> list[tuple[dict, Pat
     names = [item["subject"] for item, _ in found]
     if len(names) > len(set(names)):
         for item, place in found:
-            if place.is_dir() and place.name == item["subject"]:
+            if place.is_dir() and place != root and place.name == item["subject"]:
                 item["subject"] = "_".join(place.relative_to(root).parts)
     return found
 
@@ -229,7 +321,8 @@ def _msd_without_json(root: Path, labelled: bool) -> list[tuple[dict, Path]]:
     """Task01_BrainTumour whose dataset.json was lost: its order of volumes is known."""
     found = []
     for images, labels in (("imagesTr", "labelsTr"), *([] if labelled else [("imagesTs", "labelsTs")])):
-        for path in _visible(root / images) if (root / images).is_dir() else []:
+        contents = _contents(root / images) if (root / images).is_dir() else None
+        for path in contents[0] if contents else []:
             stem = nifti_stem(path.name)
             if stem is None or sequence_of_name(stem):
                 continue

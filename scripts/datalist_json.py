@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scripts.errors import UserError
 from scripts.labels import NUMBERINGS
-from scripts.sequences import MSD_ORDER, SEQUENCES, nifti_stem, parse_filename, sequence_of_file, sequence_of_name
+from scripts.sequences import MSD_ORDER, SEQUENCES, nifti_stem, parse_files, sequence_of_name
 
 PARTS = ("training", "validation", "test")
 FORMS = (
@@ -28,10 +28,12 @@ def subjects_in_json(path: Path, labelled: bool) -> list[tuple[dict, str]]:
         labelled: leave out entries that have neither a label map nor maps.
 
     Raises:
-        UserError: not JSON, of another form, or an unknown sequence or numbering.
+        UserError: not JSON, of another form, an unknown sequence or numbering, or a subject whose name is no folder's.
     """
     try:
         content = json.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): allow it, or remove the file.") from error
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON ({error}): correct it, or remove it.") from error
     parts = [part for part in PARTS if isinstance(content, dict) and isinstance(content.get(part), list)]
@@ -52,8 +54,9 @@ def _item(entry: dict, content: dict, folder: Path, place: str) -> dict:
     item = {name: _located(entry[name], folder, place) for name in (*SEQUENCES, "label", "maps") if entry.get(name)}
     image, four_d = entry.get("image"), False
     if isinstance(image, list):
+        understood = parse_files(folder / str(file) for file in image)
         for file in image:
-            name = sequence_of_file(Path(str(file)).name)
+            _, name = understood.get(folder / str(file), (None, None))
             if name is None or name in item:
                 problem = f"is a second {name}" if name else "does not say in its name which sequence it is"
                 raise UserError(
@@ -63,19 +66,25 @@ def _item(entry: dict, content: dict, folder: Path, place: str) -> dict:
             item[name] = _located(file, folder, place)
     elif image:
         four_d = True
-        file = _located(image, folder, place)
+        file = _path(image, folder, place)
         item |= {name: {"file": file, "volume": volume} for volume, name in _volumes(content, place)}
     if not item.keys() - {"label"}:
         raise UserError(f"{place} names neither a sequence nor an image: use the form {FORMS}.")
     numbering = entry.get("numbering", content.get("numbering", "msd" if four_d else "brats"))
-    if numbering not in NUMBERINGS:
+    if not isinstance(numbering, str) or numbering not in NUMBERINGS:
         raise UserError(f'{place}: "numbering" is "{numbering}": choose one of {", ".join(NUMBERINGS)}.')
     if four_d and "numbering" not in content | entry and "edema" not in _meaning_of_one(content):
         raise UserError(
             f'{place}: label 1 is "{_meaning_of_one(content)}", not the oedema of MSD Task01: say which numbering '
             f'the label maps have by adding "numbering", one of {", ".join(NUMBERINGS)}, to dataset.json.'
         )
-    subject = str(entry.get("subject") or _name_of(item))
+    subject = _name_of(item) if entry.get("subject") is None else entry["subject"]
+    if not isinstance(subject, (str, int)) or str(subject).strip() in ("", ".", "..") or "\0" in str(subject):
+        raise UserError(
+            f'{place}: the subject "{subject}" is not the name of a folder, and results go to a folder of its name: '
+            'give another as "subject".'
+        )
+    subject = str(subject)
     if "/" in subject or "\\" in subject:
         raise UserError(
             f'{place}: the subject "{subject}" has a slash, and results go to a folder of its name: use "_".'
@@ -85,8 +94,12 @@ def _item(entry: dict, content: dict, folder: Path, place: str) -> dict:
 
 
 def _located(source, folder: Path, place: str):
-    if isinstance(source, dict) and {"file", "volume"} <= source.keys() and isinstance(source["volume"], int):
+    if isinstance(source, dict) and isinstance(source.get("file"), str) and isinstance(source.get("volume"), int):
         return {"file": str(folder / source["file"]), "volume": source["volume"]}
+    return _path(source, folder, place)
+
+
+def _path(source, folder: Path, place: str) -> str:
     if not isinstance(source, str):
         raise UserError(f"{place}: {source!r} is not a path: give the file's path relative to dataset.json.")
     return str(folder / source)
@@ -94,7 +107,13 @@ def _located(source, folder: Path, place: str):
 
 def _volumes(content: dict, place: str) -> list[tuple[int, str]]:
     """Which volume of a 4D file is which sequence, by `modality` (nnU-Net: `channel_names`) or else MSD's order."""
-    names = content.get("modality") or content.get("channel_names") or dict(enumerate(MSD_ORDER))
+    key = "modality" if content.get("modality") else "channel_names"
+    names = content.get(key) or dict(enumerate(MSD_ORDER))
+    if not isinstance(names, dict):
+        raise UserError(
+            f'{place}: "{key}" in dataset.json is {json.dumps(names)}, and must number the volumes: '
+            'write it as {"0": "FLAIR", "1": "T1w"}.'
+        )
     volumes = [(volume, sequence_of_name(str(name))) for volume, name in names.items()]
     for (volume, name), given in zip(volumes, names.values()):
         if not str(volume).isdigit() or name not in SEQUENCES or [n for _, n in volumes].count(name) > 1:
@@ -115,5 +134,6 @@ def _name_of(item: dict) -> str:
     source = next(item[name] for name in (*SEQUENCES, "maps") if name in item)
     if isinstance(source, dict):
         return nifti_stem(Path(source["file"]).name) or Path(source["file"]).name
-    beginning, _ = parse_filename(Path(source).name) or ("", None)
+    files = [Path(file) for name, file in item.items() if isinstance(file, str) and name != "maps"]
+    beginning, _ = parse_files(files).get(Path(source), ("", None))
     return beginning or Path(source).parent.name

@@ -2,9 +2,10 @@
 """The one table of what a sequence is: its name, its aliases in the wild, its place in the teacher's input."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from itertools import combinations
+from pathlib import Path
 
 from scripts.errors import UserError
 
@@ -33,8 +34,8 @@ as `<subject>_GlistrBoost_ManuallyCorrected.nii.gz`."""
 SEPARATORS = "-_."
 _NAMES = {alias: name for name, aliases in ALIASES.items() for alias in aliases} | dict.fromkeys(LABEL_ALIASES, "label")
 _CONTRAST_AGENT = {"ce", "gd", "gad", "gadolinium"}
-_BIDS = re.compile(r"(sub-[^_]+(?:_ses-[^_]+)?)((?:_[a-z]+-[^_]+)*)", re.IGNORECASE)
-_BIDS_CONTRAST = re.compile(r"_ce-(?!no|pre)|_acq-[^_]*(?:post|gd|gad)", re.IGNORECASE)
+_BIDS = re.compile(r"(sub-[^_]+(?:_ses-[^_]+)?)((?:_[a-z]+-[^_]+)*)_(.+)", re.IGNORECASE)
+_BIDS_CONTRAST = re.compile(r"_ce-(?!no|pre)|_acq-(?:[^_]*(?:post|gd|gad)|ce(?:_|$))", re.IGNORECASE)
 _MAYBE = {"t1": {"t1", "t1ce"}, "mprage": {"t1", "t1ce"}, "spgr": {"t1", "t1ce"}, "flair": {"flair"}}
 
 
@@ -49,41 +50,74 @@ def nifti_stem(filename: str) -> str | None:
     return match[1] if match else None
 
 
-def parse_filename(filename: str) -> tuple[str, str] | None:
+def sequence_of_folder(name: str) -> str | None:
+    """The sequence that a folder is called after, perhaps behind a number: `T1CE` and `2_T1GD` are t1ce."""
+    return sequence_of_name(re.sub(rf"^\d+[{SEPARATORS} ]+", "", name))
+
+
+def parse_filename(filename: str, subjects: Collection[str] = ()) -> tuple[str, str] | None:
     """Split a NIfTI file name into (what stands before the sequence, sequence or `label`); None if it names neither.
 
     Only the end of the name counts, whatever its case: `BraTS-GLI-00005-000-t2f.nii.gz` is
-    (`BraTS-GLI-00005-000`, `flair`), `sub_T1_Gd.nii` is (`sub`, `t1ce`), `flair.nii.gz` is (``, `flair`). Of a BIDS
-    name only subject and session stay, and a contrast agent is seen wherever it is named:
-    `sub-01_ses-2_ce-gadolinium_run-1_T1w.nii.gz` is (`sub-01_ses-2`, `t1ce`).
+    (`BraTS-GLI-00005-000`, `flair`), `flair.nii.gz` is (``, `flair`). A contrast agent belongs to the sequence where it
+    stands directly before or after it: `sub_T1_Gd.nii` and `sub_Gd_T1.nii` are (`sub`, `t1ce`), `GD_001_t1.nii.gz` is
+    (`GD_001`, `t1`). Of a BIDS name only subject and session stay, and a contrast agent is seen in whichever entity
+    names it: `sub-01_ses-2_ce-gadolinium_run-1_T1w.nii.gz` is (`sub-01_ses-2`, `t1ce`).
+
+    Args:
+        filename: without its folders.
+        subjects: names that subjects may have. What such a name ends in is no contrast agent: with `S_CE` among them
+            `S_CE_t1.nii.gz` is (`S_CE`, `t1`), without (`S`, `t1ce`).
     """
     stem = nifti_stem(filename)
     if stem is None:
         return None
+    bids = _BIDS.fullmatch(stem)
+    name = _meaning(re.split(rf"[{SEPARATORS}]", bids[3])) if bids else None
+    if name:
+        return bids[1], "t1ce" if name == "t1" and _BIDS_CONTRAST.search(bids[2]) else name
     tokens = re.split(rf"[{SEPARATORS}]", stem)
-    for count in (2, 1):  # two first: `t1_ce` and `T2-FLAIR` are one name
-        name = sequence_of_name("".join(tokens[-count:])) if len(tokens) >= count else None
-        if name is None:
-            continue
-        before = stem[: len(stem) - len("".join(tokens[-count:])) - count + 1].rstrip(SEPARATORS)
-        bids = _BIDS.fullmatch(before)
-        if bids:
-            before, contrast = bids[1], _BIDS_CONTRAST.search(bids[2])
-        else:
-            contrast = _CONTRAST_AGENT & {token.lower() for token in tokens[-3:-1]}
-        return before, "t1ce" if name == "t1" and contrast else name
-    return None
+    readings = []
+    for count in range(min(3, len(tokens)), 0, -1):  # the longest first: `Gd_T1_w`, `t1_ce` and `T2-FLAIR` are one name
+        if name := _meaning(tokens[-count:]):
+            before = stem[: len(stem) - len("".join(tokens[-count:])) - count + 1].rstrip(SEPARATORS)
+            readings.append((before, name))
+    if readings and readings[0][1] == "t1ce":
+        readings.sort(key=lambda reading: not (reading[1] == "t1" and reading[0] in subjects))
+    return readings[0] if readings else None
+
+
+def parse_files(paths: Iterable[Path]) -> dict[Path, tuple[str, str]]:
+    """What `parse_filename` says of files that lie together; those that name no sequence are left out.
+
+    A contrast agent that ends what another of the files, too, begins with, or the name of a folder above, is a part of
+    the subject's name: beside `S_CE_flair.nii.gz`, or in a folder `S_CE`, `S_CE_t1.nii.gz` is the t1.
+    """
+    parsed = {path: parse_filename(path.name) for path in paths}
+    subjects = {before for before, _ in filter(None, parsed.values())} | {
+        part for folder in {path.parent for path in parsed} for part in folder.parts
+    }
+    return {path: parse_filename(path.name, subjects) for path, understood in parsed.items() if understood}
+
+
+def _meaning(words: list[str]) -> str | None:
+    """The sequence (or `label`) that the words mean together, such as `t1`, `ce`, or `Gd`, `T1w`."""
+    for agent, others in ((words[0], words[1:]), (words[-1], words[:-1])):
+        if agent.lower() in _CONTRAST_AGENT and sequence_of_name("".join(others)) == "t1":
+            return "t1ce"
+    return sequence_of_name("".join(words))
 
 
 def resembles(filename: str) -> set[str]:
     """The sequences that a NIfTI file may be whose name has one in it, but not at the end.
 
-    `S1_t1ce_mprage.nii.gz` may be the t1ce, `S1_MPRAGE_GD.nii.gz` t1 or t1ce, `S1_mask.nii.gz` none.
+    `S1_t1ce_mprage.nii.gz` may be the t1ce, `S1_MPRAGE_GD.nii.gz` t1 or t1ce, `S1_mask.nii.gz` none. The folder may
+    tell: `T1CE/scan.nii.gz` may be the t1ce.
     """
     stem = nifti_stem(filename)
     if stem is None or parse_filename(filename):
         return set()
-    tokens = re.split(rf"[{SEPARATORS} ]", stem.lower())
+    tokens = re.split(rf"[{SEPARATORS} /]", stem.lower())
     pairs = ["".join(pair) for pair in zip(tokens, tokens[1:])]
     known = {name for name in map(sequence_of_name, pairs + tokens) if name in SEQUENCES}
     if len(known) > 1 and "t1" in known:

@@ -137,6 +137,19 @@ def test_a_json_that_lists_images_is_read_by_their_names(tmp_path):
         ({"training": [{"image": ["a.nii"], "label": "b"}]}, "a.nii does not say in its name which sequence"),
         ({"training": [{"subject": "a", "flair": 3, "label": "b"}]}, "3 is not a path"),
         ({"training": [{"subject": "site/a", "flair": "b", "label": "c"}]}, 'subject "site/a" has a slash'),
+        ({"training": [{"subject": "..", "t1": "b", "label": "c"}]}, 'entry 1: the subject ".." is not the name of a'),
+        ({"training": [{"subject": ".", "t1": "b", "label": "c"}]}, 'the subject "." is not the name of a folder'),
+        ({"training": [{"subject": "", "t1": "b", "label": "c"}]}, 'the subject "" is not the name of a folder'),
+        ({"training": [{"subject": ["a"], "t1": "b", "label": "c"}]}, "is not the name of a folder.*give another"),
+        (
+            {"modality": ["FLAIR", "T1w"], "training": [{"image": "a.nii", "label": "b.nii"}]},
+            r'"modality" in dataset.json is \["FLAIR", "T1w"\], and must number the volumes: write it as {"0": "FLAIR"',
+        ),
+        ({"channel_names": "FLAIR", "training": [{"image": "a.nii", "label": "b"}]}, '"channel_names" .* is "FLAIR"'),
+        ({"numbering": ["x"], "training": [{"t1": "a", "label": "b"}]}, r"""json.*"numbering" is "\['x'\]": choose"""),
+        ({"numbering": {"x": 1}, "training": [{"t1": "a", "label": "b"}]}, '"numbering" is .*: choose one of brats'),
+        ({"training": [{"subject": "a", "t1": {"file": 3, "volume": 0}, "label": "b"}]}, "is not a path"),
+        ({"training": [{"image": {"file": "a.nii", "volume": 0}, "label": "b"}]}, "is not a path: give the file's path"),
         ({"training": [{"subject": "a", "t1": "b"}] * 2}, None),
     ],
 )
@@ -325,6 +338,152 @@ def test_files_beside_subject_folders_do_not_hide_the_folders(tmp_path):
     write_subject(tmp_path, "a")
     save(scan_array(9), tmp_path / "atlas_t1.nii.gz")
     assert [item["subject"] for item in subjects_in(tmp_path, SEQUENCES)] == ["a", "atlas"]
+
+
+def test_folders_of_sequences_are_joined_to_the_subject_above(tmp_path):
+    tree(tmp_path / "one", "P1/T1CE/P1_t1ce", "P1/FLAIR/P1_flair", "P1/SEG/P1_seg")
+    one = {"P1": {"t1ce": "P1_t1ce", "flair": "P1_flair", "label": "P1_seg"}}
+    assert found(tmp_path / "one") == found(tmp_path / "one" / "P1") == one
+    tree(tmp_path / "many", "P1/T1/P1_t1", "P1/T2/P1_t2", "P2/T2/P2_t2", "P3/P3_t1", "P4/t1ce/t1ce", "P4/flair")
+    assert found(tmp_path / "many") == {
+        "P1": {"t1": "P1_t1", "t2": "P1_t2"},
+        "P2": {"t2": "P2_t2"},
+        "P3": {"t1": "P3_t1"},
+        "P4": {"t1ce": "t1ce", "flair": "flair"},
+    }
+
+
+def test_numbered_folders_of_sequences_and_folders_in_them_are_joined(tmp_path):  # EGD
+    for subject in ("EGD-0001", "EGD-0002"):
+        tree(tmp_path / subject, "1_T1/NIFTI/T1", "2_T1GD/NIFTI/T1GD", "3_T2/NIFTI/T2", "4_FLAIR/NIFTI/FLAIR")
+    scans = {"t1": "T1", "t1ce": "T1GD", "t2": "T2", "flair": "FLAIR"}
+    assert found(tmp_path) == {"EGD-0001": scans, "EGD-0002": scans}
+
+
+def test_folders_of_sequences_that_hold_all_subjects_are_joined_by_subject(tmp_path):
+    tree(tmp_path / "files", "T1CE/S1_t1ce", "T1CE/S2_t1ce", "FLAIR/S1_flair", "FLAIR/S2_flair")
+    scans = {subject: {"t1ce": f"{subject}_t1ce", "flair": f"{subject}_flair"} for subject in ("S1", "S2")}
+    assert found(tmp_path / "files") == scans
+    tree(tmp_path / "folders", "T1CE/S1/t1ce", "T1CE/S2/t1ce", "FLAIR/S1/flair", "FLAIR/S2/flair")
+    assert found(tmp_path / "folders") == {s: {"t1ce": "t1ce", "flair": "flair"} for s in ("S1", "S2")}
+
+
+def test_folders_of_one_sequence_each_are_joined_where_the_files_name_the_subject_above(tmp_path):
+    tree(tmp_path, "P1/post/P1_t1ce", "P1/other/P1_flair", "P2/P2_t1ce", "P2/other/P2_flair")
+    assert found(tmp_path) == {
+        "P1": {"t1ce": "P1_t1ce", "flair": "P1_flair"},
+        "P2": {"t1ce": "P2_t1ce", "flair": "P2_flair"},
+    }
+
+
+def test_time_points_and_patients_of_one_sequence_each_are_not_joined(tmp_path):
+    tree(tmp_path / "times", "P1/2019/P1_flair", "P1/2020/P1_flair", "P2/2019/P2_flair")
+    assert found(tmp_path / "times").keys() == {"P1_2019", "P1_2020", "P2_2019"}
+    tree(tmp_path / "patients", "007/scan_t1ce", "008/scan_flair")
+    assert found(tmp_path / "patients") == {"007": {"t1ce": "scan_t1ce"}, "008": {"flair": "scan_flair"}}
+
+
+def test_subjects_that_are_called_like_sequences_stay_subjects(tmp_path):
+    tree(tmp_path, "T1/t1ce", "T1/flair", "T2/t1ce", "T2/flair", "T3/flair")
+    assert found(tmp_path).keys() == {"T1", "T2", "T3"}
+
+
+def test_a_file_of_another_sequence_than_its_folder_is_refused(tmp_path):
+    tree(tmp_path, "P1/T1CE/P1_t1", "P1/FLAIR/P1_flair")
+    with pytest.raises(UserError, match="P1/T1CE/P1_t1.nii.gz lies in a folder called T1CE, but its own name says t1:"):
+        subjects_in(tmp_path, SEQUENCES)
+
+
+def test_a_file_in_a_folder_of_a_sequence_that_is_not_understood_is_named(tmp_path):
+    tree(tmp_path, "P1/T1CE/scan", "P1/FLAIR/P1_flair", "P1/FLAIR/mask")
+    (item,) = subjects_in(tmp_path, SEQUENCES)
+    assert item["subject"] == "P1" and item["ignored"] == "T1CE/scan.nii.gz" and "t1ce" not in item
+
+
+def test_scans_beside_subject_folders_hide_them_at_no_depth(tmp_path):
+    tree(tmp_path, "siteA/atlas_t1", "siteA/S1/S1_t1", "siteA/S1/S1_seg", "siteB/x_seg", "siteB/S2/S2_t1")
+    assert found(tmp_path) == {
+        "atlas": {"t1": "atlas_t1"},
+        "S1": {"t1": "S1_t1", "label": "S1_seg"},
+        "S2": {"t1": "S2_t1"},
+    }
+
+
+def test_scans_of_two_beginnings_in_one_folder_are_two_subjects(tmp_path):
+    tree(tmp_path, "siteA/S1_t1ce", "siteA/S2_flair", "siteA/S2_seg", "siteA/S3_seg", "siteA/t1")
+    tree(tmp_path, "Jane/t1ce", "Jane/flair")
+    assert found(tmp_path) == {
+        "S1": {"t1ce": "S1_t1ce"},
+        "S2": {"flair": "S2_flair", "label": "S2_seg"},
+        "S3": {"label": "S3_seg"},
+        "siteA": {"t1": "t1"},
+        "Jane": {"t1ce": "t1ce", "flair": "flair"},
+    }
+
+
+def test_nameless_scans_beside_a_folder_of_nameless_scans_are_refused(tmp_path):
+    tree(tmp_path, "P1/t1ce", "P1/native/flair")
+    with pytest.raises(UserError, match="P1/t1ce.nii.gz lies beside the folder of .*P1/native/flair.nii.gz, and it is"):
+        subjects_in(tmp_path, SEQUENCES)
+
+
+def test_a_second_scan_of_a_subject_further_down_is_refused(tmp_path):
+    tree(tmp_path, "P1/P1_t1", "P1/native/P1_t1")
+    with pytest.raises(UserError, match="P1: .*P1/P1_t1.nii.gz and .*P1/native/P1_t1.nii.gz both claim to be the t1"):
+        subjects_in(tmp_path, SEQUENCES)
+
+
+def test_two_label_maps_in_folders_of_their_own_are_refused(tmp_path):
+    tree(tmp_path, "scans/S1/S1_t1", "rater1/S1_seg", "rater2/S1_seg")
+    with pytest.raises(UserError, match="S1: .*rater1/S1_seg.nii.gz and .*rater2/S1_seg.nii.gz both claim to be the l"):
+        subjects_in(tmp_path, SEQUENCES)
+
+
+def test_a_contrast_agent_in_the_name_of_a_subject_is_none(tmp_path):
+    tree(tmp_path / "folders", "GD_001/GD_001_t1", "S_CE_02/S_CE_02_t1", "S_CE/S_CE_t1", "C/T1/C_t1")
+    assert found(tmp_path / "folders") == {
+        "GD_001": {"t1": "GD_001_t1"},
+        "S_CE_02": {"t1": "S_CE_02_t1"},
+        "S_CE": {"t1": "S_CE_t1"},
+        "C": {"t1": "C_t1"},
+    }
+    tree(tmp_path / "flat", "S_GAD_t1", "S_GAD_flair", "S2_Gd_T1", "S2_T1")
+    assert found(tmp_path / "flat") == {
+        "S_GAD": {"t1": "S_GAD_t1", "flair": "S_GAD_flair"},
+        "S2": {"t1ce": "S2_Gd_T1", "t1": "S2_T1"},
+    }
+    entry = {"image": ["S_CE_t1.nii", "S_CE_flair.nii"], "label": "S_CE_seg.nii"}
+    (item,) = subjects_in(write_json(tmp_path, {"training": [entry]}), SEQUENCES)
+    assert item["subject"] == "S_CE" and "t1" in item and "t1ce" not in item
+
+
+def test_links_that_lead_back_are_not_followed(tmp_path):
+    tree(tmp_path / "data", "S1/S1_t1", "siteA/S2/S2_t1")
+    (tmp_path / "data" / "latest").symlink_to(".")
+    (tmp_path / "data" / "siteA" / "S2" / "all").symlink_to(tmp_path / "data")
+    (tmp_path / "link").symlink_to("data")
+    assert found(tmp_path / "data") == found(tmp_path / "link") == {"S1": {"t1": "S1_t1"}, "S2": {"t1": "S2_t1"}}
+
+
+def test_a_folder_that_cannot_be_read_is_left_out_with_a_warning(tmp_path, monkeypatch):
+    tree(tmp_path, "S1/S1_t1", "lost+found/S9_t1")
+    listed = Path.iterdir
+
+    def iterdir(folder):
+        if folder.name == "lost+found":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with pytest.warns(UserWarning, match=r"lost\+found cannot be read \(Permission denied\), so it is left out"):
+        assert found(tmp_path) == {"S1": {"t1": "S1_t1"}}
+
+
+def test_a_dataset_folder_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
+    tree(tmp_path, "S1/S1_t1")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(UserError, match="dataset folder .* may not be read: allow it, or give another dataset_dir"):
+        subjects_in(tmp_path, SEQUENCES)
 
 
 def test_a_missing_empty_or_strange_folder_is_refused_with_the_way_out(tmp_path):

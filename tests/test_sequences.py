@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sequences are known by name, whatever a file calls them."""
 
+from pathlib import Path
+
 import pytest
 
 from scripts.errors import UserError
@@ -12,8 +14,10 @@ from scripts.sequences import (
     limited_settings,
     ordered,
     parse_filename,
+    parse_files,
     resembles,
     sequence_of_file,
+    sequence_of_folder,
     setting_name,
 )
 
@@ -52,6 +56,17 @@ def test_the_table_has_the_documented_orders():
         ("TCGA-02-0006_1996.08.23_t1Gd.nii.gz", "t1ce"),
         ("TCGA-02-0006_1996.08.23_GlistrBoost_ManuallyCorrected.nii.gz", "label"),
         ("sub-01_T2-FLAIR.nii.gz", "flair"),
+        ("GD_001_t1.nii.gz", "t1"),
+        ("S_CE_02_t1.nii.gz", "t1"),
+        ("GAD-3-T1w.nii.gz", "t1"),
+        ("S1_Gd_T1.nii.gz", "t1ce"),
+        ("S1_Gd_T1_w.nii.gz", "t1ce"),
+        ("S1_T1w_gadolinium.nii.gz", "t1ce"),
+        ("S1_CE_flair.nii.gz", "flair"),
+        ("sub-GD_T1w.nii.gz", "t1"),
+        ("sub-01_ses-CE_T1w.nii.gz", "t1"),
+        ("sub-01_acq-ce_T1w.nii.gz", "t1ce"),
+        ("sub-01_acq-space_T1w.nii.gz", "t1"),
         ("post_001_t1.nii.gz", "t1"),
         ("flair.nii.gz", "flair"),
         ("label.nii.gz", "label"),
@@ -70,11 +85,46 @@ def test_what_stands_before_the_sequence_is_kept_whole():
     assert parse_filename("BraTS-GLI-00005-000-t2f.nii.gz") == ("BraTS-GLI-00005-000", "flair")
     assert parse_filename("a.b_t1_ce.nii") == ("a.b", "t1ce")
     assert parse_filename("flair.nii.gz") == ("", "flair")
+    assert parse_filename("S1_Gd_T1.nii.gz") == ("S1", "t1ce")  # the contrast agent is the sequence's
 
 
 def test_of_a_bids_name_subject_and_session_are_kept():
     assert parse_filename("sub-01_ses-2_ce-gadolinium_run-1_T1w.nii.gz") == ("sub-01_ses-2", "t1ce")
     assert parse_filename("sub-01_acq-mprage_T2w.nii.gz") == ("sub-01", "t2")
+    assert parse_filename("sub-01_acq-ce_T1w.nii.gz") == ("sub-01", "t1ce")
+
+
+def test_a_contrast_agent_that_ends_a_known_name_belongs_to_the_subject():
+    assert parse_filename("S_CE_t1.nii.gz", {"S_CE"}) == ("S_CE", "t1")
+    assert parse_filename("C_t1.nii.gz", {"C"}) == ("C", "t1")
+    assert parse_filename("S_CE_t1ce.nii.gz", {"S_CE"}) == ("S_CE", "t1ce")
+    assert parse_filename("S_t1_Gd.nii.gz", {"S_t1"}) == ("S", "t1ce")
+
+
+def test_files_that_lie_together_tell_whether_a_contrast_agent_is_the_subjects():
+    folder = Path("cohort")
+    together = [folder / "S_CE_t1.nii.gz", folder / "S_CE_flair.nii.gz", folder / "notes.txt"]
+    assert list(parse_files(together).values()) == [("S_CE", "t1"), ("S_CE", "flair")]
+    apart = [folder / "S_CE_t1.nii.gz", folder / "S_flair.nii.gz"]
+    assert list(parse_files(apart).values()) == [("S", "t1ce"), ("S", "flair")]
+    assert list(parse_files([Path("S_CE/S_CE_t1.nii.gz")]).values()) == [("S_CE", "t1")]
+
+
+@pytest.mark.parametrize(
+    "folder, sequence",
+    [
+        ("T1CE", "t1ce"),
+        ("flair", "flair"),
+        ("2_T1GD", "t1ce"),
+        ("04 - FLAIR", "flair"),
+        ("seg", "label"),
+        ("anat", None),
+        ("P1_T1", None),
+        ("2019", None),
+    ],
+)
+def test_a_folder_of_a_sequence_is_known_by_its_name(folder, sequence):
+    assert sequence_of_folder(folder) == sequence
 
 
 @pytest.mark.parametrize(
@@ -87,6 +137,7 @@ def test_of_a_bids_name_subject_and_session_are_kept():
         ("S1_t1contrast.nii.gz", {"t1", "t1ce"}),
         ("S1_flair3d.nii.gz", {"flair"}),
         ("S1_mask.nii.gz", set()),
+        ("T1CE/scan.nii.gz", {"t1ce"}),
         ("S1_t1ce.nii.gz", set()),  # understood
         ("S1_t1ce_mprage.json", set()),
     ],
