@@ -14,6 +14,9 @@ from scripts.measures import case_measures
 from scripts.sequences import REGIONS, setting_name
 from scripts.summary import ENTROPY, read_cases, write_cases, write_summary
 
+RESULTS = ("cases.csv", "summary.json", "evaluation.png")
+"""What an evaluation writes."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -25,7 +28,8 @@ class SaveCases:
     of each network (under the network's name), all (3, X, Y, Z) in the scan's own grid, and, if they are there, the
     networks' ``<name>_entropy_bits`` (`scripts.quality.Entropyd`), from the item's output or batch dictionary, and
     replaces ``cases.csv`` by one that has the new subjects too: a killed evaluation keeps what it has measured. At the
-    end ``summary.json`` and ``evaluation.png`` are made from that file.
+    end ``summary.json`` and ``evaluation.png`` are made from that file. Those of an earlier evaluation are removed at
+    the start.
 
     Args:
         output_dir: folder of the three files, made if it is missing.
@@ -62,8 +66,14 @@ class SaveCases:
         engine.add_event_handler(Events.COMPLETED, self.finish)
 
     def start(self, engine: Engine) -> None:
-        """Forget the rows of an earlier run of the same evaluator."""
+        """Forget the results of an earlier run into the folder, so that they are not taken for this one's."""
         self.rows = []
+        earlier = [self.output_dir / name for name in RESULTS if (self.output_dir / name).exists()]
+        for path in earlier:
+            path.unlink()
+        if earlier:
+            names = ", ".join(path.name for path in earlier)
+            logger.warning(f"{self.output_dir} has an earlier evaluation: its {names} are replaced by this one's.")
 
     def measure(self, engine: Engine) -> None:
         """Add the rows of this iteration's subjects to cases.csv; a bad scan (`scripts.bad_scans`) has no output."""

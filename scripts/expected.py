@@ -43,6 +43,17 @@ def read_expected(path) -> dict[str, list[dict]]:
     return table
 
 
+def existing_expected(path) -> dict[str, list[dict]]:
+    """`read_expected` of a table that was asked for by name.
+
+    Raises:
+        UserError: there is no such file, or it is not such a table.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"There is no table of expected accuracy {path}: correct its path, or leave --expected out.")
+    return read_expected(path)
+
+
 def accuracy_of(table: dict[str, list[dict]], sequences) -> list[dict]:
     """The entries of a setting, best evidence first; none where the setting was never measured.
 

@@ -1,40 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """One self-contained page of what lies in a folder: of an inference or of an evaluation.
 
-``python -m scripts.report segmentations`` joins what a run, finished or stopped, has kept. With
-``--dataset_dir my_scans`` it also draws the subjects of which there is a label map alone.
+``python -m scripts.report segmentations`` joins what a run, finished or stopped, has kept, and draws what it has left
+undrawn. With ``--dataset_dir my_scans`` it also draws the subjects of which there is a label map alone.
 """
 
 import argparse
-import json
-from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.datalist import subjects_in
-from scripts.errors import ScanError, UserError, speak_plainly
-from scripts.expected import read_expected
+from scripts.errors import UserError, speak_plainly
+from scripts.expected import existing_expected, read_expected
 from scripts.files import save_atomically
-from scripts.report_drawing import keep_segmented
+from scripts.labels import NUMBERINGS
+from scripts.report_drawing import draw_missing
 from scripts.report_evaluation import write_evaluation_report
-from scripts.report_parts import part_path, write_part
+from scripts.report_run import PAGE, read_run
 from scripts.report_segmentation import write_segmentation_report
 from scripts.sequences import SEQUENCES
-
-PAGE = "report.html"
-
-
-def write_run(output_dir, kind: str, facts: Mapping[str, object], expected=None) -> None:
-    """Keep what the page says of the run in ``<output_dir>/report/run.json``.
-
-    Args:
-        output_dir: folder of the results.
-        kind: "inference" or "evaluation".
-        facts: settings, any values; what JSON does not know is written as text.
-        expected: path of the expected accuracy, or None.
-    """
-    content = {"kind": kind, "facts": dict(facts), "expected": None if expected is None else str(expected)}
-    text = json.dumps(content, indent=4, default=str) + "\n"
-    save_atomically(Path(output_dir) / "report" / "run.json", lambda file: file.write_text(text, encoding="utf-8"))
 
 
 def write_report(output_dir, when: str | None = None, expected=None) -> Path:
@@ -51,13 +34,11 @@ def write_report(output_dir, when: str | None = None, expected=None) -> Path:
         path of the page.
 
     Raises:
-        UserError: nothing was kept in the folder.
+        UserError: nothing was kept in the folder, or there is no such table.
     """
     output_dir = Path(output_dir)
-    file, run = output_dir / "report" / "run.json", {}
-    if file.is_file():
-        run = json.loads(file.read_text(encoding="utf-8"))
-    kind = run.get("kind") or ("evaluation" if (output_dir / "cases.csv").is_file() else "inference")
+    run = read_run(output_dir)
+    table = existing_expected(expected) if expected else read_expected(run["expected"] or "")
     if not any((output_dir / "report").glob("*.part")) and not (output_dir / "cases.csv").is_file():
         raise UserError(
             f"There is nothing in {output_dir} to report: run `inference` or `evaluating` first, or give the folder of "
@@ -66,31 +47,38 @@ def write_report(output_dir, when: str | None = None, expected=None) -> Path:
 
     def write(path: Path) -> None:
         with path.open("w", encoding="utf-8") as out:
-            if kind == "evaluation" and (output_dir / "cases.csv").is_file():
-                write_evaluation_report(out, output_dir, run.get("facts", {}), when)
+            if run["kind"] == "evaluation":
+                write_evaluation_report(out, output_dir, run["facts"], when)
             else:
-                table = read_expected(expected or run.get("expected") or "")
-                write_segmentation_report(out, output_dir, run.get("facts", {}), table, when)
+                write_segmentation_report(out, output_dir, run["facts"], table, when)
 
     save_atomically(output_dir / PAGE, write)
     return output_dir / PAGE
 
 
-def draw_missing(output_dir, dataset_dir) -> None:
-    """Keep every subject that has a label map in ``output_dir`` but was not kept yet, with the scans of a folder.
+def draw(output_dir, dataset_dir=None, label_numbering: str | None = None) -> None:
+    """Draw what the page of an inference lacks: what a stopped run has left and, with the scans, label maps alone.
+
+    Args:
+        output_dir: folder of the label maps.
+        dataset_dir: folder of the scans; without it those of the run, and no label map from elsewhere.
+        label_numbering: of the label maps from elsewhere (`scripts.labels.NUMBERINGS`); by default as names tell.
 
     Raises:
-        UserError: the dataset folder does not exist or is not understood.
+        UserError: the dataset folder does not exist or is not understood, or the page is of an evaluation.
     """
-    output_dir = Path(output_dir)
-    items = {item["subject"]: item for item in subjects_in(dataset_dir, SEQUENCES, labelled=False)}
-    for path in sorted(output_dir.glob("*/*_seg.nii.gz")):
-        subject = path.parent.name
-        if path.name == f"{subject}_seg.nii.gz" and not part_path(output_dir / "report", subject).is_file():
-            try:
-                keep_segmented(output_dir, items.get(subject, {"subject": subject}))
-            except ScanError as error:
-                write_part(output_dir / "report", {"subject": subject, "failed": str(error)})
+    run, items = read_run(output_dir), []
+    if run["kind"] == "evaluation":
+        if dataset_dir:
+            raise UserError(
+                f"{output_dir} holds an evaluation, which has its pictures: leave --dataset_dir out, or draw label "
+                "maps in a folder of their own."
+            )
+        return
+    if dataset_dir:
+        items = subjects_in(dataset_dir, SEQUENCES, labelled=False, numbering=label_numbering)
+    scans = run["scans"] | {item["subject"]: item for item in items}
+    draw_missing(output_dir, scans, label_numbering, every=bool(dataset_dir))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -98,11 +86,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.report", description=main.__doc__)
     parser.add_argument("output_dir", type=Path, help="the folder that `inference` or `evaluating` wrote to")
     parser.add_argument("--dataset_dir", type=Path, help="the scans, to draw label maps that have no picture yet")
+    parser.add_argument(
+        "--label_numbering", choices=NUMBERINGS, help="of those label maps (default: as names and values tell)"
+    )
     parser.add_argument("--expected", type=Path, help="table of expected accuracy (default: that of the run)")
     parser.add_argument("--when", help="what the page says of the time of the run (default: nothing)")
     options = parser.parse_args(arguments)
-    if options.dataset_dir:
-        draw_missing(options.output_dir, options.dataset_dir)
+    if options.label_numbering and not options.dataset_dir:
+        raise UserError("--label_numbering is for label maps that are drawn: name the scans with --dataset_dir too.")
+    if options.expected:
+        existing_expected(options.expected)  # before anything is drawn
+    draw(options.output_dir, options.dataset_dir, options.label_numbering)
     print(write_report(options.output_dir, options.when, options.expected))
 
 

@@ -1,22 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """One subject's part of a report, from its scans and its label map as they lie on disk."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
-import torch
-from scipy.ndimage import find_objects
 
 from scripts.errors import ScanError
-from scripts.labels import recognise, regions_from_label
 from scripts.overlay import picture
+from scripts.report_label_map import read_regions, turned_to
 from scripts.report_page import used_first
-from scripts.report_parts import write_part
-from scripts.report_segmentation import subject_facts
-from scripts.save_segmentation import label_map_path
+from scripts.report_parts import read_part, write_part
+from scripts.report_segmentation import written_facts
+from scripts.save_segmentation import label_map_path, record_path
 from scripts.scan import LoadSequencesd
+from scripts.segmentation_record import read_record
 from scripts.sequences import REGIONS, SEQUENCES, ordered
 
 
@@ -37,49 +36,84 @@ def scans_of(item: Mapping, sequences) -> tuple[dict[str, np.ndarray], np.ndarra
 def keep_segmented(output_dir, item: Mapping, sequences=None, network: str | None = None, label_map=None) -> None:
     """Keep a segmented subject for the report: volumes of its label map, and a picture where the scans can be read.
 
-    What ``<subject>_seg.json`` says of the sequences, the network and the volumes goes before what is given here.
+    What ``<subject>_seg.json`` says of the sequences, the network and the numbering goes before what is given here.
 
     Args:
         output_dir: folder of the segmentations.
-        item: datalist item with ``subject`` and the paths of its sequences.
+        item: datalist item with ``subject``, the paths of its sequences and perhaps the label map's ``numbering``.
         sequences: that the network saw; those of the item by default.
         network: what to call it.
         label_map: path, ``<output_dir>/<subject>/<subject>_seg.nii.gz`` by default.
 
     Raises:
-        ScanError: the label map cannot be read.
+        ScanError: the label map cannot be used.
     """
     subject = item["subject"]
     path = Path(label_map or label_map_path(output_dir, subject))
     given = [name for name in SEQUENCES if name in item]
     record = {"subject": subject, "sequences": list(ordered(sequences)) if sequences else given, "network": network}
-    regions, voxel_ml = _regions(subject, path)
-    volumes = [float(np.count_nonzero(region) * voxel_ml) for region in regions]
-    record = subject_facts(output_dir, record | {"volumes_ml": dict(zip(REGIONS, volumes))})
-    record = {name: record[name] for name in ("subject", "sequences", "network", "volumes_ml")}
+    written = written_facts(record_path(path))
+    record |= {name: written[name] for name in ("sequences", "network") if name in written}
+    numbering = _numbering(path, item)
+    regions, affine = read_regions(subject, path, numbering)
+    voxel_ml = abs(float(np.linalg.det(affine[:3, :3]))) / 1000
+    volumes = {name: float(np.count_nonzero(region) * voxel_ml) for name, region in zip(REGIONS, regions)}
+    record |= {"volumes_ml": volumes, "label_map": {"sha256": _sha256(path), "numbering": numbering}}
     try:
-        if not record["sequences"]:
-            raise ScanError("no scan of the subject was found.")
+        if not given:
+            raise ScanError("no scan of the subject was found: name their folder to scripts.report as --dataset_dir.")
         images, scan_affine = scans_of(item, record["sequences"])
-        if any(image.shape != regions.shape[1:] for image in images.values()):
-            raise ScanError(f"{path} has another grid than the scans.")
+        regions = turned_to(scan_affine, next(iter(images.values())).shape, regions, affine, str(path))
         drawn = picture(subject, images, scan_affine, {"prediction": regions})
     except ScanError as error:
         record["note"], drawn = f"No picture: {error}", ""
     write_part(Path(output_dir) / "report", record, drawn)
 
 
-def _regions(subject: str, path: Path) -> tuple[np.ndarray, float]:
-    """Bool (3, X, Y, Z) of a label map, and the volume of a voxel in ml."""
-    try:
-        image = nib.load(path)
-        label = np.asarray(image.dataobj).astype(np.uint8)
-    except Exception as error:  # nibabel, gzip and zlib raise a dozen kinds for a damaged file
-        raise ScanError(f"{subject}: the label map {path} cannot be read: segment the subject again.") from error
-    regions = np.zeros((len(REGIONS), *label.shape), dtype=bool)
-    # most of a scan is background: what follows takes a tenth of the time in the tumour's box
-    for box in find_objects((label > 0).view(np.uint8)):  # one, or none in an empty map
-        tumour = np.ascontiguousarray(label[box])
-        numbering = recognise([0, *np.flatnonzero(np.bincount(tumour.ravel())).tolist()])
-        regions[(slice(None), *box)] = regions_from_label(torch.from_numpy(tumour)[None], numbering).bool().numpy()
-    return regions, float(np.prod(image.header.get_zooms()[:3])) / 1000
+def draw_missing(output_dir, items: Mapping[str, Mapping], numbering: str | None = None, every: bool = False) -> None:
+    """Keep every subject whose part of the report is not that of its label map, as a stopped run leaves them.
+
+    These have a label map with a record beside it and no part yet, or a part without picture, or one of a label map
+    that was changed since. One whose label map cannot be used is kept with its sentence, and the others go on; those
+    that the run itself could not do are left alone.
+
+    Args:
+        output_dir: folder of the segmentations.
+        items: datalist items by subject; without one there is no picture.
+        numbering: of the label maps without a record; by default as they were drawn before, or as their items say.
+        every: also draw label maps that have neither record nor part, those from elsewhere.
+    """
+    parts = Path(output_dir) / "report"
+    for path in sorted(Path(output_dir).glob("*/*_seg.nii.gz")):
+        subject = path.parent.name
+        if path != label_map_path(output_dir, subject):
+            continue
+        kept = read_part(parts, subject)
+        item = {"subject": subject, "numbering": "brats"} | dict(items.get(subject, {}))
+        before = (kept or {}).get("label_map", {})
+        item["numbering"] = numbering or before.get("numbering", item["numbering"])
+        if kept is None:
+            wanted = every or read_record(record_path(path)) is not None
+        else:
+            wanted = _outdated(kept, path, item)
+        try:
+            if wanted:
+                keep_segmented(output_dir, item)
+        except ScanError as error:
+            write_part(parts, {"subject": subject, "failed": str(error), "label_map": {"sha256": _sha256(path)}})
+
+
+def _outdated(kept: dict, path: Path, item: Mapping) -> bool:
+    """Whether a part is to be drawn anew."""
+    if "failed" in kept:
+        return "label_map" in kept  # without it, it was the run that could not do the subject
+    now = {"sha256": _sha256(path), "numbering": _numbering(path, item)}
+    return "note" in kept or kept.get("label_map") != now
+
+
+def _numbering(path: Path, item: Mapping) -> str | None:
+    return written_facts(record_path(path)).get("numbering") or item.get("numbering")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

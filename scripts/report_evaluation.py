@@ -27,6 +27,7 @@ from scripts.report_page import (
 from scripts.report_parts import copy_picture, read_records
 from scripts.summary import read_cases, summarise
 
+TITLE = "Evaluation of brain tumour segmentation"
 _READING = (
     DICE + "<p>HD95 is the distance in mm within which 95% of the two surfaces lie; it is undefined where one of them "
     "is empty, and such subjects are counted, not averaged. Numbers are means over subjects with their 95% bootstrap "
@@ -64,23 +65,29 @@ def write_evaluation_report(out, output_dir, facts: Mapping[str, object], when: 
 
     Args:
         out: text file.
-        output_dir: folder with ``cases.csv``; ``report/`` in it holds the parts, ``evaluation.png`` the plots.
+        output_dir: folder with ``cases.csv``, unless no subject could be done; ``report/`` in it holds the parts,
+            ``evaluation.png`` the plots.
         facts: settings of the run.
         when: see `scripts.report_page.start`.
 
     Raises:
-        UserError: there is no cases.csv in the folder, or nothing in it.
+        UserError: there is nothing in cases.csv.
     """
     output_dir = Path(output_dir)
-    parts, cases = output_dir / "report", read_cases(output_dir / "cases.csv")
+    failed = [record for record in read_records(output_dir / "report") if record.get("failed")]
+    undone = f" <b>{len(failed)}</b> could not be done." if failed else ""
+    if not (output_dir / "cases.csv").is_file():
+        out.write(start(TITLE, f"<b>No</b> subject was evaluated.{undone}", when))
+        out.write(f"<main>{failures('Not evaluated', failed)}</main>")
+        out.write(end(facts, ""))
+        return
+    cases = read_cases(output_dir / "cases.csv")
     networks = list(cases.network.unique())
     summary, first = summarise(cases), main_network(networks)
-    failed = [record for record in read_records(parts) if record.get("failed")]
     mean = summary["networks"][first]["regions"]["mean"]["dice"]["mean"]
     told = f"<b>{summary['subjects']}</b> subjects, {len(networks)} network{'s' * (len(networks) > 1)}; mean Dice of "
-    told += f"{_name(first, summary)}: <b>{decimals(mean, 2)}</b>."
-    told += f" <b>{len(failed)}</b> could not be done." if failed else ""
-    out.write(start("Evaluation of brain tumour segmentation", told, when))
+    told += f"{_name(first, summary)}: <b>{decimals(mean, 2)}</b>.{undone}"
+    out.write(start(TITLE, told, when))
     links = {"summary": "Summary", "ranking": "Worst first", "subjects": "Pictures", "about": "How to read this"}
     out.write(toolbar(links, drawn_networks(networks), truth=True))
     out.write('<main><h2 id="summary">Summary</h2>\n')
@@ -104,7 +111,7 @@ def write_evaluation_report(out, output_dir, facts: Mapping[str, object], when: 
     grouped = cases.groupby("subject")
     for subject in order:
         out.writelines(_card(subject, grouped.get_group(subject)))
-        copy_picture(parts, subject, out)
+        copy_picture(output_dir / "report", subject, out)
         out.write("</article>\n")
     out.write("</main>")
     out.write(end(facts, PICTURES + _READING))

@@ -11,10 +11,11 @@ from ignite.engine import Engine, Events
 
 from scripts.errors import ScanError
 from scripts.overlay import picture
-from scripts.report import write_report, write_run
-from scripts.report_drawing import keep_segmented, scans_of
+from scripts.report import write_report
+from scripts.report_drawing import draw_missing, keep_segmented, scans_of
 from scripts.report_evaluation import drawn_networks, main_network
 from scripts.report_parts import forget, write_part
+from scripts.report_run import make_room, read_run, write_run
 from scripts.sequences import SEQUENCES, ordered
 
 
@@ -70,7 +71,8 @@ class _Report:
 class ReportSegmentations(_Report):
     """Report of an inference. Attach it behind `scripts.save_segmentation.SaveSegmentationd`.
 
-    Subjects of an earlier run into the same folder stay in the report, as their label maps stay in the folder.
+    Subjects of an earlier inference into the same folder stay in the report, as their label maps stay in the folder;
+    those that it was stopped before drawing are drawn at the end.
 
     Args:
         sequences: that the network saw, unless ``<subject>_seg.json`` says so; by default those of the item.
@@ -95,8 +97,10 @@ class ReportSegmentations(_Report):
         self.failed = set()
         self.drawing.clear()
         self.pool = ThreadPoolExecutor(1, "draw") if self.behind else None
+        make_room(self.output_dir, self.kind)
         forget(self.parts, failed_only=True)
-        write_run(self.output_dir, self.kind, self.facts, self.expected)
+        self.items = read_run(self.output_dir)["scans"] | self.items  # subjects that are skipped are not this run's
+        write_run(self.output_dir, self.kind, self.facts, self.expected, self.items)
 
     def keep_subject(self, item: Mapping) -> None:
         """Volumes and picture of one subject from the label map that was saved."""
@@ -109,10 +113,11 @@ class ReportSegmentations(_Report):
             self._wait_for_drawing(self.behind)
 
     def finish(self, engine: Engine) -> None:
-        """Wait for the last pictures, and write the page."""
+        """Wait for the last pictures, draw what an earlier run has left, and write the page."""
         self._wait_for_drawing(0)
         if self.pool is not None:
             self.pool.shutdown()
+        draw_missing(self.output_dir, self.items)
         super().finish(engine)
 
     def _wait_for_drawing(self, left: int) -> None:
@@ -143,8 +148,9 @@ class ReportEvaluation(_Report):
     def start(self, engine: Engine) -> None:
         """Forget the subjects of an earlier run, as cases.csv does."""
         self.failed = set()
+        make_room(self.output_dir, self.kind)
         forget(self.parts)
-        write_run(self.output_dir, self.kind, self.facts)
+        write_run(self.output_dir, self.kind, self.facts, scans=read_run(self.output_dir)["scans"])
 
     def keep_subject(self, item: Mapping) -> None:
         """Picture of one subject with the contours of truth and networks."""

@@ -36,15 +36,24 @@ def read_records(folder) -> Iterator[dict]:
         UserError: a file that is no part of a report.
     """
     for path in sorted(Path(folder).glob(f"*{ENDING}")):
-        if path.name.startswith("."):
-            continue  # of a run that is writing just now, or was killed
-        with path.open(encoding="utf-8") as file:
-            try:
-                record = json.loads(file.readline())
-                record["subject"]
-            except (ValueError, KeyError, TypeError):
-                raise UserError(f"{path} is no part of a report: remove it, and run again.") from None
-            yield record
+        if not path.name.startswith("."):  # of a run that is writing just now, or was killed
+            yield _facts(path)
+
+
+def read_part(folder, subject: str) -> dict | None:
+    """The facts of one kept subject, None if there are none; raises like `read_records`."""
+    path = part_path(folder, subject)
+    return _facts(path) if path.is_file() else None
+
+
+def _facts(path: Path) -> dict:
+    with path.open(encoding="utf-8") as file:
+        try:
+            record = json.loads(file.readline())
+            record["subject"]
+        except (ValueError, KeyError, TypeError):
+            raise UserError(f"{path} is no part of a report: remove it, and run again.") from None
+        return record
 
 
 def copy_picture(folder, subject: str, out) -> None:

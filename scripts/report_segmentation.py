@@ -2,6 +2,7 @@
 """The report of an inference: volumes, expected accuracy, flags and pictures of every subject, and who was skipped."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
@@ -29,19 +30,49 @@ from scripts.save_segmentation import label_map_path, record_path
 _HEAD = [("Subject", ""), ("Sequences", ""), ("WT ml", "n"), ("TC ml", "n"), ("ET ml", "n"), ("Remarks", "")]
 
 
-def subject_facts(output_dir, record: dict) -> dict:
-    """A kept record, with what the inference itself wrote of the subject on top (``<subject>_seg.json``, if any)."""
-    path = record_path(label_map_path(output_dir, record["subject"]))
-    if record.get("failed") or not path.is_file():
-        return record
+def written_facts(path: Path) -> dict:
+    """What ``<subject>_seg.json`` says: ``flags``, ``sequences``, ``volumes_ml``, ``network`` and ``numbering``.
+
+    Nothing where there is no such file; a flag alone where it cannot be read.
+    """
+    if not path.is_file():
+        return {}
     try:
         written = json.loads(path.read_text(encoding="utf-8"))
         networks = [Path(network["file"]).name for network in written.get("networks", [])]
+        numbering = written.get("settings", {}).get("numbering")
         written = {name: written[name] for name in ("flags", "sequences", "volumes_ml") if name in written}
         written |= {"network": " + ".join(networks)} if networks else {}
-    except (ValueError, TypeError, KeyError):
-        return record | {"flags": [f"{path.name} cannot be read, so its flags are not known."]}
+        return written | ({"numbering": numbering} if numbering else {})
+    except (AttributeError, ValueError, TypeError, KeyError):
+        return {"flags": [f"{path.name} cannot be read, so its flags are not known."]}
+
+
+def subject_facts(output_dir, record: dict) -> dict:
+    """A kept record, with what the inference itself wrote of the subject on top (``<subject>_seg.json``, if any).
+
+    Volumes stay those of the label map that was drawn; a flag says where what was written is not the same.
+    """
+    path = record_path(label_map_path(output_dir, record["subject"]))
+    if record.get("failed"):
+        return record
+    written = written_facts(path)
+    changed = _changed(record.get("volumes_ml") or {}, written.pop("volumes_ml", {}))
+    if changed:
+        sentence = f"The label map was changed after it was made: {path.name} says {changed}."
+        written["flags"] = [*written.get("flags", []), sentence]
     return record | written
+
+
+def _changed(drawn: Mapping[str, float], written: Mapping[str, float]) -> str:
+    """In words, the written volumes that are others than those drawn; records are rounded to .001 ml."""
+    return ", ".join(
+        f"{region.upper()} {written[region]:g} ml where {drawn[region]:g} ml are drawn"
+        for region in OUTERMOST_FIRST
+        if region in written
+        and region in drawn
+        and not math.isclose(written[region], drawn[region], rel_tol=1e-5, abs_tol=6e-4)
+    )
 
 
 def write_segmentation_report(

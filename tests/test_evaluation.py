@@ -93,6 +93,15 @@ def test_a_second_run_of_the_evaluator_starts_anew(tmp_path):
     assert read_cases(tmp_path / "cases.csv").subject.tolist() == ["a"] * 3
 
 
+def test_results_of_an_earlier_evaluation_are_not_passed_off_as_new_ones(tmp_path, caplog):
+    _evaluate([_subject("a")], SaveCases(tmp_path, NETWORKS))
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(RuntimeError, match="killed"):
+        _evaluate([_subject("never", last=7)], SaveCases(tmp_path, NETWORKS))
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    assert "its cases.csv, summary.json, evaluation.png are replaced" in caplog.text
+
+
 def test_entropy_stands_in_the_row_of_the_whole_tumour(tmp_path):
     def with_entropy(item):
         return _networks_of(item) | {"student_entropy_bits": 0.25}

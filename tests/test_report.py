@@ -8,9 +8,10 @@ import tracemalloc
 import pytest
 
 from scripts.errors import UserError
-from scripts.report import main, write_report, write_run
+from scripts.report import main, write_report
 from scripts.report_evaluation import drawn_networks, main_network, worst_first
 from scripts.report_parts import forget, part_path, read_records, write_part
+from scripts.report_run import write_run
 from scripts.summary import read_cases, write_cases
 
 VOLUMES = {"tc": 12.34, "wt": 56.78, "et": 0.0}
@@ -158,7 +159,7 @@ def test_a_failed_writing_leaves_the_old_page(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr("scripts.report_segmentation.copy_picture", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UserError, match="report.html cannot be written .disk full."):
         write_report(tmp_path)
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == old
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report", "report.html"]
@@ -175,6 +176,16 @@ def test_a_stopped_run_has_a_report_of_what_was_done(tmp_path, capsys):
 def test_a_folder_without_results_is_refused(tmp_path):
     with pytest.raises(UserError, match="There is nothing in .* to report"):
         write_report(tmp_path)
+
+
+def test_a_table_of_expected_accuracy_that_does_not_exist_is_refused(tmp_path):
+    _keep(tmp_path, _record("A"))
+    for write in (lambda path: main([str(tmp_path), "--expected", path]), lambda path: _page(tmp_path, expected=path)):
+        with pytest.raises(UserError, match="There is no table of expected accuracy .*typo.json: correct its path"):
+            write(str(tmp_path / "typo.json"))
+    assert not (tmp_path / "report.html").exists()
+    write_run(tmp_path, "inference", {}, tmp_path / "none.json")  # a folder of weights need not have one
+    assert "has not been measured" in _page(tmp_path)
 
 
 def test_a_foreign_part_is_named(tmp_path):
