@@ -38,7 +38,7 @@ SWITCHES = (
 NUMBERS = (
     *(("spacing", (int, float), 0.3), ("epochs", int, 1), ("seed", int, 0), ("load_ahead", int, 0)),
     *(("val_interval", int, 1), ("patience", int, 0)),
-    *((key, (int, float), 0) for key in ("et_min_ml", "max_entropy", "max_disagreement")),
+    *((key, (int, float), 0) for key in ("et_least_contrast", "et_min_ml", "max_entropy", "max_disagreement")),
 )
 """Key, kind, least value."""
 PATHS = ("dataset_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from")

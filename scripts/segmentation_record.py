@@ -54,7 +54,8 @@ class RecordSegmentationd(Transform):
         """
         Args:
             data: with ``subject``, ``sequences``, ``label_map``, ``volumes_ml``, ``quality`` and, without ``networks``,
-                ``network``; perhaps with ``ignored`` (`scripts.datalist.subjects_in`).
+                ``network``; perhaps with ``pred_et_contrast`` (`scripts.enhancement`) and ``ignored``
+                (`scripts.datalist.subjects_in`).
 
         Returns:
             The same with ``record``, a dictionary of JSON values.
@@ -66,7 +67,7 @@ class RecordSegmentationd(Transform):
             "subject": data["subject"],
             "flags": self.flags(volumes, data["quality"]) + strange,
             "volumes_ml": volumes,
-            "quality": data["quality"],
+            "quality": data["quality"] | {"et_contrast": data.get("pred_et_contrast")},
             "sequences": data["sequences"].split("+"),
             "networks": [network_facts(str(file)) for file in files],
             "shape": list(data["label_map"].shape),
@@ -130,6 +131,7 @@ def _row(record: Mapping) -> dict:
         **{f"{region}_ml": volumes.get(region) for region in ("wt", "tc", "et")},
         "entropy_bits": quality.get("entropy_bits"),
         "wt_mirror_disagreement": (quality.get("mirror_disagreement") or {}).get("wt"),
+        "et_contrast": quality.get("et_contrast"),
         "flags": "; ".join(record.get("flags", [])),
         "problem": None,
     }

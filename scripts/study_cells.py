@@ -74,7 +74,8 @@ class Study:
 
     def evaluate(self, cell: Cell, output: Path, **keys) -> Path:
         """Measure a trained cell; the path of its cases.csv. A frozen teacher is measured as a cell of its own."""
-        keys = self._keys(cell) | {"ckpt_dir": str(output), "report": False} | keys
+        # the networks themselves are compared, so nothing is post-processed
+        keys = self._keys(cell) | {"ckpt_dir": str(output), "report": False, "et_least_contrast": 0} | keys
         if cell.teacher:
             keys["teacher_training"] = "none"
         return evaluate(cell.overlays, output / f"evaluation_{keys.get('part', 'test')}", keys)
