@@ -10,7 +10,8 @@ import json
 from pathlib import Path
 
 from scripts.accuracy_cases import Evaluation
-from scripts.accuracy_flags import shipped_limits
+from scripts.accuracy_enhancement import enhancement_section
+from scripts.accuracy_flags import shipped
 from scripts.accuracy_page import accuracy_page, shown
 from scripts.accuracy_peers import read_peers
 from scripts.accuracy_tables import SHOWCASE
@@ -28,6 +29,11 @@ MADE_BY = "run `python -m scripts.train_weights`, which trains, measures and wri
 """How every file of the results is made."""
 NAMES = ("simulated", "real_kfold", "real_seen", "real_unseen_training")
 """Of these files; the last one may be absent."""
+ENHANCING = {
+    "simulated": "Held-out simulated subjects",
+    "real_seen": "Real subjects that the networks have been trained on",
+}
+"""Evaluations that may be there once more as ``<name>_enhancing.csv``: ET only where it enhances; their headings."""
 
 
 def _fill_card(card: Path, lines: list[str]) -> None:
@@ -65,7 +71,8 @@ def write_accuracy(
 
     Args:
         results: folder of simulated.csv, real_kfold.csv, real_seen.csv and, where it was measured,
-            real_unseen_training.csv, each a cases.csv of fifteen networks.
+            real_unseen_training.csv, each a cases.csv of fifteen networks, and, where they were measured, those of
+            `ENHANCING`.
         peers: published numbers, see `scripts.accuracy_peers`.
         page: markdown file to write.
         card: model card, changed between its markers only.
@@ -81,7 +88,13 @@ def write_accuracy(
     evaluations = {name: Evaluation(results / f"{name}.csv", MADE_BY, seed, resamples) for name in names}
     simulated, real = evaluations["simulated"], evaluations["real_kfold"]
     about = json.loads(Path(metadata).read_text(encoding="utf-8")) | {"eval_metrics": eval_metrics(evaluations)}
-    text = accuracy_page(evaluations, read_peers(peers), shipped_limits())
+    enhancing = {
+        heading: (evaluations[name], Evaluation(results / f"{name}_enhancing.csv", MADE_BY, seed, resamples))
+        for name, heading in ENHANCING.items()
+        if (results / f"{name}_enhancing.csv").is_file()
+    }
+    section = enhancement_section(enhancing, shipped("et_least_contrast")["et_least_contrast"])
+    text = accuracy_page(evaluations, read_peers(peers), shipped("wt_range_ml", "max_entropy"), section)
     _fill_card(card, shown(simulated, real))
     save_atomically(page, lambda file: file.write_text(text, encoding="utf-8"))
     save_atomically(Path(metadata), lambda file: file.write_text(json.dumps(about, indent=4) + "\n", encoding="utf-8"))

@@ -63,6 +63,10 @@ class Evaluation:
         """In how many of the subjects without enhancing tumour it was predicted."""
         return self._networks[setting]["regions"]["et"]["empty"]["truth"]
 
+    def missed_et(self, setting: str) -> int:
+        """In how many of the subjects with enhancing tumour none was predicted."""
+        return self._networks[setting]["regions"]["et"]["empty"]["prediction"]
+
     def et_where_present(self, setting: str) -> dict:
         """`describe` of the Dice of ET over the subjects that have it: a mean over all mostly counts false ones."""
         return self._describe(self._dice["dice"]["et"][setting][self.et_ml > 0])
@@ -75,6 +79,13 @@ class Evaluation:
         """`paired_difference` of the Dice of a student and of the teacher on the same subjects."""
         dice = self._dice["dice"][region]
         return paired_difference(dice[setting], dice[TEACHER], self.seed, self.resamples)
+
+    def minus(self, other: "Evaluation", setting: str, region: str) -> dict:
+        """`paired_difference` of the Dice of a setting here and in another evaluation of the same subjects."""
+        here, there = (evaluation._dice["dice"][region][setting] for evaluation in (self, other))
+        if list(here.index) != list(there.index):
+            raise UserError("Two evaluations that are to be compared have other subjects: measure both on the same.")
+        return paired_difference(here, there, self.seed, self.resamples)
 
     def _wide(self, measure: str) -> dict[str, pd.DataFrame]:
         """Per region, and for the mean of the three, a table of subjects x settings."""

@@ -16,10 +16,10 @@ BANDS = (0.0, 0.4, 0.6, 0.8)
 """Lower ends of the bands of whole tumour Dice."""
 
 
-def shipped_limits() -> dict:
-    """``wt_range_ml`` and ``max_entropy`` of configs/inference.json."""
+def shipped(*keys: str) -> dict:
+    """These keys of configs/inference.json with their values."""
     config = json.loads((ROOT / "configs" / "inference.json").read_text(encoding="utf-8"))
-    return {name: config[name] for name in ("wt_range_ml", "max_entropy")}
+    return {key: config[key] for key in keys}
 
 
 def flagged(cases: pd.DataFrame, limits: Mapping) -> pd.Series:

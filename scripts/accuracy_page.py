@@ -11,7 +11,8 @@ from scripts.accuracy_tables import aim_table, dice_table, distance_table, overv
 
 _READING = """\
 - Dice is a mean over subjects, in brackets with its 95% percentile-bootstrap interval over them; "mean" is a subject's
-  mean Dice of WT, TC and ET. Measured in each scan's own grid, whole, with no post-processing.
+  mean Dice of WT, TC and ET. Measured in each scan's own grid, whole, with no post-processing but in the tables that
+  say so.
 - A region that is empty in truth and prediction counts as 1, in one of them as 0. HD95 is undefined then: such subjects
   are left out and counted, in brackets.
 - "ET without tiny" empties a predicted ET below 0.5 ml altogether, as RFNet and DeMoSeg do.
@@ -63,10 +64,13 @@ def _flags(limits: Mapping) -> list[str]:
     ]
 
 
-def accuracy_page(evaluations: Mapping[str, Evaluation], peers: list[dict], limits: Mapping) -> str:
+def accuracy_page(
+    evaluations: Mapping[str, Evaluation], peers: list[dict], limits: Mapping, enhancement: list[str]
+) -> str:
     """The whole page.
 
     Args:
+        enhancement: lines of `scripts.accuracy_enhancement.enhancement_section`.
         limits: those of the flags, see `scripts.accuracy_flags.flag_table`.
         evaluations: by the names of `TITLES`; "simulated" and "real_kfold" must be there.
         peers: of `scripts.accuracy_peers.read_peers`.
@@ -109,6 +113,7 @@ def accuracy_page(evaluations: Mapping[str, Evaluation], peers: list[dict], limi
     ]
     for name in ("simulated", "real_kfold"):
         lines += [f"### {TITLES[name]}", "", *teacher_gap_table(evaluations[name]), ""]
+    lines += enhancement
     measured_on = {"real, by cross-validation": real, "simulated": simulated}
     lines += [*_flags(limits), *flag_table(measured_on, limits), "", "## Details", ""]
     for name, title in TITLES.items():

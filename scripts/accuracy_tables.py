@@ -25,7 +25,7 @@ def with_interval(measured: Mapping, form: str = ".3f", scale: float = 1) -> str
     return f"{text} {span(*(scale * end for end in measured['interval']), form)}"
 
 
-def _difference(measured: Mapping) -> str:
+def difference_text(measured: Mapping) -> str:
     low, high = measured["interval"]
     return f"{bold(number(measured['mean'], '+.3f'), low, high)} {span(low, high)}"
 
@@ -82,7 +82,7 @@ def teacher_gap_table(evaluation: Evaluation) -> list[str]:
     rows = []
     for setting in LIMITED:
         differences = {region: evaluation.minus_teacher(setting, region) for region in REGION_NAMES}
-        cells = [_difference(difference) for difference in differences.values()]
+        cells = [difference_text(difference) for difference in differences.values()]
         rows.append([sequences_text(setting), *cells, number(differences["mean"]["wilcoxon_p"], "#.2g")])
     return markdown_table(head, rows)
 

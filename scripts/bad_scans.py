@@ -4,6 +4,7 @@
 import logging
 import traceback
 
+from ignite.engine import Events
 from monai.data import Dataset
 from monai.engines import SupervisedEvaluator
 
@@ -43,6 +44,14 @@ class ScanEvaluator(SupervisedEvaluator):
     def __init__(self, *args, **kwargs) -> None:
         self.failures: dict[str, str] = {}
         super().__init__(*args, **kwargs)
+
+    def run(self, *args, **kwargs) -> None:
+        """MONAI's; without any item only what is done at the start and the end, such as the report."""
+        if len(self.data_loader) == 0:  # ignite refuses that
+            self.fire_event(Events.STARTED)
+            self.fire_event(Events.COMPLETED)
+        else:
+            super().run(*args, **kwargs)
 
     def _iteration(self, engine, batchdata):
         if "crash" in batchdata:

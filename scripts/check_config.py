@@ -153,8 +153,8 @@ def _check_device(device) -> None:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, TypeError) as error:  # torch raises each of them for a device that lacks
         raise UserError(
-            f"device is {str(device)!r}, which this machine or this build of torch does not have: leave --device out, or "
-            "choose cpu."
+            f"device is {str(device)!r}, which this machine or this build of torch does not have: leave --device out, "
+            "or choose cpu."
         ) from error
 
 

@@ -16,11 +16,11 @@ LEAST_OEDEMA_ML = 1.0
 
 
 class RequireEnhancementd(MapTransform):
-    """Turn a subject's enhancing tumour into core where, on average, it is not so much brighter than the oedema on T1ce.
+    """Turn a subject's enhancing tumour into core where, on average, it is hardly brighter than the oedema on T1ce.
 
-    A network that has mostly seen tumours with a rim draws one around a core that does not enhance, too: it guesses from
-    where ET usually lies. Whether it is bright on T1ce, which is what the label means, can be measured. Ours; the
-    threshold was set on simulated subjects, see docs/accuracy.md. Networks without T1ce are left as they are.
+    A network that has mostly seen tumours with a rim draws one around a core that does not enhance, too: it guesses
+    from where ET usually lies. Whether it is bright on T1ce, which is what the label means, can be measured. Ours; what
+    it does stands in docs/accuracy.md. Networks without T1ce are left as they are.
 
     Args:
         keys: probabilities (3, X, Y, Z) of tc, wt, et in the network's own grid, MetaTensors; beside them ``image``
@@ -48,20 +48,19 @@ class RequireEnhancementd(MapTransform):
     def __call__(self, data):
         """
         Returns:
-            The same with changed probabilities and, for each key, ``<key>_et_contrast``: the contrast before, None
-            without T1ce or without ET.
+            The same with changed probabilities and, for each key, ``<key>_et_contrast``, the contrast before, None
+            without T1ce or without ET, and ``<key>_et_cleared``, whether it was too little.
         """
         data = dict(data)
         channels = ordered(self.channels or data["sequences"])
         for key in self.keys:
-            seen = channels if self.seen is None else self.seen[key]
-            contrast = None
+            seen, contrast = channels if self.seen is None else self.seen[key], None
             if "t1ce" in seen:
-                t1ce = data["image"][channels.index("t1ce")]
-                contrast = et_contrast(data[key], t1ce)
-                if contrast is not None and contrast < self.least:
-                    data[key] = without_et(data[key])
-            data[f"{key}_et_contrast"] = contrast
+                contrast = et_contrast(data[key], data["image"][channels.index("t1ce")])
+            cleared = self.least > 0 and contrast is not None and contrast < self.least
+            if cleared:
+                data[key] = without_et(data[key])
+            data |= {f"{key}_et_contrast": contrast, f"{key}_et_cleared": cleared}
         return data
 
 

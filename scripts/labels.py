@@ -141,7 +141,7 @@ class RegionsFromLabeld(MapTransform):
         except UserError as error:
             raise ScanError(
                 f"{subject}: {file}: {error}: correct the map, leave the subject out, or name the numbering "
-                f"({', '.join(NUMBERINGS)}) in a dataset.json as \"numbering\"."
+                f"({', '.join(NUMBERINGS)}) with --label_numbering, or in a dataset.json as \"numbering\"."
             ) from error
         if found != given and not subject.upper().startswith("BRATS"):
             raise ScanError(

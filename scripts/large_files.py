@@ -81,7 +81,10 @@ def read_list(bundle_root: str | Path) -> list[dict]:
     for entry in entries:
         texts = isinstance(entry, dict) and all(isinstance(value, (str, type(None))) for value in entry.values())
         if not texts or not entry.get("path") or not entry.get("url"):
-            raise UserError(f"An entry of {file} lacks a path or url, or has something else than text ({entry}): write the list with `write`.")
+            raise UserError(
+                f"An entry of {file} lacks a path or url, or has something else than text ({entry}): write the list "
+                "with `write`."
+            )
         if not (root / entry["path"]).resolve().is_relative_to(root):
             raise UserError(f"{file} lists {entry['path']}, which lies outside the bundle: correct its path.")
         if entry.get("hash_type") and entry["hash_type"].lower() not in SUPPORTED_HASH_TYPES:

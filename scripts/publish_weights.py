@@ -87,7 +87,8 @@ def publish(work: Path, folds: list[str], came_through: list[Path], models: Path
         models: gets ``teacher.pt``, ``model.pt`` (T1ce + FLAIR) and ``model_<sequences>.pt``, each with its ``.json``.
         results: gets ``simulated.csv`` and, with real subjects, ``real_kfold.csv`` (each subject by networks that have
             not seen it), ``real_seen.csv`` (by the published ones, which have) and ``real_unseen_training.csv`` (by
-            networks that have seen simulated subjects only).
+            networks that have seen simulated subjects only), all of the networks as they are; and those of the
+            published ones once more with ET only where it enhances (`scripts.enhancement`), as ``..._enhancing.csv``.
     """
     last = work / (folds[0] if folds else "simulated")
     common = [provenance_of(path) for path in came_through]
@@ -98,7 +99,9 @@ def publish(work: Path, folds: list[str], came_through: list[Path], models: Path
         save_atomically(provenance_path(published), lambda file, text=text: file.write_text(text))
         save_atomically(published, lambda file, name=name: shutil.copyfile(last / name, file))
     _store(results / "simulated.csv", [last / "on_simulated"])
+    _store(results / "simulated_enhancing.csv", [last / "on_simulated_enhancing"])
     if folds:
+        _store(results / "real_seen_enhancing.csv", [last / "on_real_enhancing"])
         _store(results / "real_kfold.csv", [work / fold / "on_real" for fold in folds[1:]])
         _store(results / "real_seen.csv", [last / "on_real"])
         _store(results / "real_unseen_training.csv", [work / "simulated" / "on_real"])

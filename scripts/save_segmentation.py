@@ -116,8 +116,8 @@ def check_ours(label_map: Path) -> None:
     for path in (label_map, record):
         if path.exists() and read_record(record) is None:
             raise UserError(
-                f"{path} is there and was not made by inference, since {record.name} is no record of it: choose another "
-                "folder or name for the output, or move it away."
+                f"{path} is there and was not made by inference, since {record.name} is no record of it: choose "
+                "another folder or name for the output, or move it away."
             )
 
 

@@ -88,8 +88,8 @@ def _missing(subject: str, name: str, present: list[str], ignored: str | None) -
         what = "label map" if name == "label" else f"{name} file"
         return f"{subject}: no {what} was found{aside}: add the file, or leave the subject out."
     return (
-        f"{subject}: no {name} file was found, only {', '.join(present)}{aside}: add the file, choose other sequences with "
-        "--student_modalities, or segment each subject with what it has by configs/batch_inference.json."
+        f"{subject}: no {name} file was found, only {', '.join(present)}{aside}: add the file, choose other sequences "
+        "with --student_modalities, or segment each subject with what it has by configs/batch_inference.json."
     )
 
 
@@ -143,8 +143,8 @@ def _check_thickness(subject: str, name: str, scan: MetaTensor, path: str, thinn
     extents = np.linalg.norm(np.asarray(scan.affine, dtype=float)[:3, :3], axis=0) * scan.shape
     if extents.min() < max(thinnest, 1e-6):
         raise ScanError(
-            f"{subject}: {path} has {size(scan)} voxels and extends only {extents.min():.3g} mm along one axis, less than "
-            f"one voxel of {thinnest:g} mm at which the networks work: give the whole {name}."
+            f"{subject}: {path} has {size(scan)} voxels and extends only {extents.min():.3g} mm along one axis, less "
+            f"than one voxel of {thinnest:g} mm at which the networks work: give the whole {name}."
         )
 
 

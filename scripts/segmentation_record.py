@@ -18,6 +18,7 @@ from scripts.weights import provenance_of
 BUNDLE = Path(__file__).parent.parent / "configs" / "metadata.json"
 NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range seen in training", "uncertain"
 STILL_THERE = " The label map in the folder is of an earlier run."
+FAINT = "what looked like enhancing tumour is hardly brighter than oedema on T1ce and was made core"
 NOT_USED = "not used, since only names that end in the sequence are understood"
 
 
@@ -54,15 +55,16 @@ class RecordSegmentationd(Transform):
         """
         Args:
             data: with ``subject``, ``sequences``, ``label_map``, ``volumes_ml``, ``quality`` and, without ``networks``,
-                ``network``; perhaps with ``pred_et_contrast`` (`scripts.enhancement`) and ``ignored``
-                (`scripts.datalist.subjects_in`).
+                ``network``; perhaps with ``pred_et_contrast`` and ``pred_et_cleared`` (`scripts.enhancement`) and
+                ``ignored`` (`scripts.datalist.subjects_in`).
 
         Returns:
             The same with ``record``, a dictionary of JSON values.
         """
         files = [data["network"]] if self.networks is None else self.networks
         volumes = {region: round(float(ml), 3) for region, ml in data["volumes_ml"].items()}
-        strange = [f"{NOT_USED}: {data['ignored']}"] if "ignored" in data else []
+        strange = [FAINT] if data.get("pred_et_cleared") else []
+        strange += [f"{NOT_USED}: {data['ignored']}"] if "ignored" in data else []
         record = {
             "subject": data["subject"],
             "flags": self.flags(volumes, data["quality"]) + strange,

@@ -109,17 +109,22 @@ def measure(run: WeightsRun, networks: str, name: str, keys: dict) -> None:
 
 
 def measurements(run: WeightsRun) -> list[tuple[str, str, dict]]:
-    """What is measured: folder of networks, name, keys."""
-    if not run.folds:
-        return [(SIMULATED, "on_simulated", {})]
-    real = {"dataset_dir": run.plan["real"]}
-    number = {"split#validation": 0, "split#folds": run.plan["folds"]}
-    return [
-        (ALL, "on_simulated", {}),
-        (ALL, "on_real", real | {"part": "all"}),
-        (SIMULATED, "on_real", real | {"part": "all"}),
-        *((name, "on_real", real | number | {"split#fold": fold}) for fold, name in enumerate(run.folds[1:])),
-    ]
+    """What is measured: folder of networks, name, keys. The networks as they are, the published ones once more with ET
+    only where it enhances."""
+    as_they_are = {"et_least_contrast": 0}
+    published = run.folds[0] if run.folds else SIMULATED
+    wanted = [(published, "on_simulated", as_they_are), (published, "on_simulated_enhancing", {})]
+    if run.folds:
+        every = {"dataset_dir": run.plan["real"], "part": "all"}
+        fold_of = {
+            "dataset_dir": run.plan["real"],
+            "split#validation": 0,
+            "split#folds": run.plan["folds"],
+        } | as_they_are
+        wanted += [(ALL, "on_real", every | as_they_are), (ALL, "on_real_enhancing", every)]
+        wanted += [(SIMULATED, "on_real", every | as_they_are)]
+        wanted += [(name, "on_real", fold_of | {"split#fold": fold}) for fold, name in enumerate(run.folds[1:])]
+    return wanted
 
 
 def phases(run: WeightsRun) -> list[list[tuple]]:

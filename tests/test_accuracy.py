@@ -10,7 +10,8 @@ import pytest
 
 from scripts.accuracy import BEGIN, END, PEERS, write_accuracy
 from scripts.accuracy_cases import LIMITED, SETTINGS, TEACHER, Evaluation
-from scripts.accuracy_flags import flag_table, shipped_limits
+from scripts.accuracy_enhancement import enhancement_section, enhancement_table
+from scripts.accuracy_flags import flag_table, shipped
 from scripts.accuracy_peers import difference_table, peer_tables, read_peers
 from scripts.accuracy_settings import UNRELIABLE, expectations, verdict, visible
 from scripts.accuracy_tables import aim_table, dice_table, distance_table, overview_table, teacher_gap_table
@@ -232,7 +233,7 @@ def test_flags_are_counted_by_band_of_whole_tumour_dice(tmp_path):
     limits = {"wt_range_ml": [1, 300], "max_entropy": 0.3}
     rows = _rows(flag_table({"here": _evaluation(tmp_path, cases)}, limits))
     assert rows["here"] == ["–", "–", "15 of 15", "1 of 15"]
-    assert shipped_limits().keys() == limits.keys()
+    assert shipped("wt_range_ml", "max_entropy").keys() == limits.keys()
     assert _rows(flag_table({"old": _evaluation(tmp_path)}, limits))["old"] == ["–"] * 4  # no entropy was kept
 
 
@@ -278,6 +279,30 @@ def test_networks_must_be_measured_on_the_same_subjects(tmp_path):
 def test_the_model_card_has_its_markers_once():
     card = (ROOT / "docs" / "README.md").read_text()
     assert card.count(BEGIN) == card.count(END) == 1 and card.index(BEGIN) < card.index(END)
+
+
+def test_what_the_rule_of_enhancement_does_is_counted_by_hand(tmp_path):
+    for folder in ("without", "required"):
+        (tmp_path / folder).mkdir()
+    cases = _cases()
+    et, with_t1ce = cases.region == "et", cases.sequences.str.contains("t1ce")
+    # a has no ET: what was drawn is gone; in b the T1ce network loses what is there
+    cases.loc[et & with_t1ce & (cases.subject == "a"), ["dice", "predicted_ml", "empty"]] = [1.0, 0.0, "both"]
+    cases.loc[et & (cases.sequences == "t1ce") & (cases.subject == "b"), ["dice", "predicted_ml", "empty"]] = [
+        0.0,
+        0.0,
+        "prediction",
+    ]
+    pair = _evaluation(tmp_path / "without"), _evaluation(tmp_path / "required", cases)
+    rows = _rows(enhancement_table(*pair))
+    assert len(rows) == 8 and not {"T1", "T2", "FLAIR", "T1 + T2"} & set(rows)
+    # T1ce + FLAIR: (0 + 0.5) / 2 = 0.25, then (1 + 0.5) / 2 = 0.75; T1ce: then (1 + 0) / 2 = 0.5
+    assert rows["T1ce + FLAIR"][:2] == ["0.250", "0.750"] and rows["T1ce + FLAIR"][3:] == ["1 of 1", "0 of 1", "0 of 1"]
+    assert rows["T1ce"][:2] == ["0.250", "0.500"] and rows["T1ce"][3:] == ["1 of 1", "0 of 1", "1 of 1"]
+    assert rows["T1ce"][2].startswith("+0.250 ")
+    assert "less than 0.7 z-units" in "\n".join(enhancement_section({"x": pair}, 0.7)) and not enhancement_section(
+        {}, 0.7
+    )
 
 
 def test_the_shipped_page_is_that_of_the_shipped_results(tmp_path):

@@ -123,6 +123,22 @@ def test_stopped_batch_goes_on_where_it_was_and_the_table_is_whole(one_subject, 
     assert (out / "S1" / "S1_seg.nii.gz").stat().st_mtime_ns > before
 
 
+def test_pictures_that_a_stopped_batch_left_are_drawn_though_no_label_map_is_missing(one_subject, fifteen, tmp_path):
+    for name in ("S1", "S2"):
+        _subject(one_subject, tmp_path / "scans", name, ["t2"])
+    out = tmp_path / "out"
+    _segment(tmp_path / "scans", out, fifteen)
+    page = (out / "report.html").read_text()
+    parts = sorted((out / "report").glob("*S2*"))
+    assert parts and page.count("<svg") + page.count("<img") > 0
+    for part in parts:  # as if it had been killed before drawing
+        part.unlink()
+    (out / "report.html").unlink()
+    _segment(tmp_path / "scans", out, fifteen, existing="skip")
+    again = (out / "report.html").read_text()
+    assert "<h3>S1</h3>" in again and "<h3>S2</h3>" in again and again.count("<img") == page.count("<img")
+
+
 def test_skipping_label_maps_that_were_made_otherwise_is_refused(one_subject, fifteen, tmp_path):
     _subject(one_subject, tmp_path / "scans", "S1", ["t2"])
     _segment(tmp_path / "scans", tmp_path / "out", fifteen)

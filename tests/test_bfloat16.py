@@ -14,7 +14,10 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 @pytest.mark.parametrize(
     ("capabilities", "expected"),
     [
-        ({"avx2": True, "avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, False),  # EPYC of 2021, Xeon of 2019
+        (
+            {"avx2": True, "avx512_f": True, "avx512_bf16": False, "amx_bf16": False},
+            False,
+        ),  # EPYC of 2021, Xeon of 2019
         ({"avx2": True, "avx512_f": True, "avx512_bf16": True, "amx_bf16": False}, True),  # EPYC of 2022
         ({"avx2": True, "avx512_f": True, "avx512_bf16": True, "amx_bf16": True}, True),  # Xeon of 2023
         ({"cpu_name": "neoverse_v1", "bf16": True}, True),

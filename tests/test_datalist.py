@@ -149,7 +149,10 @@ def test_a_json_that_lists_images_is_read_by_their_names(tmp_path):
         ({"numbering": ["x"], "training": [{"t1": "a", "label": "b"}]}, r"""json.*"numbering" is "\['x'\]": choose"""),
         ({"numbering": {"x": 1}, "training": [{"t1": "a", "label": "b"}]}, '"numbering" is .*: choose one of brats'),
         ({"training": [{"subject": "a", "t1": {"file": 3, "volume": 0}, "label": "b"}]}, "is not a path"),
-        ({"training": [{"image": {"file": "a.nii", "volume": 0}, "label": "b"}]}, "is not a path: give the file's path"),
+        (
+            {"training": [{"image": {"file": "a.nii", "volume": 0}, "label": "b"}]},
+            "is not a path: give the file's path",
+        ),
         ({"training": [{"subject": "a", "t1": "b"}] * 2}, None),
     ],
 )

@@ -56,7 +56,14 @@ def test_et_is_kept_if_it_is_bright_enough(least, kept):
     data = {"pred": _probabilities(), "image": image, "sequences": "t1+t1ce"}
     out = RequireEnhancementd("pred", least)(data)
     assert bool(out["pred"][2].any()) is kept and out["pred_et_contrast"] == pytest.approx(1.2)
+    assert out["pred_et_cleared"] is not kept
     assert data["pred"][2].any()
+
+
+def test_a_limit_of_zero_keeps_even_what_is_darker_than_oedema():
+    data = {"pred": _probabilities(), "image": -_t1ce(9.0, 0.2, 0.4, -5.0, 1.0, 2.0)[None], "sequences": "t1ce"}
+    out = RequireEnhancementd("pred", 0)(data)
+    assert out["pred"][2].any() and out["pred_et_contrast"] == pytest.approx(-1.2)
 
 
 def test_only_networks_that_see_t1ce_are_judged_by_it():

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import onnxruntime
 import pytest
 import torch
 from monai.bundle import ConfigParser, ckpt_export, onnx_export

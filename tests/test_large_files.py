@@ -126,7 +126,10 @@ def test_unusable_list_is_refused(tmp_path, text, said):
 
 
 def test_entry_without_url_or_of_an_unknown_hash_is_refused(tmp_path):
-    for entry, said in (("{path: a}", "lacks a path or url"), ("{path: a, url: b, hash_type: crc}", "md5, sha1, sha256, sha512")):
+    for entry, said in (
+        ("{path: a}", "lacks a path or url"),
+        ("{path: a, url: b, hash_type: crc}", "md5, sha1, sha256, sha512"),
+    ):
         (tmp_path / "large_files.yml").write_text(f"large_files:\n- {entry}\n")
         with pytest.raises(UserError, match=said):
             repair(tmp_path)

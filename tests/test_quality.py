@@ -7,7 +7,7 @@ from monai.networks.nets import DynUNet
 
 from scripts.inferer import BrainBoxInferer, mirror_disagreement
 from scripts.quality import Entropyd, Qualityd, mean_entropy
-from scripts.segmentation_record import NO_TUMOUR, ODD_VOLUME, UNCERTAIN, RecordSegmentationd
+from scripts.segmentation_record import FAINT, NO_TUMOUR, ODD_VOLUME, UNCERTAIN, RecordSegmentationd
 
 
 def _probabilities(tc, wt, et):
@@ -76,6 +76,18 @@ def test_flags_follow_from_volume_entropy_and_disagreement(wt, entropy, disagree
     record = RecordSegmentationd([], wt_range_ml=(1, 300), max_entropy=0.5, max_disagreement=0.2)
     mirrored = None if disagreement is None else {"tc": 0.9, "wt": disagreement, "et": 0.9}
     assert record.flags({"wt": wt}, {"entropy_bits": entropy, "mirror_disagreement": mirrored}) == flags
+
+
+def test_enhancement_that_was_too_faint_is_flagged_with_its_contrast():
+    data = {"subject": "S1", "sequences": "t1ce+flair", "volumes_ml": {"wt": 20.0, "tc": 5.0, "et": 0.0}}
+    data |= {
+        "label_map": MetaTensor(torch.zeros(2, 2, 2)),
+        "quality": {"entropy_bits": 0.1, "mirror_disagreement": None},
+    }
+    plain = RecordSegmentationd([])(data)["record"]
+    assert plain["flags"] == [] and plain["quality"]["et_contrast"] is None
+    cleared = RecordSegmentationd([])(data | {"pred_et_contrast": 0.4, "pred_et_cleared": True})["record"]
+    assert cleared["flags"] == [FAINT] and cleared["quality"]["et_contrast"] == 0.4
 
 
 def test_entropy_of_several_networks_stands_beside_their_probabilities():

@@ -260,5 +260,7 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(subject, monkeypatch)
 
 def test_a_missing_sequence_is_told_with_the_files_that_were_left_aside(subject):
     del subject["flair"]
-    with pytest.raises(ScanError, match=r"no flair file was found, only t1, t1ce \(S1_flair_brain.nii.gz was left aside"):
+    with pytest.raises(
+        ScanError, match=r"no flair file was found, only t1, t1ce \(S1_flair_brain.nii.gz was left aside"
+    ):
         LoadSequencesd(["t1", "t1ce", "flair"])(subject | {"ignored": "S1_flair_brain.nii.gz"})

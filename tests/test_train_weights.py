@@ -99,6 +99,17 @@ def test_published_weights_are_those_trained_in_half_the_precision_and_those_mea
     assert (published / "models" / "model_t2.pt").read_bytes() == (work / "model_t2.pt").read_bytes()
 
 
+def test_the_published_networks_are_measured_with_and_without_the_rule_of_enhancement(published):
+    for name in ("simulated", "real_seen"):
+        raw, enhancing = (read_cases(published / "results" / f"{name}{end}.csv") for end in ("", "_enhancing"))
+        key = ["subject", "sequences", "region"]
+        both = raw.merge(enhancing, on=key, suffixes=("", "_enhancing"))
+        assert len(both) == len(raw) == len(enhancing)
+        left = both[(both.region != "et") | ~both.sequences.str.contains("t1ce")]
+        assert (left.dice == left.dice_enhancing).all()  # only ET of networks with T1ce can change
+        assert (both.predicted_ml_enhancing <= both.predicted_ml).all()
+
+
 def test_every_subject_of_the_folds_is_measured_once_by_networks_that_have_not_seen_it(published):
     cases = read_cases(published / "results" / "real_kfold.csv")
     # 4 subjects x 15 networks x 3 regions
@@ -135,8 +146,11 @@ def test_without_real_subjects_there_are_no_folds(profile, tmp_path):
     path = tmp_path / "weights.json"
     path.write_text(json.dumps(plan))
     run = WeightsRun(str(path), tmp_path)
-    assert [len(tasks) for tasks in phases(run)] == [1, 1, 0, 1]
-    assert measurements(run) == [("simulated", "on_simulated", {})]
+    assert [len(tasks) for tasks in phases(run)] == [1, 1, 0, 2]
+    assert measurements(run) == [
+        ("simulated", "on_simulated", {"et_least_contrast": 0}),
+        ("simulated", "on_simulated_enhancing", {}),
+    ]
 
 
 def test_absent_real_subjects_are_refused_before_anything_runs(profile, tmp_path):
