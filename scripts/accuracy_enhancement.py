@@ -50,11 +50,11 @@ def enhancement_section(pairs: Mapping[str, tuple[Evaluation, Evaluation]], leas
         "## Does enhancing tumour enhance?",
         "",
         "The networks draw a rim around cores that do not enhance, too. So `inference` and `evaluating` turn a "
-        f"subject's ET into core where it is, on average, less than {least:g} z-units brighter than the oedema on T1ce "
-        "(`et_least_contrast`; networks without T1ce are left as they are). **All other tables are of the networks "
-        "without this.** The limit was set while looking at the subjects of these two tables, so both are optimistic; "
-        "the price is faint enhancement, which is lost. A gain in the subjects without ET is one from 0 to 1 each: how "
-        "much it is elsewhere depends on how many of them there are (23 of 354 in BraTS 2020).",
+        f"subject's ET into core where its mean on T1ce is less than {least:g} of the oedema's standard deviations "
+        "above the oedema's (`et_least_contrast`; networks without T1ce are left as they are). **All other tables are "
+        "of the networks without this.** The limit was set while looking at the subjects of these two tables, so both "
+        "are optimistic; the price is faint enhancement, which is lost. A gain in a subject without ET is one from 0 "
+        "to 1: how much it is elsewhere depends on how many of them there are (23 of 354 in BraTS 2020).",
         "",
     ]
     for heading, (without, required) in pairs.items():

@@ -12,7 +12,7 @@ from monai.transforms import MapTransform
 from scripts.labels import nest
 from scripts.sequences import REGIONS, ordered
 
-LEAST_OEDEMA_ML = 1.0
+LEAST_OEDEMA_ML, LEAST_SPREAD = 1.0, 0.2
 
 
 class RequireEnhancementd(MapTransform):
@@ -25,7 +25,7 @@ class RequireEnhancementd(MapTransform):
     Args:
         keys: probabilities (3, X, Y, Z) of tc, wt, et in the network's own grid, MetaTensors; beside them ``image``
             (C, X, Y, Z), z-scored in the brain.
-        least: z-units of T1ce (`et_contrast`) below which ET is no ET; 0 leaves everything as it is.
+        least: contrast (`et_contrast`) below which ET is no ET; 0 leaves everything as it is.
         channels: sequences of the image's channels; None for those that the item's ``sequences`` names.
         seen: sequences that the network of each key sees; None where that is all of the image.
 
@@ -42,7 +42,7 @@ class RequireEnhancementd(MapTransform):
     ) -> None:
         super().__init__(keys)
         if least < 0:
-            raise ValueError(f"least must be 0 or more z-units, not {least}.")
+            raise ValueError(f"least must be 0 or more standard deviations of the oedema, not {least}.")
         self.least, self.channels, self.seen = least, channels, seen
 
     def __call__(self, data):
@@ -65,9 +65,11 @@ class RequireEnhancementd(MapTransform):
 
 
 def et_contrast(probabilities: MetaTensor, t1ce: torch.Tensor) -> float | None:
-    """How much brighter ET is on T1ce than oedema, mean minus mean in z-units; None without any ET.
+    """How much brighter ET is on T1ce than oedema: mean minus mean, over the oedema's deviation; None without ET.
 
-    With less than 1 ml of oedema the brain's mean, 0, stands for it.
+    The standard deviation tells what of a difference is noise and unevenness, so that one limit fits sharp and smooth
+    scans. It counts as 0.2 at least; with less than 1 ml of oedema the brain's mean and deviation, 0 and 1, stand for
+    the oedema's.
 
     Args:
         probabilities: (3, X, Y, Z) of tc, wt, et; a region is where they are above 0.5.
@@ -76,11 +78,13 @@ def et_contrast(probabilities: MetaTensor, t1ce: torch.Tensor) -> float | None:
     voxel_ml = abs(float(np.linalg.det(probabilities.affine.cpu()[:3, :3]))) / 1000
     regions = nest((torch.as_tensor(probabilities) > 0.5).clone())
     tc, wt, et = (regions[REGIONS.index(region)] for region in ("tc", "wt", "et"))
-    oedema, t1ce = wt & ~tc, torch.as_tensor(t1ce)
     if not et.any():
         return None
-    enough = oedema.sum().item() * voxel_ml >= LEAST_OEDEMA_ML
-    return round(float(t1ce[et].mean() - (t1ce[oedema].mean() if enough else 0)), 4)
+    t1ce = torch.as_tensor(t1ce)
+    oedema, mean, spread = t1ce[wt & ~tc], 0.0, 1.0
+    if len(oedema) * voxel_ml >= LEAST_OEDEMA_ML:
+        mean, spread = oedema.mean().item(), max(oedema.std(correction=0).item(), LEAST_SPREAD)
+    return round((t1ce[et].mean().item() - mean) / spread, 4)
 
 
 def without_et(probabilities: MetaTensor) -> MetaTensor:

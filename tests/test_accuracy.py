@@ -300,9 +300,8 @@ def test_what_the_rule_of_enhancement_does_is_counted_by_hand(tmp_path):
     assert rows["T1ce + FLAIR"][:2] == ["0.250", "0.750"] and rows["T1ce + FLAIR"][3:] == ["1 of 1", "0 of 1", "0 of 1"]
     assert rows["T1ce"][:2] == ["0.250", "0.500"] and rows["T1ce"][3:] == ["1 of 1", "0 of 1", "1 of 1"]
     assert rows["T1ce"][2].startswith("+0.250 ")
-    assert "less than 0.7 z-units" in "\n".join(enhancement_section({"x": pair}, 0.7)) and not enhancement_section(
-        {}, 0.7
-    )
+    assert "less than 1.4 of the oedema" in "\n".join(enhancement_section({"x": pair}, 1.4))
+    assert not enhancement_section({}, 1.4)
 
 
 def test_the_shipped_page_is_that_of_the_shipped_results(tmp_path):

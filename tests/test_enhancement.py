@@ -25,9 +25,11 @@ def _t1ce(*values):
     return torch.tensor(values)[:, None, None]
 
 
-def test_contrast_is_the_mean_of_et_minus_that_of_oedema():
-    # oedema (0.2 + 0.4) / 2 = 0.3; ET (1 + 2) / 2 = 1.5; background and core do not count
-    assert et_contrast(_probabilities(), _t1ce(9.0, 0.2, 0.4, -5.0, 1.0, 2.0)) == pytest.approx(1.2)
+def test_contrast_is_the_distance_of_et_from_oedema_in_deviations_of_the_oedema():
+    # oedema 0.3 +- 0.5; ET (1 + 2) / 2 = 1.5; background and core do not count: (1.5 - 0.3) / 0.5
+    assert et_contrast(_probabilities(), _t1ce(9.0, -0.2, 0.8, -5.0, 1.0, 2.0)) == pytest.approx(2.4)
+    # oedema 0.3 +- 0.1, which counts as 0.2
+    assert et_contrast(_probabilities(), _t1ce(9.0, 0.2, 0.4, -5.0, 1.0, 2.0)) == pytest.approx(6)
 
 
 def test_without_oedema_the_brains_mean_stands_for_it():
@@ -50,20 +52,20 @@ def test_cleared_et_is_core_and_the_rest_stays():
     assert torch.equal(after[1], before[1]) and torch.equal(after.affine, before.affine) and before[2].max() > 0
 
 
-@pytest.mark.parametrize("least, kept", [(1.1, True), (1.3, False), (0, True)])
+@pytest.mark.parametrize("least, kept", [(2.3, True), (2.5, False), (0, True)])
 def test_et_is_kept_if_it_is_bright_enough(least, kept):
-    image = torch.stack([_t1ce(0.0, 0, 0, 0, 0, 0), _t1ce(9.0, 0.2, 0.4, -5.0, 1.0, 2.0)])
+    image = torch.stack([_t1ce(0.0, 0, 0, 0, 0, 0), _t1ce(9.0, -0.2, 0.8, -5.0, 1.0, 2.0)])
     data = {"pred": _probabilities(), "image": image, "sequences": "t1+t1ce"}
     out = RequireEnhancementd("pred", least)(data)
-    assert bool(out["pred"][2].any()) is kept and out["pred_et_contrast"] == pytest.approx(1.2)
+    assert bool(out["pred"][2].any()) is kept and out["pred_et_contrast"] == pytest.approx(2.4)
     assert out["pred_et_cleared"] is not kept
     assert data["pred"][2].any()
 
 
 def test_a_limit_of_zero_keeps_even_what_is_darker_than_oedema():
-    data = {"pred": _probabilities(), "image": -_t1ce(9.0, 0.2, 0.4, -5.0, 1.0, 2.0)[None], "sequences": "t1ce"}
+    data = {"pred": _probabilities(), "image": -_t1ce(9.0, -0.2, 0.8, -5.0, 1.0, 2.0)[None], "sequences": "t1ce"}
     out = RequireEnhancementd("pred", 0)(data)
-    assert out["pred"][2].any() and out["pred_et_contrast"] == pytest.approx(-1.2)
+    assert out["pred"][2].any() and out["pred_et_contrast"] == pytest.approx(-2.4)
 
 
 def test_only_networks_that_see_t1ce_are_judged_by_it():
