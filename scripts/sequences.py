@@ -125,12 +125,6 @@ def resembles(filename: str) -> set[str]:
     return known or set().union(*(may for token in tokens for start, may in _MAYBE.items() if token.startswith(start)))
 
 
-def sequence_of_file(filename: str) -> str | None:
-    """The sequence that a NIfTI file name ends in (`t1`, `t1ce`, `t2`, `flair`), `label` for a label map, else None."""
-    parsed = parse_filename(filename)
-    return parsed[1] if parsed else None
-
-
 def ordered(modalities: str | Iterable[str]) -> tuple[str, ...]:
     """The chosen sequences in the teacher's order, without aliases.
 

@@ -16,7 +16,6 @@ from scripts.sequences import (
     parse_filename,
     parse_files,
     resembles,
-    sequence_of_file,
     sequence_of_folder,
     setting_name,
 )
@@ -78,7 +77,8 @@ def test_the_table_has_the_documented_orders():
     ],
 )
 def test_a_file_is_recognised_by_the_end_of_its_name(filename, sequence):
-    assert sequence_of_file(filename) == sequence
+    parsed = parse_filename(filename)
+    assert (parsed and parsed[1]) == sequence
 
 
 def test_what_stands_before_the_sequence_is_kept_whole():
