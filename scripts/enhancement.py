@@ -3,13 +3,13 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
 from scripts.labels import nest
+from scripts.measures import voxel_ml
 from scripts.sequences import REGIONS, ordered
 
 LEAST_OEDEMA_ML, LEAST_SPREAD = 1.0, 0.2
@@ -75,14 +75,13 @@ def et_contrast(probabilities: MetaTensor, t1ce: torch.Tensor) -> float | None:
         probabilities: (3, X, Y, Z) of tc, wt, et; a region is where they are above 0.5.
         t1ce: (X, Y, Z), z-scored in the brain.
     """
-    voxel_ml = abs(float(np.linalg.det(probabilities.affine.cpu()[:3, :3]))) / 1000
-    regions = nest((torch.as_tensor(probabilities) > 0.5).clone())
+    regions = nest(probabilities.as_tensor() > 0.5)
     tc, wt, et = (regions[REGIONS.index(region)] for region in ("tc", "wt", "et"))
     if not et.any():
         return None
     t1ce = torch.as_tensor(t1ce)
     oedema, mean, spread = t1ce[wt & ~tc], 0.0, 1.0
-    if len(oedema) * voxel_ml >= LEAST_OEDEMA_ML:
+    if len(oedema) * voxel_ml(probabilities.affine.cpu()) >= LEAST_OEDEMA_ML:
         mean, spread = oedema.mean().item(), max(oedema.std(correction=0).item(), LEAST_SPREAD)
     return round((t1ce[et].mean().item() - mean) / spread, 4)
 

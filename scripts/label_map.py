@@ -8,7 +8,7 @@ from monai.transforms import Transform
 from scipy.ndimage import find_objects, label
 
 from scripts.labels import label_from_regions, nest
-from scripts.measures import remove_tiny
+from scripts.measures import remove_tiny, voxel_ml
 from scripts.sequences import REGIONS
 
 
@@ -54,8 +54,8 @@ class LabelMapd(Transform):
             et &= wt
         et[:] = remove_tiny(et, spacing, self.et_min_ml)
         labels = label_from_regions(above, self.numbering)
-        voxel_ml = abs(float(np.linalg.det(probabilities.affine.cpu()[:3, :3]))) / 1000  # sheared voxels too
-        volumes = {name: np.count_nonzero(region) * voxel_ml for name, region in (("wt", wt), ("tc", tc), ("et", et))}
+        one = voxel_ml(probabilities.affine.cpu())
+        volumes = {name: np.count_nonzero(region) * one for name, region in (("wt", wt), ("tc", tc), ("et", et))}
         label_map = MetaTensor(labels, affine=probabilities.affine.cpu())
         return dict(data) | {"label_map": label_map, "volumes_ml": volumes}
 

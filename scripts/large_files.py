@@ -74,8 +74,8 @@ def read_list(bundle_root: str | Path) -> list[dict]:
         raise UserError(f"There is no {file}: run from the bundle's folder, or name it with --bundle_root.")
     try:
         entries = (yaml.safe_load(file.read_text()) or {}).get("large_files") or []
-    except (yaml.YAMLError, AttributeError) as error:
-        raise UserError(f"{file} is not a list of large files: write it with `{_write_command()}`.") from error
+    except (yaml.YAMLError, AttributeError):
+        entries = None
     if not isinstance(entries, list):
         raise UserError(f"{file} is not a list of large files: write it with `{_write_command()}`.")
     for entry in entries:

@@ -25,6 +25,11 @@ RULES = {
 }
 
 
+def voxel_ml(affine) -> float:
+    """Volume of a voxel in ml, of sheared ones too: a thousandth of the determinant of the affine (4, 4), in mm."""
+    return abs(float(np.linalg.det(np.asarray(affine, dtype=float)[:3, :3]))) / 1000
+
+
 def remove_tiny(region: np.ndarray, spacing_mm: Sequence[float], min_ml: float = TINY_ET_ML) -> np.ndarray:
     """The binary map ``region`` (X, Y, Z), or an empty one of its shape if its whole volume is below ``min_ml`` ml.
 

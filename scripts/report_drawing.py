@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.errors import ScanError
+from scripts.measures import voxel_ml
 from scripts.overlay import picture
 from scripts.report_label_map import read_regions, turned_to
 from scripts.report_page import used_first
@@ -54,10 +55,10 @@ def keep_segmented(output_dir, item: Mapping, sequences=None, network: str | Non
     record = {"subject": subject, "sequences": list(ordered(sequences)) if sequences else given, "network": network}
     written = written_facts(record_path(path))
     record |= {name: written[name] for name in ("sequences", "network") if name in written}
-    numbering = _numbering(path, item)
+    numbering = _numbering(written, item)
     regions, affine = read_regions(subject, path, numbering)
-    voxel_ml = abs(float(np.linalg.det(affine[:3, :3]))) / 1000
-    volumes = {name: float(np.count_nonzero(region) * voxel_ml) for name, region in zip(REGIONS, regions)}
+    one = voxel_ml(affine)
+    volumes = {name: float(np.count_nonzero(region) * one) for name, region in zip(REGIONS, regions)}
     record |= {"volumes_ml": volumes, "label_map": {"sha256": _sha256(path), "numbering": numbering}}
     try:
         if not given:
@@ -107,12 +108,12 @@ def _outdated(kept: dict, path: Path, item: Mapping) -> bool:
     """Whether a part is to be drawn anew."""
     if "failed" in kept:
         return "label_map" in kept  # without it, it was the run that could not do the subject
-    now = {"sha256": _sha256(path), "numbering": _numbering(path, item)}
+    now = {"sha256": _sha256(path), "numbering": _numbering(written_facts(record_path(path)), item)}
     return "note" in kept or kept.get("label_map") != now
 
 
-def _numbering(path: Path, item: Mapping) -> str | None:
-    return written_facts(record_path(path)).get("numbering") or item.get("numbering")
+def _numbering(written: Mapping, item: Mapping) -> str | None:
+    return written.get("numbering") or item.get("numbering")
 
 
 def _sha256(path: Path) -> str:

@@ -113,12 +113,12 @@ def check_ours(label_map: Path) -> None:
         UserError: naming the file.
     """
     record = record_path(label_map)
-    for path in (label_map, record):
-        if path.exists() and read_record(record) is None:
-            raise UserError(
-                f"{path} is there and was not made by inference, since {record.name} is no record of it: choose "
-                "another folder or name for the output, or move it away."
-            )
+    there = [path for path in (label_map, record) if path.exists()]
+    if there and read_record(record) is None:
+        raise UserError(
+            f"{there[0]} is there and was not made by inference, since {record.name} is no record of it: choose "
+            "another folder or name for the output, or move it away."
+        )
 
 
 def _check_made_alike(path: Path, settings: dict, networks: list[str]) -> None:

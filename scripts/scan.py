@@ -12,6 +12,7 @@ from monai.transforms import Transform
 
 from scripts.background import check_background
 from scripts.errors import ScanError
+from scripts.measures import voxel_ml
 from scripts.same_grid import check_grid, on_grid_of, size
 from scripts.sequences import ordered, setting_name
 
@@ -171,8 +172,7 @@ def _check_intensities(subject: str, name: str, scan: MetaTensor, path: str) -> 
             f"{subject}: {path} is empty, every voxel of the {name} is {low:g}: export the scan again, "
             "or leave the subject out."
         )
-    voxel_ml = abs(np.linalg.det(np.asarray(scan.affine, dtype=float)[:3, :3])) / 1000
-    check_background(subject, name, scan.as_tensor(), path, voxel_ml)
+    check_background(subject, name, scan.as_tensor(), path, voxel_ml(scan.affine))
 
 
 def _integers(subject: str, label: MetaTensor, path: str) -> torch.Tensor:
