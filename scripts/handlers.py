@@ -134,8 +134,14 @@ class SaveLast:
 
 
 def resume(trainer: Engine, objects: dict, output_dir: str, device: torch.device) -> None:
-    """Make the trainer go on from ``<output_dir>/last.pt`` when it starts."""
-    CheckpointLoader(f"{output_dir}/last.pt", objects | {"trainer": trainer}, map_location=device).attach(trainer)
+    """Make the trainer go on from ``<output_dir>/last.pt`` when it starts.
+
+    An early stop that the run did not have before begins to count now.
+    """
+    path = f"{output_dir}/last.pt"
+    known = torch.load(path, map_location=device, weights_only=True).keys() | (objects.keys() - {"early_stop"})
+    wanted = {name: thing for name, thing in objects.items() if name in known}
+    CheckpointLoader(path, wanted | {"trainer": trainer}, map_location=device).attach(trainer)
 
 
 def early_stop(trainer: Engine, evaluator: Engine, patience: int, metric: str, objects: dict) -> None:

@@ -122,6 +122,8 @@ def test_a_resumed_training_remembers_how_long_it_has_made_no_progress(tmp_path)
         trainer.run([0], max_epochs=epochs)
         return trainer.state.epoch
 
+    SaveLast({}, tmp_path / "last.pt")(Engine(lambda engine, batch: None))  # of a run that had no early stop
+    assert run([0.6, 0.5, 0.4, 0.9], 9, resumed=True) == 3
     assert run([0.6, 0.5], 2, resumed=False) == 2  # killed after one validation without progress
     assert run([0.4, 0.9], 9, resumed=True) == 3  # the second one ends it; forgetful, it would go on to 0.9
 
