@@ -11,9 +11,9 @@ import torch
 from monai.networks.nets import DynUNet
 from tiny import run, tiny
 
-from scripts.cohort import make_cohort
-from scripts.sequences import SEQUENCES, limited_settings
-from scripts.weights import save_weights, student_file
+from scripts.common.sequences import SEQUENCES, limited_subsets
+from scripts.common.weights import save_weights, student_file
+from scripts.simulation.cohort import make_cohort
 
 SHAPE = (6, 5, 4)
 AFFINE = np.array([[-1.0, 0, 0, 0], [0, -1, 0, 239], [0, 0, 1, 0], [0, 0, 0, 1]])
@@ -87,7 +87,7 @@ def subject(tmp_path) -> dict:
     """A complete subject in BraTS 2021 naming, as a datalist item."""
     folder = write_subject(tmp_path, "BraTS2021_00001")
     files = {name: str(folder / f"BraTS2021_00001{ending}.nii.gz") for name, ending in NAMES["brats"].items()}
-    return {"subject": "BraTS2021_00001", "numbering": "brats"} | files
+    return {"subject": "BraTS2021_00001", "label_convention": "brats"} | files
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +116,7 @@ def one_subject(tmp_path_factory):
 def fifteen(tmp_path_factory):
     """Folder of fifteen tiny networks of random weights, one for each choice of sequences."""
     folder = tmp_path_factory.mktemp("fifteen")
-    for number, sequences in enumerate((*limited_settings(), SEQUENCES)):
+    for number, sequences in enumerate((*limited_subsets(), SEQUENCES)):
         torch.manual_seed(number)
         network = DynUNet(3, len(sequences), 3, [3] * 3, [1, 2, 2], [2, 2], [4, 8, 16], norm_name="INSTANCE")
         name = "teacher.pt" if sequences == SEQUENCES else student_file(sequences)

@@ -5,22 +5,21 @@ import json
 import re
 from fnmatch import fnmatch
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 import torch
 from monai.bundle import ConfigParser, download_large_files, verify_metadata, verify_net_in_out
+from tiny import ROOT
 
-from scripts.sequences import REGIONS, SEQUENCES, ordered
-from scripts.summary import read_cases
-from scripts.weights import load_weights
+from scripts.common.sequences import REGIONS, SEQUENCES, ordered
+from scripts.common.weights import load_weights
+from scripts.evaluation.summary import read_cases
 
-ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.json"))
 METADATA = json.loads((ROOT / "configs" / "metadata.json").read_text())
 README = (ROOT / "README.md").read_text()
 # MONAI's schema (Apache-2.0), a copy, since the tests need no network; the md5 is published in MONAI's own tests
-SCHEMA = Path(__file__).parent / "meta_schema_20240725.json"
+SCHEMA = ROOT / "tests" / "meta_schema_20240725.json"
 SCHEMA_MD5 = "06954cad2cc5d3784e72077ac76f0fc8"
 
 

@@ -1,16 +1,14 @@
 """Student and teacher as TorchScript and as ONNX, made by MONAI's own commands, against PyTorch."""
 
-from pathlib import Path
-
 import onnxruntime
 import pytest
 import torch
 from monai.bundle import ConfigParser, ckpt_export, onnx_export
+from tiny import ROOT
 
-from scripts.sequences import SEQUENCES, ordered
-from scripts.weights import load_weights
+from scripts.common.sequences import SEQUENCES, ordered
+from scripts.common.weights import load_weights
 
-ROOT = Path(__file__).parent.parent
 CONFIG = str(ROOT / "configs" / "inference.json")
 META = str(ROOT / "configs" / "metadata.json")
 SIZE = (48, 56, 40)  # three different multiples of 8, none of them the exporter's example

@@ -5,17 +5,16 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
 from test_workflows import TINY
+from tiny import ROOT
 
-from scripts.distributed import join, share
-from scripts.errors import UserError
+from scripts.common.errors import UserError
+from scripts.training.distributed import join, share
 
-ROOT = Path(__file__).parent.parent
 # what each process ends with, for the tests to compare
 REPORT = (
     "$torch.save({'weights': @distiller.state_dict(), 'images': @train#trainer.state.output[0]['image'],"

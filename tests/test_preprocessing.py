@@ -1,15 +1,14 @@
 """The configs' preprocessing: coarser grids average, inversion returns to the scan's own grid."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from monai.transforms import Invertd
+from tiny import ROOT
 
-CONFIGS = Path(__file__).parent.parent / "configs"
+CONFIGS = ROOT / "configs"
 
 
 def _without_loading(spacing):
@@ -55,5 +54,7 @@ def test_inference_preprocesses_as_evaluation_does():
     configs = {}
     for name, key in (("inference.json", "preprocessing"), ("evaluate.json", "load_subject")):
         transforms = ConfigParser.load_config_file(str(CONFIGS / name))[key]["transforms"]
-        configs[name] = [t for t in transforms if not t["_target_"].startswith(("scripts.scan", "scripts.labels"))]
+        configs[name] = [
+            t for t in transforms if not t["_target_"].startswith(("scripts.data.load_scan", "scripts.common.labels"))
+        ]
     assert configs["inference.json"] == configs["evaluate.json"]

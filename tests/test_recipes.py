@@ -10,7 +10,7 @@ from ignite.engine import Events
 from monai.bundle import ConfigParser
 from tiny import ROOT, run, tiny, workflow
 
-from scripts.errors import plain_sentence
+from scripts.common.errors import user_message
 
 NEED_A_TEACHER = ("warm_start", "kd_net", "soft_targets", "emkd", "masked", "prototypes")
 JOINT = ("barlow_twins", "consistency", "cosine", "mutual")
@@ -95,14 +95,14 @@ def test_every_overlay_that_is_a_recipe_is_tested():
 def test_recipe_without_its_teacher_says_how_to_get_one(recipe, cohort, tmp_path):
     with pytest.raises(Exception) as caught:
         run(*_overlays(recipe), **tiny(cohort, output_dir=str(tmp_path / "o"), teacher_from=None))
-    assert "--teacher_from" in plain_sentence(caught.value) and "train_teacher.json" in plain_sentence(caught.value)
+    assert "--teacher_from" in user_message(caught.value) and "train_teacher.json" in user_message(caught.value)
 
 
 def test_teacher_of_another_width_is_refused_for_a_warm_start(cohort, teachers, tmp_path):
     keys = tiny(cohort, output_dir=str(tmp_path / "o"), teacher_from=str(teachers / "heavy"))
     with pytest.raises(Exception) as caught:
         run("train.json", "no_distillation.json", "warm_start.json", **keys)
-    assert "filters [8, 16, 32]" in plain_sentence(caught.value)
+    assert "filters [8, 16, 32]" in user_message(caught.value)
 
 
 def test_two_recipes_are_combined_by_listing_both_overlays(cohort, teachers, tmp_path):
@@ -130,7 +130,7 @@ def test_frozen_teacher_does_not_change_and_warm_student_starts_from_it(cohort, 
 
 def test_one_run_trains_every_student_and_resumes_with_the_student_whose_turn_it_is(cohort, tmp_path):
     settings = [["flair"], ["t1", "t2"], ["t1ce"]]
-    keys = tiny(cohort, student_settings=settings, students_per_step=2, epochs=3, patches_per_epoch=2, batch_size=1)
+    keys = tiny(cohort, student_subsets=settings, students_per_step=2, epochs=3, patches_per_epoch=2, batch_size=1)
     files = ("train.json", "barlow_twins.json", "train_all.json")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     run(*files, **keys, output_dir=str(whole))
@@ -164,7 +164,7 @@ def test_one_run_trains_every_student_and_resumes_with_the_student_whose_turn_it
 
 
 def test_all_students_learn_from_a_frozen_teacher_that_stays_as_it_is(cohort, teachers, tmp_path):
-    keys = _keys(cohort, "kd_net", teachers, student_settings=[["flair"], ["t1ce"]], students_per_step=2)
+    keys = _keys(cohort, "kd_net", teachers, student_subsets=[["flair"], ["t1ce"]], students_per_step=2)
     files = ("train.json", "kd_net.json", "train_all.json")
     started = run(*files, **keys, output_dir=str(tmp_path / "o"))
     values = started.parser.get_parsed_content("train#trainer").state.output[0]["pred"]
@@ -188,7 +188,7 @@ def test_real_subjects_are_trained_on_beside_simulated_ones(cohort, teachers, on
 
 
 def test_one_network_for_any_subset_trains_and_is_evaluated_in_each_setting(cohort, tmp_path):
-    keys = tiny(cohort, epochs=1, student_settings=[["flair"], ["t1ce", "t2"]])
+    keys = tiny(cohort, epochs=1, student_subsets=[["flair"], ["t1ce", "t2"]])
     run("train.json", "any_subset.json", **keys, output_dir=str(tmp_path / "trained"))
     out = {"ckpt_dir": str(tmp_path / "trained"), "output_dir": str(tmp_path / "evaluation")}
     run("train.json", "any_subset.json", "evaluate.json", **keys, **out)
@@ -199,4 +199,4 @@ def test_one_network_for_any_subset_trains_and_is_evaluated_in_each_setting(coho
 def test_unknown_way_to_train_the_teacher_is_refused(cohort, tmp_path):
     with pytest.raises(Exception) as caught:
         run("train.json", **tiny(cohort, output_dir=str(tmp_path / "o"), teacher_training="both"))
-    assert "teacher_training is 'both'" in plain_sentence(caught.value)
+    assert "teacher_training is 'both'" in user_message(caught.value)

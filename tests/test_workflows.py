@@ -12,7 +12,7 @@ import torch
 from ignite.engine import Events
 from tiny import TINY, run, tiny, workflow
 
-from scripts.errors import plain_sentence
+from scripts.common.errors import user_message
 
 
 def test_training_writes_student_teacher_and_last_with_provenance(trained):
@@ -47,13 +47,13 @@ def test_killed_training_resumes_to_the_same_weights(trained, cohort, tmp_path):
 def test_second_training_into_the_same_folder_is_refused(trained, cohort):
     with pytest.raises(Exception) as caught:
         run("train.json", "barlow_twins.json", **tiny(cohort, output_dir=str(trained)))
-    assert "--resume true" in plain_sentence(caught.value)
+    assert "--resume true" in user_message(caught.value)
 
 
 def test_misspelt_override_is_refused_before_anything_runs(cohort, tmp_path):
     with pytest.raises(Exception) as caught:
         run("train.json", "barlow_twins.json", **tiny(cohort, output_dir=str(tmp_path), dataset_dirr="x"))
-    assert plain_sentence(caught.value) == "Nothing reads the key 'dataset_dirr': did you mean 'dataset_dir'?"
+    assert user_message(caught.value) == "Nothing reads the key 'dataset_dirr': did you mean 'dataset_dir'?"
 
 
 def test_a_student_is_evaluated_and_trained_where_there_are_its_sequences_only(trained, cohort, tmp_path):
@@ -82,7 +82,7 @@ def test_a_student_is_evaluated_and_trained_where_there_are_its_sequences_only(t
             **keys | {"student_modalities": ["t2"]},
             output_dir=str(tmp_path / "b"),
         )
-    assert "lacks t2. Add the files" in plain_sentence(caught.value)
+    assert "lacks t2. Add the files" in user_message(caught.value)
 
 
 def test_evaluation_writes_every_case_network_and_region(trained, cohort, tmp_path):
@@ -116,7 +116,7 @@ def test_evaluation_skips_a_bad_label_and_measures_the_others(trained, cohort, t
     keys = tiny(cohort, dataset_dir=str(tmp_path / "scans"), part="all", ckpt_dir=str(trained))
     with pytest.raises(Exception) as caught:
         run("train.json", "barlow_twins.json", "evaluate.json", **keys, output_dir=str(tmp_path / "o"))
-    assert f"{source.name}_seg.nii.gz: holds the unknown label value 7" in plain_sentence(caught.value)
+    assert f"{source.name}_seg.nii.gz: holds the unknown label value 7" in user_message(caught.value)
     assert set(pd.read_csv(tmp_path / "o" / "cases.csv")["subject"]) == {"Simulated_00002"}
 
 
@@ -193,7 +193,7 @@ def test_one_bad_subject_does_not_stop_the_others(cohort, trained, tmp_path):
     broken.write_bytes(broken.read_bytes()[:2000])
     with pytest.raises(Exception) as caught:
         _segment(tmp_path / "scans", tmp_path / "out", trained)
-    sentence = plain_sentence(caught.value)
+    sentence = user_message(caught.value)
     assert sentence.startswith("1 of 2 subjects were done. These were not") and "A_broken_flair.nii.gz" in sentence
     assert (tmp_path / "out" / name / f"{name}_seg.nii.gz").is_file()
     page = (tmp_path / "out" / "report.html").read_text()
@@ -211,7 +211,7 @@ def test_weights_for_other_sequences_are_refused(cohort, trained, tmp_path):
     _scans(cohort, tmp_path / "scans")
     with pytest.raises(Exception) as caught:
         _segment(tmp_path / "scans", tmp_path / "out", trained, student_modalities=["t2", "flair"])
-    assert "was trained for t1ce + flair, not for t2 + flair" in plain_sentence(caught.value)
+    assert "was trained for t1ce + flair, not for t2 + flair" in user_message(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Label maps to the three nested tumour regions and back, for the label numbers of BraTS and of MSD Task01."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+
+from scripts.common.errors import ScanError, UserError
+from scripts.common.sequences import REGIONS
+
+LABEL_CONVENTIONS = {
+    "brats": {"core": 1, "oedema": 2, "enhancing": 4},
+    "brats2023": {"core": 1, "oedema": 2, "enhancing": 3, "cavity": 4},
+    "msd": {"oedema": 1, "core": 2, "enhancing": 3},
+}
+"""What each number means: `brats` is 2017-2021, `brats2023` that year and later (4, the resection cavity of the
+post-treatment cohort, counts as background), `msd` is Task01_BrainTumour. Core is necrotic or non-enhancing tumour."""
+
+
+def detect_convention(values: Iterable[float], label_convention: str = "brats") -> str:
+    """The numbering of a label map that holds these values, given the one that its file's name suggests.
+
+    `brats` with a 3 and no 4 is taken as `brats2023`: up to 2021 no label 3 exists.
+
+    Raises:
+        UserError: an unknown numbering, or a value that it does not have.
+    """
+    if label_convention not in LABEL_CONVENTIONS:
+        raise UserError(f"'{label_convention}' is not a label numbering: choose from {', '.join(LABEL_CONVENTIONS)}.")
+    values = set(values) - {0}
+    if label_convention == "brats" and 3 in values and 4 not in values:
+        label_convention = "brats2023"
+    known = set(LABEL_CONVENTIONS[label_convention].values())
+    unknown = sorted(values - known)
+    if unknown:
+        raise UserError(
+            f"holds the unknown label value {', '.join(map(str, unknown[:5]))} ({label_convention} numbering has "
+            f"{', '.join(map(str, [0, *sorted(known)]))})"
+        )
+    return label_convention
+
+
+def regions_from_label(label: torch.Tensor, label_convention: str = "brats") -> torch.Tensor:
+    """Tumour core, whole tumour and enhancing tumour of an integer label map, on the label's device.
+
+    Args:
+        label: (1, X, Y, Z), or any batch of maps (B, 1, X, Y, Z): the channel axis is the fourth from the end.
+        label_convention: one of `LABEL_CONVENTIONS`, as `detect_convention` gives it; values it does not have become background.
+
+    Returns:
+        float32 of 0 and 1 with the channels of `scripts.common.sequences.REGIONS`, a plain tensor.
+    """
+    numbers = LABEL_CONVENTIONS[label_convention]
+    plain = label.as_tensor() if isinstance(label, MetaTensor) else label
+    tissue = {name: plain == number for name, number in numbers.items()}
+    et = tissue["enhancing"]
+    tc = tissue["core"] | et
+    return torch.cat([{"tc": tc, "wt": tc | tissue["oedema"], "et": et}[name] for name in REGIONS], dim=-4).float()
+
+
+def label_from_regions(regions, label_convention: str = "brats"):
+    """One label map from the three regions, nested by force: et, then the rest of tc, then the rest of wt.
+
+    Args:
+        regions: binary (3, X, Y, Z) in the order of `scripts.common.sequences.REGIONS`: tensor or array, bool or 0 and 1.
+        label_convention: `brats` (ET 4) or `brats2023` (ET 3).
+
+    Returns:
+        uint8 (X, Y, Z), an array if an array was given.
+
+    Raises:
+        UserError: another numbering.
+    """
+    if label_convention not in ("brats", "brats2023"):
+        raise UserError(f"Label maps are written with the numbering 'brats' or 'brats2023', not '{label_convention}'.")
+    numbers = LABEL_CONVENTIONS[label_convention]
+    tensor = torch.as_tensor(regions).bool()
+    label = tensor.new_zeros(tensor.shape[1:], dtype=torch.uint8)
+    for region, tissue in (("wt", "oedema"), ("tc", "core"), ("et", "enhancing")):  # a later one overwrites
+        label[tensor[REGIONS.index(region)]] = numbers[tissue]
+    return label.numpy() if isinstance(regions, np.ndarray) else label
+
+
+def nest(regions):
+    """Nest bool regions (3, X, Y, Z), tensor or array, in place: what is ET is TC too, and what is TC is WT too."""
+    tc, wt, et = (regions[REGIONS.index(region)] for region in ("tc", "wt", "et"))
+    tc |= et
+    wt |= tc
+    return regions
+
+
+class Nestd(MapTransform):
+    """Binary regions (3, X, Y, Z) as nested bool ones, geometry kept; see `nest`."""
+
+    def __call__(self, data):
+        return dict(data) | {key: nest(data[key] > 0) for key in self.keys}
+
+
+class RegionsFromLabeld(MapTransform):
+    """Turn the label map (1, X, Y, Z), integer, into its regions (3, X, Y, Z), float32 of 0 and 1, geometry kept.
+
+    The numbering is the item's `label_convention` (default `brats`), corrected by the values found (`detect_convention`) where the
+    subject is called as those of BraTS.
+
+    Raises:
+        ScanError: a value that the numbering does not have, or values that leave it open.
+    """
+
+    def __init__(self, keys: KeysCollection = "label") -> None:
+        super().__init__(keys)
+
+    def __call__(self, data):
+        data = dict(data)
+        for key in self.keys:
+            label = data[key]
+            label_convention = self._convention(label, data)
+            regions = regions_from_label(label, label_convention)
+            if isinstance(label, MetaTensor):
+                regions = MetaTensor(regions, meta=label.meta, applied_operations=label.applied_operations)
+            data[key] = regions
+        return data
+
+    @staticmethod
+    def _convention(label: torch.Tensor, data) -> str:
+        subject = str(data.get("subject", "a subject"))
+        file = getattr(label, "meta", {}).get("filename_or_obj", "the label map")
+        values = _values(label)
+        # BraTS-PED 2024 numbers its tissues in another way: 4 is oedema there and must not become background
+        if subject.upper().startswith("BRATS-PED") and 4 in values:
+            raise ScanError(
+                f"{subject}: {file} holds label value 4, which is oedema in the paediatric BraTS numbering and is not "
+                "understood here: convert it to 1 (core), 2 (oedema), 3 (enhancing), or leave the subject out."
+            )
+        given = data.get("label_convention", "brats")
+        try:
+            found = detect_convention(values, given)
+        except UserError as error:
+            raise ScanError(
+                f"{subject}: {file}: {error}: correct the map, leave the subject out, or name the numbering "
+                f"({', '.join(LABEL_CONVENTIONS)}) with --label_convention, or in a dataset.json as \"numbering\"."
+            ) from error
+        if found != given and not subject.upper().startswith("BRATS"):
+            raise ScanError(
+                f"{subject}: {file} has a label 3 and no 4: brats2023 and msd both call enhancing tumour so, "
+                "but mean opposite things by 1 and 2: say which it is with --label_convention brats2023 or msd."
+            )
+        return found
+
+
+def _values(label: torch.Tensor) -> list[int | float]:
+    plain = (label.as_tensor() if isinstance(label, MetaTensor) else label).flatten()
+    if plain.is_floating_point() and torch.equal(plain.int().to(plain.dtype), plain):
+        plain = plain.int()  # resampled maps are float; fractions stay and are unknown values
+    low, high = (int(v) for v in torch.aminmax(plain))
+    if low < 0 or high > 255 or plain.is_floating_point():
+        return torch.unique(plain).tolist()
+    return torch.bincount(plain).nonzero().flatten().tolist()  # ten times quicker than unique on a whole scan

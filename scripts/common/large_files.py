@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The list of published weights, ``large_files.yml``: ``python -m scripts.common.large_files write|repair``.
+
+MONAI 1.6.1's ``download_large_files`` fetches what is missing, but stops with an error at a file that does not fit its
+hash; ``repair`` moves such a file aside and fetches it anew.
+"""
+
+import argparse
+import hashlib
+import re
+from pathlib import Path
+
+import yaml
+from monai.apps.utils import SUPPORTED_HASH_TYPES, HashCheckError
+from monai.bundle import download_large_files
+
+from scripts.common.errors import UserError, install_error_hook
+from scripts.common.files import save_atomically
+
+LIST = "large_files.yml"
+HASH_TYPE = "sha256"
+"""The one that ``write`` uses; a list from elsewhere may use any that MONAI knows."""
+
+
+def write_list(bundle_root: str | Path, base: str) -> list[dict]:
+    """List every ``models/*.pt`` in ``large_files.yml``; the comment at the top of an earlier list stays.
+
+    Args:
+        bundle_root: the bundle's folder.
+        base: where the files are published, such as ``https://.../models``; a file's url is ``<base>/<file name>``.
+
+    Returns:
+        the entries: path, url, hash_val, hash_type.
+
+    Raises:
+        UserError: the base is no url, or there are no weights.
+    """
+    root = Path(bundle_root)
+    if not re.match(r"[a-z]+://", base):
+        raise UserError(f"--url is '{base}', but must be a full one, such as https://.../models.")
+    entries = [
+        {
+            "path": file.relative_to(root).as_posix(),
+            "url": f"{base.rstrip('/')}/{file.name}",
+            "hash_val": hash_of(file, HASH_TYPE),
+            "hash_type": HASH_TYPE,
+        }
+        for file in sorted((root / "models").glob("*.pt"))
+    ]
+    if not entries:
+        raise UserError(f"There are no weights in {root / 'models'} to list: train first, or correct --bundle_root.")
+    file = root / LIST
+    comment = re.match(r"(?:#.*\n)*", file.read_text() if file.is_file() else "")[0]
+    text = comment + yaml.safe_dump({"large_files": entries}, sort_keys=False, width=1000)
+    save_atomically(file, lambda path: path.write_text(text))
+    return entries
+
+
+def hash_of(file: str | Path, hash_type: str) -> str:
+    """A file's hash as hexadecimal digits."""
+    with Path(file).open("rb") as opened:
+        return hashlib.file_digest(opened, hash_type).hexdigest()
+
+
+def read_list(bundle_root: str | Path) -> list[dict]:
+    """The entries of ``large_files.yml``.
+
+    Raises:
+        UserError: there is no such list, or an entry has no path or url, a path outside the bundle, or a hash of an
+            unknown type.
+    """
+    root, file = Path(bundle_root).resolve(), Path(bundle_root) / LIST
+    if not file.is_file():
+        raise UserError(f"There is no {file}: run from the bundle's folder, or name it with --bundle_root.")
+    try:
+        entries = (yaml.safe_load(file.read_text()) or {}).get("large_files") or []
+    except (yaml.YAMLError, AttributeError):
+        entries = None
+    if not isinstance(entries, list):
+        raise UserError(f"{file} is not a list of large files: write it with `{_write_command()}`.")
+    for entry in entries:
+        texts = isinstance(entry, dict) and all(isinstance(value, (str, type(None))) for value in entry.values())
+        if not texts or not entry.get("path") or not entry.get("url"):
+            raise UserError(
+                f"An entry of {file} lacks a path or url, or has something else than text ({entry}): write the list "
+                "with `write`."
+            )
+        if not (root / entry["path"]).resolve().is_relative_to(root):
+            raise UserError(f"{file} lists {entry['path']}, which lies outside the bundle: correct its path.")
+        if entry.get("hash_type") and entry["hash_type"].lower() not in SUPPORTED_HASH_TYPES:
+            known = ", ".join(SUPPORTED_HASH_TYPES)
+            raise UserError(f"{file} has a hash of type {entry['hash_type']} for {entry['path']}: use one of {known}.")
+    return entries
+
+
+def fits(bundle_root: str | Path, entry: dict) -> bool:
+    """Whether the file of an entry is there and has its hash; without a hash in the list, whether it is there."""
+    file = Path(bundle_root) / entry["path"]
+    if not file.is_file() or not entry.get("hash_val"):
+        return file.is_file()
+    return hash_of(file, (entry.get("hash_type") or HASH_TYPE).lower()) == entry["hash_val"].lower()
+
+
+def repair(bundle_root: str | Path) -> list[str]:
+    """Fetch the listed files that are missing or broken; leave those that fit their hash alone.
+
+    A broken file is kept as ``<name>.broken``. If something cannot be fetched, it is put back in its place.
+
+    Returns:
+        a line about each file.
+
+    Raises:
+        UserError: the list cannot be used, or a file could not be fetched.
+    """
+    root, aside, lines = Path(bundle_root), {}, []
+    entries = read_list(root)
+    wanted = [entry for entry in entries if not fits(root, entry)]
+    for entry in wanted:
+        file = root / entry["path"]
+        if file.exists():
+            aside[file] = _free_name(file)
+    try:
+        for file, name in aside.items():
+            file.rename(name)
+        if wanted:
+            _fetch(root, wanted)
+    finally:
+        for file, name in aside.items():
+            if name.exists() and not file.exists():
+                name.rename(file)
+    for entry in entries:
+        file = root / entry["path"]
+        if entry not in wanted:
+            state = "fits its hash" if entry.get("hash_val") else "is there (the list has no hash)"
+            lines.append(f"{entry['path']} {state}: left alone.")
+        elif file in aside:
+            lines.append(f"{entry['path']} was broken: kept as {aside[file].name}, fetched from {entry['url']}.")
+        else:
+            lines.append(f"{entry['path']} was missing: fetched from {entry['url']}.")
+    return lines
+
+
+def _fetch(root: Path, wanted: list[dict]) -> None:
+    reason, cause = "nothing came", None
+    try:
+        download_large_files(bundle_path=str(root))
+    except HashCheckError as error:
+        reason, cause = "what is there does not fit the listed hash", error
+    except (OSError, RuntimeError, ValueError) as error:
+        reason, cause = str(error).splitlines()[0].rstrip("."), error
+    # MONAI goes through the list in order and stops at the first that fails, and passes over a refused write silently
+    for entry in wanted:
+        if not fits(root, entry):
+            raise UserError(
+                f"{entry['path']} could not be fetched from {entry['url']} ({reason}): publish there the file that "
+                f"{LIST} means, or write the list anew with `{_write_command()}`."
+            ) from cause
+
+
+def _free_name(file: Path) -> Path:
+    name, number = file.with_name(f"{file.name}.broken"), 2
+    while name.exists():
+        name, number = file.with_name(f"{file.name}.broken{number}"), number + 1
+    return name
+
+
+def _write_command() -> str:
+    return "python -m scripts.common.large_files write --url <where the files are>"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the list of published weights, large_files.yml, or repair the weights by it."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.common.large_files", description=main.__doc__)
+    parser.add_argument("--bundle_root", type=Path, default=Path("."), help="the bundle's folder (default: this one)")
+    jobs = parser.add_subparsers(dest="job", required=True)
+    write = jobs.add_parser("write", help="list every models/*.pt with its hash")
+    write.add_argument("--url", required=True, help="where they are published; a file's url is this/<file name>")
+    jobs.add_parser("repair", help="fetch what is missing or broken; a broken file is kept as <name>.broken")
+    options = parser.parse_args(arguments)
+    if options.job == "write":
+        for entry in write_list(options.bundle_root, options.url):
+            print(f"{entry['path']}: {entry['hash_type']} {entry['hash_val']}, {entry['url']}")
+    else:
+        print("\n".join(repair(options.bundle_root)) or f"{LIST} lists no files.")
+
+
+if __name__ == "__main__":
+    install_error_hook()
+    main()

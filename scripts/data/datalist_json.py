@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read a decathlon `dataset.json`: MSD Task01_BrainTumour with its 4D files, or lists that name each sequence."""
+
+import json
+from pathlib import Path
+
+from scripts.common.errors import UserError
+from scripts.common.labels import LABEL_CONVENTIONS
+from scripts.common.sequences import MSD_ORDER, SEQUENCES, nifti_stem, parse_files, sequence_of_name
+
+PARTS = ("training", "validation", "test")
+FORMS = (
+    '{"training": [{"subject": "a", "flair": "a_flair.nii.gz", "label": "a_seg.nii.gz"}]} or the 4D form of MSD '
+    '{"modality": {"0": "FLAIR"}, "training": [{"image": "a.nii.gz", "label": "a_seg.nii.gz"}]}'
+)
+
+
+def subjects_in_json(path: Path, labelled: bool) -> list[tuple[dict, str]]:
+    """The items of a dataset.json, each with the place it was found; paths become absolute, relative to the file.
+
+    An entry names its sequences itself, or has `image`: one 4D file, whose volumes `modality` names, or a list of
+    files, whose own names tell. `label_convention` of the file or of an entry is `brats` (default), `brats2023` or `msd`
+    (default for 4D files). Subjects with the same `patient` stay in one part of a split. Items get the `part` that
+    lists them, and as `empty_parts` those that the file lists as empty, so that a split leaves them so.
+
+    Args:
+        path: the dataset.json.
+        labelled: leave out entries that have neither a label map nor maps.
+
+    Raises:
+        UserError: not JSON, of another form, an unknown sequence or numbering, or a subject whose name is no folder's.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): allow it, or remove the file.") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON ({error}): correct it, or remove it.") from error
+    parts = [part for part in PARTS if isinstance(content, dict) and isinstance(content.get(part), list)]
+    if not parts:
+        raise UserError(f'{path} lists no subjects: it needs the form {FORMS}; "validation" and "test" likewise.')
+    empty = tuple(part for part in parts if not content[part])
+    found = []
+    for part in parts:
+        for number, entry in enumerate(content[part]):
+            place = f'{path}, "{part}" entry {number + 1}'
+            item = _item(entry if isinstance(entry, dict) else {"image": entry}, content, path.parent, place)
+            if not labelled or "label" in item or "maps" in item:
+                found.append((item | {"part": part} | ({"empty_parts": empty} if empty else {}), place))
+    return found
+
+
+def _item(entry: dict, content: dict, folder: Path, place: str) -> dict:
+    item = {name: _located(entry[name], folder, place) for name in (*SEQUENCES, "label", "maps") if entry.get(name)}
+    image, four_d = entry.get("image"), False
+    if isinstance(image, list):
+        understood = parse_files(folder / str(file) for file in image)
+        for file in image:
+            _, name = understood.get(folder / str(file), (None, None))
+            if name is None or name in item:
+                problem = f"is a second {name}" if name else "does not say in its name which sequence it is"
+                raise UserError(
+                    f"{place}: {file} {problem}: "
+                    f"list each file under its sequence ({', '.join(SEQUENCES)}) instead of under image."
+                )
+            item[name] = _located(file, folder, place)
+    elif image:
+        four_d = True
+        file = _path(image, folder, place)
+        item |= {name: {"file": file, "volume": volume} for volume, name in _volumes(content, place)}
+    if not item.keys() - {"label"}:
+        raise UserError(f"{place} names neither a sequence nor an image: use the form {FORMS}.")
+    label_convention = entry.get("label_convention", content.get("label_convention", "msd" if four_d else "brats"))
+    if not isinstance(label_convention, str) or label_convention not in LABEL_CONVENTIONS:
+        raise UserError(f'{place}: "numbering" is "{label_convention}": choose one of {", ".join(LABEL_CONVENTIONS)}.')
+    if four_d and "label_convention" not in content | entry and "edema" not in _meaning_of_one(content):
+        raise UserError(
+            f'{place}: label 1 is "{_meaning_of_one(content)}", not the oedema of MSD Task01: say which numbering '
+            f'the label maps have by adding "numbering", one of {", ".join(LABEL_CONVENTIONS)}, to dataset.json.'
+        )
+    subject = _name_of(item) if entry.get("subject") is None else entry["subject"]
+    if not isinstance(subject, (str, int)) or str(subject).strip() in ("", ".", "..") or "\0" in str(subject):
+        raise UserError(
+            f'{place}: the subject "{subject}" is not the name of a folder, and results go to a folder of its name: '
+            'give another as "subject".'
+        )
+    subject = str(subject)
+    if "/" in subject or "\\" in subject:
+        raise UserError(
+            f'{place}: the subject "{subject}" has a slash, and results go to a folder of its name: use "_".'
+        )
+    patient = {"patient": str(entry["patient"])} if "patient" in entry else {}
+    return {"subject": subject, "label_convention": label_convention} | patient | item
+
+
+def _located(source, folder: Path, place: str):
+    if isinstance(source, dict) and isinstance(source.get("file"), str) and isinstance(source.get("volume"), int):
+        return {"file": str(folder / source["file"]), "volume": source["volume"]}
+    return _path(source, folder, place)
+
+
+def _path(source, folder: Path, place: str) -> str:
+    if not isinstance(source, str):
+        raise UserError(f"{place}: {source!r} is not a path: give the file's path relative to dataset.json.")
+    return str(folder / source)
+
+
+def _volumes(content: dict, place: str) -> list[tuple[int, str]]:
+    """Which volume of a 4D file is which sequence, by `modality` (nnU-Net: `channel_names`) or else MSD's order."""
+    key = "modality" if content.get("modality") else "channel_names"
+    names = content.get(key) or dict(enumerate(MSD_ORDER))
+    if not isinstance(names, dict):
+        raise UserError(
+            f'{place}: "{key}" in dataset.json is {json.dumps(names)}, and must number the volumes: '
+            'write it as {"0": "FLAIR", "1": "T1w"}.'
+        )
+    volumes = [(volume, sequence_of_name(str(name))) for volume, name in names.items()]
+    for (volume, name), given in zip(volumes, names.values()):
+        if not str(volume).isdigit() or name not in SEQUENCES or [n for _, n in volumes].count(name) > 1:
+            raise UserError(
+                f'{place}: the modality "{volume}": "{given}" in dataset.json is unknown or named twice: '
+                f"number the volumes from 0 and name each once as one of {', '.join(SEQUENCES)}."
+            )
+    return [(int(volume), name) for volume, name in volumes]
+
+
+def _meaning_of_one(content: dict) -> str:
+    labels = content.get("labels")
+    return str(labels.get("1", "edema")).lower() if isinstance(labels, dict) else "edema"
+
+
+def _name_of(item: dict) -> str:
+    """A subject without a name is called as its first file begins, or else after its folder; a 4D file, as the file."""
+    source = next(item[name] for name in (*SEQUENCES, "maps") if name in item)
+    if isinstance(source, dict):
+        return nifti_stem(Path(source["file"]).name) or Path(source["file"]).name
+    files = [Path(file) for name, file in item.items() if isinstance(file, str) and name != "maps"]
+    beginning, _ = parse_files(files).get(Path(source), ("", None))
+    return beginning or Path(source).parent.name

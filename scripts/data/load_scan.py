@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Load the chosen sequences of one subject from NIfTI, and refuse what cannot be used in one sentence."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from monai.transforms import Transform
+
+from scripts.common.errors import ScanError
+from scripts.common.metrics import voxel_ml
+from scripts.common.sequences import ordered, subset_name
+from scripts.data.background import check_background
+from scripts.data.same_grid import check_grid, on_grid_of, size
+
+
+class LoadSequencesd(Transform):
+    """Load a datalist item into `image`, float32 (C, X, Y, Z), and on request `label`, int32 (1, X, Y, Z).
+
+    The channels are the chosen sequences in the teacher's order. Both are MetaTensors with the affine (RAS, mm), and
+    with the first sequence's, or the label's, path as `meta["filename_or_obj"]`. `subject` and `label_convention` stay, and
+    the `network` that `scripts.inference.routing` chose and what the datalist `ignored`; `sequences` says what was loaded, as
+    `t1ce+flair`; other keys are dropped. Files of other sequences are never opened. A sequence may also be given as a
+    MetaTensor (X, Y, Z) with its affine.
+
+    Args:
+        sequences: which sequences to load; an item that names its own `sequences` has these loaded.
+        label: load the label map too.
+        resample: bring sequences on other grids to the first one's (`scripts.data.same_grid`), instead of refusing them.
+        needed: those of the sequences that are loaded, all by default. The channel of another one is 0 and only keeps
+            the others in their places: no network of the run may see it.
+        thinnest: mm that a scan must extend along each axis: the voxel size at which the networks work.
+
+    Raises:
+        ScanError: a file that is missing, unreadable or truncated, has other than three axes, is too thin, holds NaN or
+            infinity, is constant, is not skull-stripped, has a degenerate affine, or lies on another grid than the
+            subject's first sequence; a label map with fractional values.
+    """
+
+    def __init__(
+        self,
+        sequences: str | Iterable[str],
+        label: bool = False,
+        resample: bool = False,
+        needed: str | Iterable[str] | None = None,
+        thinnest: float = 0.0,
+    ) -> None:
+        self.sequences = ordered(sequences)
+        self.thinnest = thinnest
+        self.needed = None if needed is None else ordered(needed)
+        self.label = label
+        self.resample = resample
+
+    def __call__(self, data):
+        subject = str(data["subject"])
+        sequences = ordered(data.get("sequences", self.sequences))
+        loaded = [name for name in sequences if self.needed is None or name in self.needed]
+        for name in [*loaded, "label"] if self.label else loaded:  # before any file is read
+            if name not in data:
+                raise ScanError(_missing(subject, name, [s for s in sequences if s in data], data.get("ignored")))
+        files = {}  # a 4D file holds several sequences: read it once
+        first = image = None
+        for name in loaded:
+            scan, path = _volume(subject, name, data[name], files)
+            _check_thickness(subject, name, scan, path, self.thinnest)
+            _check_intensities(subject, name, scan, path)
+            if image is None:
+                first, image = (scan, path), torch.zeros((len(sequences), *scan.shape))
+            if self.resample:
+                scan = on_grid_of(subject, first, (scan, path))
+            check_grid(subject, first, (scan, path))
+            image[sequences.index(name)] = scan.as_tensor()
+        out = {
+            "subject": subject,
+            "label_convention": data.get("label_convention", "brats"),
+            "sequences": subset_name(loaded),
+        }
+        out |= {key: data[key] for key in ("network", "ignored") if key in data}
+        out["image"] = MetaTensor(image, meta=_meta(*first))
+        if self.label:
+            label, path = _volume(subject, "label", data["label"], files)
+            check_grid(subject, first, (label, path))
+            out["label"] = MetaTensor(_integers(subject, label, path), meta=_meta(label, path))
+        return out
+
+
+def _missing(subject: str, name: str, present: list[str], ignored: str | None) -> str:
+    aside = f" ({ignored} was left aside, since only names that end in the sequence are understood)" if ignored else ""
+    if name == "label" or not present:
+        what = "label map" if name == "label" else f"{name} file"
+        return f"{subject}: no {what} was found{aside}: add the file, or leave the subject out."
+    return (
+        f"{subject}: no {name} file was found, only {', '.join(present)}{aside}: add the file, choose other sequences "
+        "with --student_modalities, or segment each subject with what it has by configs/batch_inference.json."
+    )
+
+
+def _volume(subject: str, name: str, source, files: dict) -> tuple[MetaTensor, str]:
+    """The three-dimensional scan (X, Y, Z), float32, that a datalist entry points to, and its path."""
+    if isinstance(source, MetaTensor):
+        scan, path = source.float(), f"the {name} array"
+    else:
+        path = str(source["file"] if isinstance(source, dict) else source)
+        if path not in files:
+            files[path] = _read(subject, name, path)
+        scan = files[path]
+    _check_affine(subject, scan, path)
+    if isinstance(source, dict):
+        volume = int(source["volume"])
+        if scan.ndim != 4 or not 0 <= volume < scan.shape[3]:
+            raise ScanError(
+                f"{subject}: {path} has shape {size(scan)}, so there is no volume {volume} along a fourth axis for "
+                f"{name}: correct the file, or the modality order in dataset.json."
+            )
+        scan = scan[..., volume]
+    while scan.ndim > 3 and scan.shape[-1] == 1:
+        scan = scan[..., 0]
+    if scan.ndim != 3:
+        raise ScanError(
+            f"{subject}: {path} has shape {size(scan)} where one three-dimensional {name} is due: "
+            "save the volume that is meant as its own file."
+        )
+    return scan, path
+
+
+def _read(subject: str, name: str, path: str) -> MetaTensor:
+    if not Path(path).is_file():
+        raise ScanError(f"{subject}: the {name} file {path} does not exist: restore it, or leave the subject out.")
+    try:
+        # nibabel itself: MONAI's reader takes another affine where pixdim and sform disagree. float32 holds every label
+        # value and int16 intensity exactly
+        file = nib.load(path)
+        array = np.asarray(file.dataobj, dtype=np.float32)
+    except PermissionError as error:
+        raise ScanError(f"{subject}: {path} may not be read: correct its permissions.") from error
+    except Exception as error:  # nibabel, gzip and zlib raise a dozen kinds for a damaged file
+        raise ScanError(
+            f"{subject}: {path} cannot be read as NIfTI; it is damaged or incomplete: "
+            "copy or download it again, or leave the subject out."
+        ) from error
+    return MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(file.affine.astype(np.float64)))
+
+
+def _check_thickness(subject: str, name: str, scan: MetaTensor, path: str, thinnest: float) -> None:
+    extents = np.linalg.norm(np.asarray(scan.affine, dtype=float)[:3, :3], axis=0) * scan.shape
+    if extents.min() < max(thinnest, 1e-6):
+        raise ScanError(
+            f"{subject}: {path} has {size(scan)} voxels and extends only {extents.min():.3g} mm along one axis, less "
+            f"than one voxel of {thinnest:g} mm at which the networks work: give the whole {name}."
+        )
+
+
+def _check_affine(subject: str, scan: MetaTensor, path: str) -> None:
+    affine = np.asarray(scan.affine, dtype=float)
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    # the ratio is 1 for right angles, whatever the voxel size, and 0 for axes in one plane
+    if not np.isfinite(affine).all() or lengths.min() < 1e-6 or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-3:
+        raise ScanError(
+            f"{subject}: {path} has a degenerate affine (voxel axes {np.round(lengths, 4).tolist()} mm), so its voxels "
+            "have no place in space: repair the header (qform and sform), or convert the scan again."
+        )
+
+
+def _check_intensities(subject: str, name: str, scan: MetaTensor, path: str) -> None:
+    low, high = (float(v) for v in torch.aminmax(scan.as_tensor()))  # NaN if there is one
+    if not np.isfinite([low, high]).all():
+        raise ScanError(
+            f"{subject}: {path} holds NaN or infinite voxels: set them to 0 or convert the scan again, "
+            "or leave the subject out."
+        )
+    if low == high:
+        raise ScanError(
+            f"{subject}: {path} is empty, every voxel of the {name} is {low:g}: export the scan again, "
+            "or leave the subject out."
+        )
+    check_background(subject, name, scan.as_tensor(), path, voxel_ml(scan.affine))
+
+
+def _integers(subject: str, label: MetaTensor, path: str) -> torch.Tensor:
+    values = label.as_tensor()
+    whole = values.round()
+    off = ~((whole - values).abs() < 1e-3)  # true for NaN; a slope in the header may leave 0.99999
+    if off.any():
+        odd = float(values[off][0])
+        raise ScanError(
+            f"{subject}: {path} holds the unknown label value {odd:g}, which is not a whole number: "
+            "resample label maps with nearest neighbours, not with interpolation."
+        )
+    return whole[None].to(torch.int32).contiguous()
+
+
+def _meta(scan: MetaTensor, path: str) -> dict:
+    # what MONAI's spatial transforms and SaveImage read; the other header fields would only differ between subjects
+    return {
+        "affine": scan.affine.clone(),
+        "original_affine": np.asarray(scan.affine, dtype=float),
+        "spatial_shape": np.asarray(scan.shape),
+        "original_channel_dim": 0,
+        "space": "RAS",
+        "filename_or_obj": path,
+    }

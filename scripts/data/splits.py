@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Divide subjects into training, validation and test: seeded, by k-fold, as a split file says, or as they came."""
+
+import hashlib
+import json
+import re
+import warnings
+from pathlib import Path
+
+from scripts.common.errors import UserError
+
+PARTS = ("training", "validation", "test")
+TIME_POINT = re.compile(
+    r"(BraTS-[A-Z]+-\d+)-\d+$|(sub-[^_]+)_ses-|(UPENN-GBM-\d+)_\d+$|(UCSF-PDGM-\d+)_|(Patient-\d+)_week-", re.IGNORECASE
+)
+
+
+def split(
+    items: list[dict],
+    validation: float = 0.1,
+    test: float = 0.2,
+    seed: int = 0,
+    fold: int | None = None,
+    folds: int = 5,
+    split_file: str | Path | None = None,
+) -> dict[str, list[dict]]:
+    """Divide datalist items into `training`, `validation` and `test`, each sorted by subject.
+
+    The first of these that applies: `split_file`; `fold`; the parts that dataset.json gave (a part that it lacks is
+    drawn from its training subjects, one that it lists as empty stays empty); the fractions. Draws go by patient
+    (`patient_of`), whose time points stay together. They depend on names and seed only: not on the order of the items,
+    the machine or library versions.
+
+    Args:
+        items: from `scripts.data.datalist.subjects_in`.
+        validation, test: fraction of all patients in a part, at least one patient; 0 leaves the part empty.
+        seed: of the draw.
+        fold: 0 to `folds` - 1, whose patients are the test part; validation is drawn from the others.
+        folds: number of folds.
+        split_file: JSON with the three lists of subject names, followed exactly.
+
+    Returns:
+        The three lists of items.
+
+    Raises:
+        UserError: too few subjects for the parts, arguments out of range, or a split file that cannot be followed.
+    """
+    items = sorted(items, key=lambda item: item["subject"])
+    if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
+        raise UserError(
+            f"The fractions validation {validation} and test {test} must not be negative, and must leave something for "
+            "training: choose such as 0.1 and 0.2."
+        )
+    if split_file is not None:
+        return _by_file(items, Path(split_file))
+    patients = {}
+    for item in items:
+        patients.setdefault(patient_of(item), []).append(item)
+    drawn = sorted(patients, key=lambda patient: hashlib.sha256(f"{seed}/{patient}".encode()).digest())
+    parts_given = {part for item in items if "part" in item for part in (item["part"], *item.get("empty_parts", ()))}
+    if fold is not None:
+        if folds < 2 or not 0 <= fold < folds:
+            raise UserError(f"fold {fold} of {folds} folds does not exist: choose 0 to folds - 1, and folds from 2.")
+        if len(drawn) < folds:
+            raise UserError(f"{len(drawn)} patients cannot make {folds} folds: add subjects or choose fewer folds.")
+        chosen = {"test": drawn[fold::folds]}
+    elif len(parts_given) > 1 and all("part" in item for item in items):
+        return _as_given(items, parts_given, drawn, {"validation": validation, "test": test})
+    else:
+        chosen = {"test": drawn[: _size(test, len(drawn))]}
+    rest = [patient for patient in drawn if patient not in chosen["test"]]
+    size = _size(validation, len(drawn))
+    chosen |= {"validation": rest[:size], "training": rest[size:]}
+    _check_enough(chosen, {"validation": validation, "test": test}, len(drawn))
+    return {part: [item for item in items if patient_of(item) in set(chosen[part])] for part in PARTS}
+
+
+def patient_of(item: dict) -> str:
+    """The patient behind a datalist item: what it says under `patient` (from dataset.json), else by its subject's name.
+
+    Time points are known of BraTS 2023 and later (`BraTS-GLI-00005-001`), BIDS sessions (`sub-01_ses-2`), UPENN-GBM
+    (`UPENN-GBM-00001_21`), UCSF-PDGM (`UCSF-PDGM-0433_FU001d_nifti`) and LUMIERE (`Patient-001_week-044`).
+    """
+    match = TIME_POINT.match(item["subject"])
+    return str(item.get("patient") or (match and match[match.lastindex]) or item["subject"])
+
+
+def _size(fraction: float, count: int) -> int:
+    return max(1, round(fraction * count)) if fraction else 0
+
+
+def _check_enough(chosen: dict[str, list], fractions: dict[str, float], count: int) -> None:
+    lacking = [part for part in PARTS if not chosen[part] and fractions.get(part, 1) > 0]
+    if lacking:
+        raise UserError(
+            f"{count} patients are too few: none is left for {' and '.join(lacking)}. Add subjects, or set the "
+            "fraction of validation or test to 0."
+        )
+
+
+def _as_given(items: list[dict], given: set[str], drawn: list[str], fractions: dict[str, float]) -> dict:
+    chosen = {part: [item for item in items if item["part"] == part] for part in PARTS}
+    for part in ("test", "validation"):
+        if part not in given:
+            pool = {patient_of(item) for item in chosen["training"]}
+            taken = set([p for p in drawn if p in pool][: _size(fractions[part], len(pool))])
+            chosen[part] = [item for item in chosen["training"] if patient_of(item) in taken]
+            chosen["training"] = [item for item in chosen["training"] if patient_of(item) not in taken]
+    _check_enough(chosen, {part: 0 if part in given else size for part, size in fractions.items()}, len(drawn))
+    return chosen
+
+
+def _by_file(items: list[dict], path: Path) -> dict[str, list[dict]]:
+    if not path.is_file():
+        raise UserError(f"The split file {path} does not exist: give an existing one, or leave split_file out.")
+    try:
+        lists = json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"The split file {path} is not valid JSON ({error}): correct it.") from error
+    if not isinstance(lists, dict) or not all(isinstance(lists.get(part), list) for part in PARTS):
+        raise UserError(
+            f"The split file {path} is not understood: write it as "
+            '{"training": ["subject", ...], "validation": [...], "test": [...]}.'
+        )
+    named = [str(subject) for part in PARTS for subject in lists[part]]
+    twice = sorted({subject for subject in named if named.count(subject) > 1})
+    if twice:
+        raise UserError(f"The split file {path} names {_some(twice)} more than once: keep each subject in one part.")
+    if not lists["training"]:
+        raise UserError(f"The split file {path} has no training subjects: add some.")
+    by_name = {item["subject"]: item for item in items}
+    absent = [subject for subject in named if subject not in by_name]
+    if absent:
+        raise UserError(
+            f"The split file {path} names {len(absent)} of its {len(named)} subjects that are not in the dataset: "
+            f"{_some(absent)}. Add them to the dataset folder, or take them out of the split file."
+        )
+    extra = [subject for subject in by_name if subject not in set(named)]
+    if extra:
+        warnings.warn(
+            f"{len(extra)} of {len(items)} subjects are not in {path} and stay unused: {_some(extra)}.", stacklevel=2
+        )
+    return {part: [by_name[subject] for subject in sorted(map(str, lists[part]))] for part in PARTS}
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inference inside the brain's bounding box, in one window where memory allows."""
+
+import itertools
+import math
+
+import torch
+from monai.inferers import Inferer, sliding_window_inference
+from torch.nn import functional
+
+from scripts.common.metrics import dice
+from scripts.common.sequences import REGIONS
+
+
+class BrainBoxInferer(Inferer):
+    """Region probabilities of a whole scan.
+
+    Most of a scan is background, and overlapping windows compute the brain about three times over. So the box around
+    the non-zero voxels of *the network's own input channels* is cut out and, if it has at most ``max_voxels``,
+    computed in one window; else in sliding windows with Gaussian blending (MONAI ``sliding_window_inference``).
+
+    Args:
+        roi_size: window in voxels when the box is too large for one.
+        max_voxels: the largest box to compute at once; a 1.4 M DynUNet needs about 0.4 kB a voxel.
+        overlap: of sliding windows, 0 to 1.
+        divisor: the box is padded to multiples of it (the product of the network's strides).
+        mirror: average over the eight mirror images (test-time augmentation; eight times the work). What comes out then
+            has ``meta["mirror_disagreement"]``, see `mirror_disagreement`.
+        amp: run the network in bfloat16.
+    """
+
+    def __init__(
+        self,
+        roi_size: tuple[int, int, int] | list[int] = (96, 96, 96),
+        max_voxels: int = 4_000_000,
+        overlap: float = 0.5,
+        divisor: int = 8,
+        mirror: bool = False,
+        amp: bool = False,
+    ) -> None:
+        super().__init__()
+        self.roi_size = tuple(roi_size)
+        self.max_voxels = max_voxels
+        self.overlap = overlap
+        self.divisor = divisor
+        self.mirror = mirror
+        self.amp = amp
+
+    @torch.no_grad()
+    def __call__(self, inputs: torch.Tensor, network, *args, **kwargs) -> torch.Tensor:
+        """
+        Args:
+            inputs: (1, C, X, Y, Z), background exactly 0 in every channel.
+            network: gives logits (1, 3, X, Y, Z).
+
+        Returns:
+            float32 probabilities (1, 3, X, Y, Z), 0 outside the box; of the type of ``inputs``, geometry kept.
+        """
+        if inputs.shape[0] != 1:
+            raise ValueError(f"BrainBoxInferer takes one scan at a time, not a batch of {inputs.shape[0]}.")
+        plain = inputs.as_tensor() if hasattr(inputs, "as_tensor") else inputs
+        box = self._brain_box(plain[0])
+        cut = plain[(slice(None), slice(None), *box)]
+        axes = [c for n in range(4) for c in itertools.combinations((2, 3, 4), n)] if self.mirror else [()]
+        probability, views = 0, []
+        for axis in axes:
+            view = self._probabilities(cut.flip(axis), network).flip(axis)
+            probability = probability + view / len(axes)
+            views.append(view[0] > 0.5)
+        result = plain.new_zeros((1, probability.shape[1], *plain.shape[2:]), dtype=torch.float32)
+        result[(slice(None), slice(None), *box)] = probability
+        if hasattr(inputs, "as_tensor"):
+            # one row for the one scan of the batch, so that it is decollated with it
+            known = {"mirror_disagreement": mirror_disagreement(views, probability[0])[None]} if self.mirror else {}
+            return type(inputs)(result, meta=inputs.meta | known, applied_operations=inputs.applied_operations)
+        return result
+
+    def _probabilities(self, cut: torch.Tensor, network) -> torch.Tensor:
+        padded_shape = [math.ceil(n / self.divisor) * self.divisor for n in cut.shape[2:]]
+        # instance norm needs more than one voxel at the bottleneck
+        padded_shape = [max(n, 2 * self.divisor) for n in padded_shape]
+        after = [extra for n, m in zip(reversed(cut.shape[2:]), reversed(padded_shape)) for extra in (0, m - n)]
+        padded = functional.pad(cut, after)
+        with torch.autocast(cut.device.type, torch.bfloat16, enabled=self.amp):
+            if math.prod(padded_shape) <= self.max_voxels:
+                logits = network(padded)
+            else:
+                logits = sliding_window_inference(
+                    padded, self.roi_size, 1, lambda x: network(x).float(), overlap=self.overlap, mode="gaussian"
+                )
+        return torch.sigmoid(logits[(..., *(slice(n) for n in cut.shape[2:]))].float())
+
+    @staticmethod
+    def _brain_box(image: torch.Tensor) -> tuple[slice, ...]:
+        inside = (image != 0).any(dim=0)
+        box = []
+        for axis in range(3):
+            hit = inside.amax(dim=tuple(a for a in range(3) if a != axis)).nonzero().flatten()
+            if len(hit) == 0:  # an empty scan: nothing to find, any small box will do
+                return tuple(slice(0, 1) for _ in range(3))
+            box.append(slice(int(hit[0]), int(hit[-1]) + 1))
+        return tuple(box)
+
+
+def mirror_disagreement(views: list[torch.Tensor], mean: torch.Tensor) -> torch.Tensor:
+    """How much mirrored predictions differ: 1 - the mean Dice between each of them and their mean, a value a region.
+
+    Args:
+        views: bool regions (3, X, Y, Z) predicted from each mirror image, mirrored back.
+        mean: the mean of their probabilities (3, X, Y, Z), thresholded here at 0.5.
+
+    Returns:
+        (3,) of 0 (all agree) to 1, in the order of `scripts.common.sequences.REGIONS`.
+    """
+    whole = (mean > 0.5).cpu().numpy()
+    views = [view.cpu().numpy() for view in views]
+    agreed = [sum(dice(view[r], whole[r]) for view in views) / len(views) for r in range(len(REGIONS))]
+    return 1 - torch.tensor(agreed)
+
+
+class NetworksInferer(Inferer):
+    """Runs every network of a ``scripts.networks.teacher_student.NetworkGroup``, each on its own sequences.
+
+    Args:
+        inferer: used for each network.
+        ensemble: also give ``ensemble``, the mean of all networks' probabilities (Li et al. 2020, MKD, at test time).
+    """
+
+    def __init__(self, inferer: Inferer, ensemble: bool = False) -> None:
+        super().__init__()
+        self.inferer = inferer
+        self.ensemble = ensemble
+
+    def __call__(self, inputs: torch.Tensor, network, *args, **kwargs) -> dict[str, torch.Tensor]:
+        """Probabilities by the network's name, such as teacher and student, from ``inputs`` (1, 4, X, Y, Z)."""
+        result = {
+            name: self.inferer(network.network_input(name, inputs), net) for name, net in network.networks().items()
+        }
+        return result | ({"ensemble": sum(result.values()) / len(result)} if self.ensemble else {})

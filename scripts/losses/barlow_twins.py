@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Barlow Twins between the latent maps of teacher and student, with voxels as samples."""
+
+import torch
+from torch import nn
+from torch.nn.modules.loss import _Loss
+
+from scripts.losses.output import Output
+from scripts.losses.shared import balanced_weights, latent_foreground, process_count, summed_over_processes
+
+
+def cross_correlation(a: torch.Tensor, b: torch.Tensor, weights: torch.Tensor, eps: float = 1e-5) -> torch.Tensor:
+    """Weighted cross-correlation matrix (d, d) of two sets of samples (N, d) over the global batch.
+
+    Each column is standardised with the weighted mean and the *biased* variance, so that identical columns correlate to
+    1 (up to ``eps``); MONAI 1.6.1's ``BarlowTwinsLoss`` divides an unbiased deviation by N and cannot reach it.
+    """
+    weights = weights[:, None]
+    moments = summed_over_processes(torch.cat([(weights * a).sum(0), (weights * b).sum(0)]))
+    a, b = a - moments[: a.shape[1]], b - moments[a.shape[1] :]
+    variances = summed_over_processes(torch.cat([(weights * a * a).sum(0), (weights * b * b).sum(0)]))
+    a, b = a * torch.rsqrt(variances[: a.shape[1]] + eps), b * torch.rsqrt(variances[a.shape[1] :] + eps)
+    return summed_over_processes((weights * a).T @ b)
+
+
+class BarlowTwins(_Loss):
+    r"""Barlow Twins on dense features.
+
+    .. math:: L = \frac{1}{d} \Big[ \sum_i (C_{ii} - 1)^2 + \lambda \sum_{i \ne j} C_{ij}^2 \Big]
+
+    :math:`C` is the cross-correlation of the projected teacher and student features over all latent voxels of the
+    global batch. Two cases a batch cannot give a correlation of pooled vectors (every standardised value would be
+    +-1), hence the voxels; half of the weight lies on the (dilated) tumour, which would otherwise drown in background.
+    Dividing by :math:`d` starts the loss near 1 whatever the width. Computed in float32.
+
+    Source: Zbontar et al. 2021 (arXiv:2103.03230), eq. 1-2, lambda 5e-3; between teacher and student in the latent
+    space: Choi et al. 2023 (CMPB 107644), whose tap, projector and gradient routing are unknown and therefore
+    arguments here.
+
+    Args:
+        channels: channels of the tapped feature map (teacher and student have the same topology).
+        layer: path of the module whose output is compared, e.g. ``"bottleneck"``, ``"downsamples.1"``.
+        project_dim: width d of the linear 1x1x1 projectors, one per network, which are not exported.
+        redundancy: the lambda above.
+        detach_teacher: if true the teacher gets no gradient from this loss.
+
+    Raises:
+        ValueError: at the first call, if the global batch has fewer than 4 d latent voxels.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        layer: str = "bottleneck",
+        project_dim: int = 64,
+        redundancy: float = 5e-3,
+        detach_teacher: bool = True,
+    ) -> None:
+        super().__init__()
+        self.layers = (layer,)
+        self.redundancy = redundancy
+        self.detach_teacher = detach_teacher
+        self.teacher_projector = nn.Conv3d(channels, project_dim, kernel_size=1, bias=False)
+        self.student_projector = nn.Conv3d(channels, project_dim, kernel_size=1, bias=False)
+
+    def forward(self, teacher: Output, student: Output, label: torch.Tensor) -> torch.Tensor:
+        """
+        Args:
+            teacher, student: outputs with ``features[tap]`` of shape (B, channels, x, y, z).
+            label: (B, 3, X, Y, Z) regions; a latent voxel is foreground where any region lies in it or beside it.
+        """
+        with torch.autocast(label.device.type, enabled=False):
+            return self._loss(teacher.features[self.layers[0]].float(), student.features[self.layers[0]].float(), label)
+
+    def _loss(self, teacher: torch.Tensor, student: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        a = self._samples(self.teacher_projector, teacher.detach() if self.detach_teacher else teacher)
+        b = self._samples(self.student_projector, student)
+        samples, width = a.shape[0] * process_count(), a.shape[1]
+        if samples < 4 * width:
+            raise ValueError(
+                f"Barlow Twins has {samples} latent voxels for {width} projected channels, but needs four times "
+                f"as many voxels as channels: use larger patches or batches, a finer tap or a smaller project_dim."
+            )
+        correlation = cross_correlation(a, b, balanced_weights(latent_foreground(label, teacher.shape[2:])))
+        on_diagonal = (torch.diagonal(correlation) - 1).square().sum()
+        off_diagonal = correlation.square().sum() - torch.diagonal(correlation).square().sum()
+        return (on_diagonal + self.redundancy * off_diagonal) / width
+
+    @staticmethod
+    def _samples(projector: nn.Conv3d, features: torch.Tensor) -> torch.Tensor:
+        # a linear map per voxel: (B, C, x, y, z) -> (B x y z, d)
+        return features.flatten(2).transpose(1, 2).flatten(0, 1) @ projector.weight.flatten(1).T

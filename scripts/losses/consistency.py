@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Consistency: teacher and student, trained together, should give the same probabilities."""
+
+import torch
+from torch.nn.modules.loss import _Loss
+
+from scripts.losses.output import Output
+
+
+class Consistency(_Loss):
+    r"""Squared difference of probabilities.
+
+    .. math:: L = \mathrm{mean}_v \sum_r \big( \sigma(z^T_{rv}) - \sigma(z^S_{rv}) \big)^2
+
+    with the mean over batch and voxels.
+
+    Source: ACN (Wang et al. 2021, MICCAI), whose weight grows as :math:`10 \exp(-5 (1 - t)^2)` over 20 epochs: that is
+    ``Term``'s ``weight`` 10 and ``ramp``. The published loss is not detached, so the teacher is pulled as well. Two
+    other parts of ACN are left out: its mutual-information term, which as published regresses the student's feature
+    from the student itself and never sees the teacher's, and its two adversaries, which are unstable at a batch of two.
+
+    Args:
+        detach_teacher: if true the teacher gets no gradient from this loss; false as published.
+    """
+
+    layers = ()
+
+    def __init__(self, detach_teacher: bool = False) -> None:
+        super().__init__()
+        self.detach_teacher = detach_teacher
+
+    def forward(self, teacher: Output, student: Output, label: torch.Tensor) -> torch.Tensor:
+        """
+        Args:
+            teacher, student: outputs with ``logits[0]`` of shape (B, 3, X, Y, Z).
+            label: not used.
+        """
+        target = teacher.logits[0].float()
+        target = target.detach() if self.detach_teacher else target
+        return (target.sigmoid() - student.logits[0].float().sigmoid()).square().sum(1).mean()

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The training loss: a sum of named, weighted, scheduled terms, written as a table in the config."""
+
+import logging
+import math
+
+import torch
+from torch import nn
+
+from scripts.common.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+
+class Term(nn.Module):
+    """One weighted term of the objective.
+
+    Args:
+        loss: a module ``loss(teacher, student, label) -> scalar`` with an attribute ``layers``: the module paths whose
+            outputs it wants in ``Output.features``. A new distillation loss is such a class and one entry in the
+            config.
+        weight: its full weight.
+        start: fraction of the training before which the weight is 0.
+        ramp: fraction of the training in which it then grows to its full value as exp(-5 (1 - t)^2)
+            (Laine and Aila 2017; ACN uses it too); 0 for at once.
+
+    Raises:
+        ValueError: on a negative weight or a start or ramp outside 0 to 1.
+    """
+
+    def __init__(self, loss: nn.Module, weight: float = 1.0, start: float = 0.0, ramp: float = 0.0) -> None:
+        super().__init__()
+        if weight < 0 or not 0 <= start <= 1 or not 0 <= ramp <= 1:
+            raise ValueError(f"A term has weight {weight}, start {start}, ramp {ramp}: need weight >= 0 and 0 to 1.")
+        self.loss = loss
+        self.weight = weight
+        self.start = start
+        self.ramp = ramp
+
+    def weight_at(self, progress: float) -> float:
+        """The weight at a fraction (0 to 1) of the training."""
+        if progress < self.start:
+            return 0.0
+        if progress >= self.start + self.ramp:
+            return self.weight
+        return self.weight * math.exp(-5 * (1 - (progress - self.start) / self.ramp) ** 2)
+
+
+class Objective(nn.Module):
+    """Sum of terms.
+
+    Args:
+        terms: terms by name; None (a term with ``"_disabled_": true`` in the config) is left out.
+
+    Attributes:
+        progress: fraction of the training done, kept up to date by ``scripts.training.handlers.TrainingProgress``.
+
+    Raises:
+        UserError: if no term is left.
+    """
+
+    def __init__(self, terms: dict[str, Term | None]) -> None:
+        super().__init__()
+        self.terms = nn.ModuleDict({name: term for name, term in terms.items() if term is not None})
+        if not self.terms:
+            raise UserError("objective#terms has no term: enable at least the student's segmentation loss.")
+        self.progress = 0.0
+        logger.info("objective: %s", self)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Module paths that any term wants to see."""
+        return tuple(sorted({layer for term in self.terms.values() for layer in term.loss.layers}))
+
+    def __str__(self) -> str:
+        return "loss = " + " + ".join(
+            f"{term.weight:g} {name}"
+            + (f" (from {term.start:.0%}, ramp {term.ramp:.0%})" if term.start or term.ramp else "")
+            for name, term in self.terms.items()
+        )
+
+    def forward(self, teacher, student, label: torch.Tensor) -> dict[str, torch.Tensor]:
+        """
+        Args:
+            teacher, student: ``scripts.losses.output.Output``; teacher None when there is none.
+            label: (B, 3, X, Y, Z), regions tc, wt, et.
+
+        Returns:
+            ``loss``, and under each term's name its weighted value, detached. A term of weight 0 is not computed.
+        """
+        values = {}
+        for name, term in self.terms.items():
+            weight = term.weight_at(self.progress)
+            if weight > 0:
+                values[name] = weight * term.loss(teacher, student, label)
+        total = sum(values.values(), start=torch.zeros((), device=label.device))
+        return {"loss": total} | {name: value.detach() for name, value in values.items()}
+
+
+def total_loss(prediction: dict[str, torch.Tensor], label: torch.Tensor) -> torch.Tensor:
+    """The trainer's loss function: ``TeacherStudent`` has already computed it (DDP must see the projectors)."""
+    return prediction["loss"]

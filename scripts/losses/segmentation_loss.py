@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the expert's labels teach: deep-supervised cross-entropy on the three nested regions."""
+
+import torch
+from monai.losses import DiceLoss
+from torch.nn import functional
+from torch.nn.modules.loss import _Loss
+
+from scripts.losses.output import Output
+
+KINDS = ("ce", "dice_ce")
+
+
+class SegmentationLoss(_Loss):
+    r"""Deep-supervised segmentation loss of one network, from logits, not probabilities.
+
+    .. math:: L = \sum_s w_s \, \ell(z^{(s)}, y^{(s)}), \qquad w_s = 2^{-s} / \sum_j 2^{-j}
+
+    with :math:`\ell` the binary cross-entropy averaged over batch, regions and voxels (``ce``), to which ``dice_ce``
+    adds the soft Dice loss. :math:`y^{(s)}` is the label at the scale of the logits (nearest voxel, as nnU-Net does).
+
+    Source: deep-supervised cross-entropy on teacher and student is Choi et al. 2023, "A Single Stage Knowledge
+    Distillation Network ..." (CMPB 107644); the scale weights and Dice + CE are nnU-Net's (Isensee et al. 2021).
+
+    Args:
+        network: ``"teacher"`` or ``"student"``: whose logits are taught.
+        kind: ``"ce"`` (the paper's) or ``"dice_ce"``.
+
+    Raises:
+        ValueError: on another ``network`` or ``kind``.
+    """
+
+    layers = ()
+
+    def __init__(self, network: str, kind: str = "ce") -> None:
+        super().__init__()
+        if network not in ("teacher", "student"):
+            raise ValueError(f"network is '{network}', but must be 'teacher' or 'student'.")
+        if kind not in KINDS:
+            raise ValueError(f"The segmentation loss kind is '{kind}', but must be one of {', '.join(KINDS)}.")
+        self.network = network
+        self.dice = DiceLoss(sigmoid=True, smooth_nr=1e-5, smooth_dr=1e-5) if kind == "dice_ce" else None
+
+    def forward(self, teacher: Output | None, student: Output, label: torch.Tensor) -> torch.Tensor:
+        """
+        Args:
+            teacher, student: outputs whose ``logits`` are a list, finest scale first, of (B, 3, X/2^s, Y/2^s, Z/2^s).
+            label: (B, 3, X, Y, Z), 0 or 1 per region.
+        """
+        logits = (teacher if self.network == "teacher" else student).logits
+        weights = [2.0**-scale for scale in range(len(logits))]
+        total = logits[0].new_zeros((), dtype=torch.float32)
+        for weight, scale_logits in zip(weights, logits):
+            total = total + weight / sum(weights) * self._at_one_scale(scale_logits.float(), label)
+        return total
+
+    def _at_one_scale(self, logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        if label.shape[2:] != logits.shape[2:]:
+            label = functional.interpolate(label, size=logits.shape[2:], mode="nearest-exact")
+        loss = functional.binary_cross_entropy_with_logits(logits, label)
+        return loss if self.dice is None else loss + self.dice(logits, label)

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One teacher and the students of many subsets in one module: each batch is rendered and taught once for all."""
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from scripts.common.errors import UserError
+from scripts.common.sequences import SEQUENCES, channels_of, subset_name
+from scripts.losses.output import Output
+from scripts.networks.initialise import set_output_prior
+from scripts.networks.teacher_student import NetworkGroup
+
+
+class AllStudents(NetworkGroup):
+    """Choi's joint training with more than one student: the teacher runs once a step, and the students whose turn it is
+    learn from the same batch.
+
+    The students share nothing but the batch and the teacher: each has its own copy of the objective and so its own
+    projectors. The losses are added up, so that a student's gradients are those of a run of its own; where a term lets
+    gradients reach the teacher, it gets those of all students of the step.
+
+    Args:
+        students: a network per subset, in the order of ``subsets``, on that subset's channels.
+        subsets: choices of sequences.
+        objective: ``scripts.losses.objective.Objective`` of one student, copied for each.
+        students_per_step: how many students learn in a step; they take turns, so that in a number of steps divisible by
+            ``len(subsets)`` each has had equally many. Memory grows with it, the cost of data and teacher is shared.
+        teacher: a network on all channels; None for students without one.
+        teacher_objective: the teacher's own objective, called with the teacher's output only; None freezes the teacher.
+        amp: see ``NetworkGroup``.
+
+    Raises:
+        UserError: more students a step than there are, or fewer than one.
+    """
+
+    def __init__(
+        self,
+        students: list[nn.Module],
+        subsets: list[tuple[str, ...]],
+        objective: nn.Module,
+        students_per_step: int,
+        teacher: nn.Module | None = None,
+        teacher_objective: nn.Module | None = None,
+        amp: bool = False,
+    ) -> None:
+        super().__init__(amp)
+        if not 1 <= students_per_step <= len(subsets):
+            raise UserError(
+                f"students_per_step is {students_per_step}, but must be 1 to {len(subsets)}, the number of "
+                "student_subsets: lower it."
+            )
+        self.names = [subset_name(subset) for subset in subsets]
+        self.students = nn.ModuleDict(zip(self.names, students, strict=True))
+        self.objectives = nn.ModuleDict({name: copy.deepcopy(objective) for name in self.names})
+        self.teacher = teacher
+        self.teacher_objective = teacher_objective
+        self.students_per_step = students_per_step
+        # counts training steps; in the state dict, so that a resumed run goes on with the student whose turn it is
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self.progress = 0.0
+        if teacher is not None and teacher_objective is None:
+            self.freeze("teacher")
+        self.layer(objective.layers)
+
+    def networks(self) -> dict[str, nn.Module]:
+        """The teacher, if there is one, as ``teacher``, each student by its subset, such as ``t1ce+flair``."""
+        return ({} if self.teacher is None else {"teacher": self.teacher}) | dict(self.students)
+
+    def channels(self, name: str) -> list[int]:
+        return list(range(len(SEQUENCES))) if name == "teacher" else channels_of(name)
+
+    def parameter_groups(self) -> list[list[nn.Parameter]]:
+        """Parameters of the teacher, and of each student with its objective: their gradients are clipped apart."""
+        teacher = [] if self.teacher is None else [[p for p in self.teacher.parameters() if p.requires_grad]]
+        return teacher + [self._trained(name) for name in self.names]
+
+    def _trained(self, name: str) -> list[nn.Parameter]:
+        modules = (self.students[name], self.objectives[name])
+        return [p for module in modules for p in module.parameters() if p.requires_grad]
+
+    def turn(self) -> list[str]:
+        """The subsets whose students learn in the coming step."""
+        first = int(self.steps) * self.students_per_step
+        return [self.names[(first + i) % len(self.names)] for i in range(self.students_per_step)]
+
+    def forward(self, image: torch.Tensor, label: torch.Tensor) -> dict[str, torch.Tensor]:
+        """
+        Args:
+            image: (B, 4, X, Y, Z), all sequences.
+            label: (B, 3, X, Y, Z), regions tc, wt, et.
+
+        Returns:
+            ``loss``, the sum over teacher and students; detached, the teacher's terms by name, and each term of the
+            students as its mean over those of this step.
+        """
+        teacher = None if self.teacher is None else self.run("teacher", image)
+        results = [self._taught(name, teacher, image, label) for name in self.turn()]
+        if self.training:
+            self.steps += 1
+        values = {name: sum(r[name] for r in results) / len(results) for name in results[0] if name != "loss"}
+        loss = sum(result["loss"] for result in results)
+        if teacher is not None and self.teacher_objective is not None:
+            of_teacher = self.teacher_objective(teacher, None, label)
+            loss = loss + of_teacher.pop("loss")
+            values |= of_teacher
+        return {"loss": loss} | values
+
+    def _taught(self, name: str, teacher: Output | None, image: torch.Tensor, label: torch.Tensor) -> dict:
+        def compute():
+            return self._objective(name)(teacher, self.run(name, image), label)
+
+        if not torch.is_grad_enabled():
+            return compute()
+        taught_by = [] if teacher is None else [*teacher.logits, *teacher.features.values()]
+        return loss_with_gradients(
+            compute, self._trained(name) + [tensor for tensor in taught_by if tensor.requires_grad]
+        )
+
+    def _objective(self, name: str) -> nn.Module:
+        self.objectives[name].progress = self.progress
+        return self.objectives[name]
+
+
+def new_students(new_student, subsets: list[tuple[str, ...]], device, initial_probability: float) -> list[nn.Module]:
+    """A new network for each subset, ``new_student(in_channels=...)``, on the device, that expects rare tumours."""
+    return [
+        set_output_prior(new_student(in_channels=len(subset)).to(device), initial_probability) for subset in subsets
+    ]
+
+
+class _AtOnce(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, compute, results, *inputs):
+        with torch.enable_grad():
+            values = compute()
+        ctx.gradients = torch.autograd.grad(values["loss"], inputs, allow_unused=True)
+        results.update({name: value.detach() for name, value in values.items()})
+        return results["loss"].clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return None, None, *(None if own is None else own * gradient for own in ctx.gradients)
+
+
+def loss_with_gradients(
+    compute: Callable[[], dict[str, torch.Tensor]], inputs: list[torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """The values that ``compute`` returns, among them ``loss``, whose backward pass is over when it returns.
+
+    Several networks' losses that are added up would keep all their graphs until the sum's backward pass: with seven
+    students of 1.4 million parameters some GB, which cost a fifth of the step's time (2 CPU cores). So only the
+    gradients are kept. The sum's backward pass hands them on as usual, also to ``DistributedDataParallel``.
+
+    Args:
+        compute: called once, with gradients enabled.
+        inputs: all tensors that need a gradient of the loss: parameters, and outputs of other networks.
+    """
+    results = {}
+    loss = _AtOnce.apply(compute, results, *inputs)
+    return results | {"loss": loss}

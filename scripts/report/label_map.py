@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A label map as it lies on disk, whoever made it: its regions, and these turned to the grid of the scans."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from scipy.ndimage import find_objects
+
+from scripts.common.errors import ScanError
+from scripts.common.labels import RegionsFromLabeld
+from scripts.common.sequences import REGIONS
+from scripts.data.same_grid import TOLERANCE
+
+
+def read_regions(subject: str, path: Path, label_convention: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The regions of a label map in its own grid.
+
+    Args:
+        subject: for the sentences.
+        path: NIfTI of whole numbers, (X, Y, Z) or with further axes of one.
+        label_convention: of `scripts.common.labels.LABEL_CONVENTIONS`; None: of BraTS, a 3 without a 4 being enhancing tumour as of 2023.
+
+    Returns:
+        bool (3, X, Y, Z) in the order of `REGIONS`, and the affine (4, 4), voxel to RAS mm.
+
+    Raises:
+        ScanError: a file that cannot be read, is no map of one number a voxel, has a degenerate affine, or holds what
+            is no label of the numbering.
+    """
+    label, affine = _read(subject, path)
+    regions = np.zeros((len(REGIONS), *label.shape), dtype=bool)
+    # most of a scan is background: what follows takes a tenth of the time in the tumour's box
+    for box in find_objects((label != 0).view(np.uint8)):  # one, or none in an empty map
+        tumour = _whole_numbers(subject, path, label[box])
+        given = label_convention or ("brats2023" if (tumour == 3).any() and not (tumour == 4).any() else "brats")
+        item = {"subject": subject, "label_convention": given}
+        item["label"] = MetaTensor(torch.from_numpy(tumour)[None], meta={"filename_or_obj": str(path)})
+        regions[(slice(None), *box)] = RegionsFromLabeld()(item)["label"].bool().numpy()
+    return regions, affine
+
+
+def turned_to(affine, shape, regions: np.ndarray, own_affine, name: str) -> np.ndarray:
+    """Regions with their axes permuted and flipped to the scans' grid; a view.
+
+    Args:
+        affine, shape: of the scans, (4, 4) voxel to RAS mm and (X, Y, Z).
+        regions: (3, X, Y, Z) in any orientation, and ``own_affine``, theirs.
+        name: of the label map, for the sentence.
+
+    Raises:
+        ScanError: the label map's grid is not that of the scans in another orientation.
+    """
+    turn = nib.orientations.ornt_transform(nib.io_orientation(own_affine), nib.io_orientation(affine))
+    last = nib.orientations.apply_orientation(np.moveaxis(regions, 0, -1), turn)
+    turned_affine = own_affine @ nib.orientations.inv_ornt_aff(turn, regions.shape[1:])
+    if last.shape[:3] != tuple(shape) or not np.allclose(turned_affine, affine, rtol=0, atol=TOLERANCE):
+        raise ScanError(
+            f"{name} lies on another grid than the scans, not only in another orientation: resample it to their grid "
+            "with nearest neighbours."
+        )
+    return np.moveaxis(last, -1, 0)
+
+
+def _read(subject: str, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        image = nib.load(path)
+        label, affine = np.asarray(image.dataobj), np.asarray(image.affine, dtype=float)
+    except Exception as error:  # nibabel, gzip and zlib raise a dozen kinds for a damaged file
+        raise ScanError(
+            f"{subject}: the label map {path} cannot be read: save it as NIfTI again, or segment the subject again."
+        ) from error
+    while label.ndim > 3 and label.shape[-1] == 1:
+        label = label[..., 0]
+    if label.ndim != 3 or label.dtype.kind not in "biuf":
+        shape = " x ".join(map(str, label.shape))
+        raise ScanError(
+            f"{subject}: the label map {path} has shape {shape} and type {label.dtype}, where one number a voxel in "
+            "three dimensions is due: save the volume that is meant as its own file."
+        )
+    if not abs(np.linalg.det(affine[:3, :3])) > 1e-12:  # true for NaN
+        raise ScanError(
+            f"{subject}: the label map {path} has a degenerate affine, so its voxels have no place in space: "
+            "save it with the affine of the scan."
+        )
+    return label, affine
+
+
+def _whole_numbers(subject: str, path: Path, label: np.ndarray) -> np.ndarray:
+    """int64, contiguous; a slope in the header may leave 0.99999 of a 1."""
+    if label.dtype.kind == "f":
+        whole = np.rint(label)
+        off = ~(np.abs(label - whole) < 1e-3)  # true for NaN and infinity
+        if off.any():
+            raise ScanError(
+                f"{subject}: the label map {path} holds {float(label[off][0]):g}, which is no whole number and so no "
+                "label: threshold probabilities, and resample label maps with nearest neighbours."
+            )
+        label = whole
+    return np.ascontiguousarray(label).astype(np.int64)

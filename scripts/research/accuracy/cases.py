@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An evaluation of the teacher and its fourteen students, checked, with the statistics that the accuracy page needs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from scripts.common.errors import UserError
+from scripts.common.sequences import REGIONS, SEQUENCES, limited_subsets, subset_name, subset_order
+from scripts.evaluation.bootstrap import bootstrap_interval, describe, paired_difference
+from scripts.evaluation.summary import read_cases, summarise
+
+TEACHER = subset_name(SEQUENCES)
+LIMITED = tuple(sorted(map(subset_name, limited_subsets()), key=subset_order))
+SETTINGS = (*LIMITED, TEACHER)
+"""All fifteen, few sequences first: the order of every table."""
+
+
+class Evaluation:
+    """One cases.csv of the fifteen networks, told apart by their sequences, whatever they are called in it.
+
+    Args:
+        path: the file.
+        made_by: how to make it, said where it is missing.
+        seed, resamples: of the bootstraps.
+
+    Raises:
+        UserError: the file is missing or no cases.csv, a setting is missing or there twice, or the networks have not
+            been measured on the same subjects.
+    """
+
+    def __init__(self, path, made_by: str, seed: int = 0, resamples: int = 10_000) -> None:
+        path = Path(path)
+        if not path.is_file():
+            raise UserError(f"There is no {path}: {made_by}.")
+        cases = read_cases(path)
+        cases = cases.assign(network=[subset_name(sequences) for sequences in cases.sequences])
+        if missing := [setting for setting in SETTINGS if setting not in set(cases.network)]:
+            raise UserError(f"{path} lacks the network of {', '.join(missing)}: evaluate all fifteen and put them in.")
+        twice = cases[cases.duplicated(["subject", "network", "region"])]
+        if len(twice):
+            raise UserError(
+                f"{path} has two networks of {twice.network.iloc[0]} for {twice.subject.iloc[0]}: keep one."
+            )
+        subjects = cases.groupby("network").subject.unique().map(frozenset)
+        if differing := [setting for setting in LIMITED if subjects[setting] != subjects[TEACHER]]:
+            raise UserError(f"{path} has other subjects for {differing[0]} than for the teacher: evaluate both on all.")
+        self.cases = cases.sort_values("network", key=lambda names: names.map(SETTINGS.index), kind="stable")
+        self.seed, self.resamples = seed, resamples
+        self._networks = summarise(self.cases, seed, resamples)["networks"]
+        self._dice = {measure: self._wide(measure) for measure in ("dice", "dice_cleaned")}
+        truth = self.cases[(self.cases.network == TEACHER) & (self.cases.region == "et")].set_index("subject").true_ml
+        self.et_ml = truth.sort_index()
+        self.subjects = len(truth)
+        self.with_et = int((truth > 0).sum())
+
+    def measure(self, setting: str, region: str, measure: str = "dice") -> dict:
+        """`describe` of a measure of `scripts.evaluation.summary.MEASURES`; region "mean" has Dice alone."""
+        return self._networks[setting]["regions"][region][measure]
+
+    def false_et(self, setting: str) -> int:
+        """In how many of the subjects without enhancing tumour it was predicted."""
+        return self._networks[setting]["regions"]["et"]["empty"]["truth"]
+
+    def missed_et(self, setting: str) -> int:
+        """In how many of the subjects with enhancing tumour none was predicted."""
+        return self._networks[setting]["regions"]["et"]["empty"]["prediction"]
+
+    def et_where_present(self, setting: str) -> dict:
+        """`describe` of the Dice of ET over the subjects that have it: a mean over all mostly counts false ones."""
+        return self._describe(self._dice["dice"]["et"][setting][self.et_ml > 0])
+
+    def mean_over(self, settings: Sequence[str], region: str, measure: str = "dice") -> dict:
+        """`describe` of each subject's mean over these settings, of "dice" or "dice_cleaned"."""
+        return self._describe(self._dice[measure][region][list(settings)].mean(axis=1))
+
+    def minus_teacher(self, setting: str, region: str) -> dict:
+        """`paired_difference` of the Dice of a student and of the teacher on the same subjects."""
+        dice = self._dice["dice"][region]
+        return paired_difference(dice[setting], dice[TEACHER], self.seed, self.resamples)
+
+    def minus(self, other: "Evaluation", setting: str, region: str) -> dict:
+        """`paired_difference` of the Dice of a setting here and in another evaluation of the same subjects."""
+        here, there = (evaluation._dice["dice"][region][setting] for evaluation in (self, other))
+        if list(here.index) != list(there.index):
+            raise UserError("Two evaluations that are to be compared have other subjects: measure both on the same.")
+        return paired_difference(here, there, self.seed, self.resamples)
+
+    def _wide(self, measure: str) -> dict[str, pd.DataFrame]:
+        """Per region, and for the mean of the three, a table of subjects x settings."""
+        wide = self.cases.pivot(index="subject", columns=["network", "region"], values=measure).sort_index()
+        tables = {region: wide.xs(region, axis=1, level="region") for region in REGIONS}
+        return tables | {"mean": sum(tables.values()) / len(tables)}
+
+    def _describe(self, values: pd.Series) -> dict:
+        return describe(values, bootstrap_interval(values, self.seed, self.resamples))

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simulated cohort on disk: maps to train from, and one rendering of each subject as BraTS-named NIfTI.
+
+python -m scripts.simulation.cohort --folder cohort_2mm --training 60 --validation 6 --test 20 --spacing 2 --seed 0
+"""
+
+import json
+import multiprocessing
+import os
+import shutil
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import fire
+import nibabel as nib
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from scripts.common.errors import UserError
+from scripts.common.files import save_atomically
+from scripts.common.sequences import SEQUENCES
+from scripts.simulation.contrast import MAPS, Contrast
+from scripts.simulation.maps import make_maps, save_maps
+
+PARTS = ("training", "validation", "test")
+
+
+def make_cohort(
+    folder: str,
+    training: int = 60,
+    validation: int = 6,
+    test: int = 20,
+    spacing: float = 2.0,
+    seed: int = 0,
+    workers: int | None = None,
+) -> str:
+    """Simulate a cohort, or finish one that was interrupted; a complete one is left alone.
+
+    Subject n has the same bytes whatever the number of workers or subjects: it is seeded with (seed, n) alone.
+
+    Args:
+        folder: gets ``<subject>/<subject>_{maps.npz,t1.nii.gz,...,seg.nii.gz}``, ``cohort.json`` (how it was made),
+            and at
+            the end, ``dataset.json`` (the datalist).
+        training, validation, test: subjects of each part.
+        spacing: voxel size in mm; 1 gives the 240 x 240 x 155 grid of BraTS.
+        seed: of the cohort.
+        workers: processes; by default one a core.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: if the folder holds a cohort made otherwise, or something else.
+    """
+    root = Path(folder)
+    counts = dict(zip(PARTS, (training, validation, test)))
+    recipe = {"spacing": float(spacing), "seed": seed} | counts
+    _claim(root, recipe)
+    names = {part: [] for part in PARTS}
+    for number, part in enumerate(p for p, count in counts.items() for _ in range(count)):
+        names[part].append(f"Simulated_{number:05d}")
+    every = [name for part in PARTS for name in names[part]]
+    waiting = [(name, number) for number, name in enumerate(every) if not (root / name).is_dir()]
+    if waiting:
+        _simulate(root, waiting, spacing, seed, workers or os.cpu_count() or 1)
+    datalist = {part: [_entry(name) for name in names[part]] for part in PARTS}
+    text = json.dumps(
+        {"name": "simulated cohort", "label_convention": "brats", "simulated": recipe} | datalist, indent=1
+    )
+    if not (root / "dataset.json").is_file():
+        save_atomically(root / "dataset.json", lambda file: file.write_text(text))
+    return str(root)
+
+
+def ensure_cohort(dataset_dir: str, folder: str, **recipe) -> str:
+    """The dataset folder, after simulating the default cohort if it is that and not there yet."""
+    if Path(dataset_dir).absolute() == Path(folder).absolute():
+        make_cohort(folder, **recipe)
+    return dataset_dir
+
+
+def _claim(root: Path, recipe: dict) -> None:
+    record = root / "cohort.json"
+    if record.is_file():
+        made = json.loads(record.read_text())
+        if made != recipe:
+            raise UserError(
+                f"{root} holds a cohort made with {made}, not with {recipe}: choose another folder, or remove this one."
+            )
+    elif root.exists() and any(root.iterdir()):
+        raise UserError(f"{root} is not empty and holds no simulated cohort: choose another folder.")
+    else:
+        save_atomically(record, lambda file: file.write_text(json.dumps(recipe)))
+
+
+def _entry(name: str) -> dict:
+    files = {sequence: f"{name}/{name}_{sequence}.nii.gz" for sequence in SEQUENCES}
+    return {"subject": name, "maps": f"{name}/{name}_maps.npz"} | files | {"label": f"{name}/{name}_seg.nii.gz"}
+
+
+def _simulate(root: Path, waiting: list[tuple[str, int]], spacing: float, seed: int, workers: int) -> None:
+    # spawned, not forked: torch's threads do not survive a fork
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(waiting)), mp_context=context) as pool:
+        jobs = [pool.submit(simulate_subject, root, name, (seed, number), spacing) for name, number in waiting]
+        try:
+            for job in tqdm(as_completed(jobs), total=len(jobs), desc="Simulating subjects", unit="subject"):
+                job.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def simulate_subject(root: Path, name: str, seed: tuple[int, int], spacing: float) -> None:
+    """Write one subject's folder; it appears under its name only when it is complete."""
+    torch.set_num_threads(1)
+    maps_seed, contrast_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(2))
+    maps, affine = make_maps(maps_seed, spacing)
+    temporary = root / f".{name}.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    save_maps(temporary / f"{name}_maps.npz", maps, affine)
+    generator = torch.Generator().manual_seed(contrast_seed)
+    image = Contrast(spacing=spacing)(torch.from_numpy(maps)[None], generator)[0]
+    for sequence, z_score in zip(SEQUENCES, image.numpy()):
+        _save(_as_intensity(z_score), affine, temporary / f"{name}_{sequence}.nii.gz")
+    _save(maps[MAPS.index("label")], affine, temporary / f"{name}_seg.nii.gz")
+    os.replace(temporary, root / name)
+
+
+def _as_intensity(z_score: np.ndarray) -> np.ndarray:
+    """z-units to positive int16 numbers as scanners give them; background stays 0."""
+    return np.where(z_score != 0, np.clip(1000 + 200 * z_score, 1, 32767), 0).astype(np.int16)
+
+
+def _save(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
+    nib.save(nib.Nifti1Image(array, affine), path)
+
+
+if __name__ == "__main__":
+    fire.Fire(make_cohort)

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refuses what MONAI would silently accept: misspelt keys and values of the wrong kind."""
+
+import difflib
+import inspect
+import re
+from pathlib import Path
+
+import torch
+from monai.bundle import ConfigParser
+
+from scripts.common.choices import EXISTING, TEACHER_TRAINING
+from scripts.common.errors import UserError, install_error_hook
+from scripts.common.files import ROOT
+from scripts.common.labels import LABEL_CONVENTIONS
+from scripts.common.sequences import ordered
+
+# top-level keys that MONAI, the model zoo or `--tracking mlflow` read, though nothing in a config refers to them
+READ_BY_MONAI = {
+    *("imports", "initialize", "run", "finalize", "training", "evaluating", "inference", "bundle_root", "_meta_"),
+    *("device", "dataset_dir", "network_def", "teacher_def", "train", "validate", "evaluator", "inferer", "handlers"),
+    *("dataset", "preprocessing", "postprocessing", "key_metric", "val_interval"),
+    *("tracking_uri", "experiment_name", "run_name", "save_execute_config", "is_not_rank0"),
+}
+# an overlay inherits the keys of these, though it may have no use for some of them
+CONFIGS = ROOT / "configs"
+CHOICES = {
+    "teacher_training": TEACHER_TRAINING,
+    "label_convention": ("brats", "brats2023"),
+    "label_convention": (None, *LABEL_CONVENTIONS),
+    "existing": EXISTING,
+    "part": ("training", "validation", "test", "all"),
+}
+SWITCHES = (
+    *("amp", "resume", "mirror", "probabilities", "load_pretrain", "warm_start", "ensemble"),
+    *("largest_component", "resample", "report"),
+)
+NUMBERS = (
+    *(("spacing", (int, float), 0.3), ("epochs", int, 1), ("seed", int, 0), ("load_ahead", int, 0)),
+    *(("val_interval", int, 1), ("patience", int, 0)),
+    *((key, (int, float), 0) for key in ("et_least_contrast", "et_min_ml", "max_entropy", "max_disagreement")),
+)
+"""Key, kind, least value."""
+PATHS = ("dataset_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from")
+SIZES = {"window": 3, "patch_size": 3, "filters": None}
+"""Keys that are lists of positive whole numbers, and how many; None for two and more."""
+NESTED = {"simulated": "train.json", "split": "train.json", "real": "with_real.json"}
+"""Keys that hold a table of arguments, and the file that has all of them."""
+REFERENCE = re.compile(r"[@%](\w+)")
+
+
+def referred_keys(config) -> set[str]:
+    """Top-level ids that any string in the config refers to, as ``@key`` or ``%key``."""
+    if isinstance(config, dict):
+        return set().union(*(referred_keys(value) for value in config.values()))
+    if isinstance(config, list):
+        return set().union(*(referred_keys(value) for value in config))
+    return set(REFERENCE.findall(config)) if isinstance(config, str) else set()
+
+
+def check_config(parser: ConfigParser | None = None) -> None:
+    """Check the keys and values of the config that is being run; meant for its ``initialize`` list.
+
+    Args:
+        parser: the parser that holds the config; by default that of the workflow which evaluates this call.
+
+    Raises:
+        UserError: on a key, at the top level or in one of `NESTED`, that nothing reads, with the nearest one that
+            something does, and on an impossible value of ``student_modalities``, a number, a switch or a choice such as
+            ``teacher_training``.
+    """
+    if parser is None:
+        install_error_hook()  # a config is being run; a program that brings its own parser keeps its own way with errors
+        parser = _calling_parser()
+    config = parser.get()
+    known = referred_keys(config) | READ_BY_MONAI
+    base = "train.json" if "train" in config else "inference.json"
+    known |= set(ConfigParser.load_config_file(str(CONFIGS / base)))
+    known &= set(config)
+    for key in config:
+        if key not in known:
+            raise UserError(_nothing_reads(key, known, known - READ_BY_MONAI))
+    for name, file in NESTED.items():
+        if isinstance(config.get(name), dict):
+            known = {f"{name}#{key}" for key in ConfigParser.load_config_file(str(CONFIGS / file))[name]}
+            for key in (f"{name}#{key}" for key in config[name]):
+                if key not in known:
+                    raise UserError(_nothing_reads(key, known, known))
+    _check_values(parser, config)
+
+
+def _nothing_reads(key: str, known: set[str], shown: set[str]) -> str:
+    near = difflib.get_close_matches(key, [k for k in known if not k.startswith("_")], n=1)
+    hint = f": did you mean '{near[0]}'?" if near else f"; the keys are: {', '.join(sorted(shown))}."
+    return f"Nothing reads the key '{key}'{hint}"
+
+
+def _check_values(parser: ConfigParser, config: dict) -> None:
+    if "student_modalities" in config:
+        ordered(parser.get_parsed_content("student_modalities"))
+    for key, kind, least in NUMBERS:
+        if key in config:
+            value = parser.get_parsed_content(key)
+            if isinstance(value, bool) or not isinstance(value, kind) or value < least:
+                wanted = "a whole number" if kind is int else "a number"
+                raise UserError(f"{key} is {value!r}, but must be {wanted} of at least {least}.")
+    if "val_interval" in config:
+        interval, epochs = (parser.get_parsed_content(key) for key in ("val_interval", "epochs"))
+        if interval > epochs:
+            raise UserError(
+                f"val_interval is {interval}, but the training has only {epochs} epochs, so that it would never be "
+                f"validated and keep no weights: set val_interval to at most {epochs}."
+            )
+    for key, choices in CHOICES.items():
+        if key in config and config[key] not in choices:
+            raise UserError(f"{key} is {config[key]!r}, but must be one of {choices}.")
+    if "wt_range_ml" in config:
+        range_ml = parser.get_parsed_content("wt_range_ml")
+        numbers = isinstance(range_ml, list) and all(isinstance(ml, (int, float)) for ml in range_ml)
+        if not numbers or len(range_ml) != 2:
+            raise UserError(f"wt_range_ml is {range_ml!r}, but must be two volumes in ml such as [1, 300].")
+        if range_ml[0] > range_ml[1]:
+            raise UserError(f"wt_range_ml is {range_ml!r}: give the smaller volume first.")
+    for key, count in SIZES.items():
+        if key in config:
+            sizes = parser.get_parsed_content(key)
+            whole = isinstance(sizes, (list, tuple)) and all(type(size) is int and size > 0 for size in sizes)
+            if not whole or (len(sizes) != count if count else len(sizes) < 2):
+                wanted = f"{count} whole numbers such as {[64] * count}" if count else "a list such as [16, 32, 64]"
+                raise UserError(f"{key} is {sizes!r}, but must be {wanted}.")
+    for key in PATHS:
+        if isinstance(config.get(key), int) and not isinstance(config[key], bool):
+            _replace(parser, config, key, str(config[key]))  # fire takes a folder called 2021 for a number
+        if key in config and not isinstance(path := parser.get_parsed_content(key), (str, Path, type(None))):
+            raise UserError(f"{key} is {path!r}, but must be a path: write it with a folder, such as ./{path}.")
+    if "device" in config:
+        _check_device(parser.get_parsed_content("device"))
+    for key in SWITCHES:
+        if config.get(key) in ("true", "false"):
+            # the command line (fire) knows True and False, but takes these for text, which would count as true
+            _replace(parser, config, key, config[key] == "true")
+        if key in config and not isinstance(value := parser.get_parsed_content(key), bool):
+            raise UserError(f"{key} is {value!r}, but must be true or false.")
+
+
+def _replace(parser: ConfigParser, config: dict, key: str, value) -> None:
+    config[key] = value
+    parser.ref_resolver.get_item(key).update_config(value)
+
+
+def _check_device(device) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:  # torch raises each of them for a device that lacks
+        raise UserError(
+            f"device is {str(device)!r}, which this machine or this build of torch does not have: leave --device out, "
+            "or choose cpu."
+        ) from error
+
+
+def check_output_dir(output_dir: str, resume: bool) -> None:
+    """Refuse to overwrite an earlier run, and to resume one that is not there.
+
+    Raises:
+        UserError: naming the folder and the way out.
+    """
+    last = Path(output_dir) / "last.pt"
+    if last.exists() and not resume:
+        raise UserError(
+            f"{last} is from an earlier run: continue it with --resume true, or choose another --output_dir."
+        )
+    if resume and not last.exists():
+        raise UserError(
+            f"There is nothing to resume: {last} does not exist. Leave --resume out, or correct --output_dir."
+        )
+
+
+def _calling_parser() -> ConfigParser:
+    # an expression in a config cannot name its own parser, but is called by it
+    for frame in inspect.stack():
+        caller = frame.frame.f_locals.get("self")
+        if isinstance(caller, ConfigParser):
+            return caller
+    raise RuntimeError("check_config() is to be called from a config's 'initialize' list, or with a parser.")

@@ -1,0 +1,36 @@
+"""The user's sentence is found under whatever MONAI wraps around it."""
+
+import subprocess
+import sys
+
+from scripts.common.errors import ScanError, user_message
+
+
+def test_sentence_is_found_below_other_exceptions():
+    try:
+        try:
+            raise ScanError("subject A: flair is missing.")
+        except ScanError as error:
+            raise RuntimeError("Failed to evaluate ConfigExpression") from error
+    except RuntimeError as error:
+        assert user_message(error) == "subject A: flair is missing."
+
+
+def test_other_errors_have_no_sentence():
+    assert user_message(ValueError("a bug")) is None
+
+
+def _stderr_of(raised):
+    wrapped = f"try:\n    raise {raised}\nexcept ValueError as e:\n    raise RuntimeError('deep') from e"
+    program = f"from scripts.common.errors import *\nspeak_plainly()\n{wrapped}"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.returncode == 1
+    return result.stderr
+
+
+def test_program_ends_with_the_sentence_alone_and_exit_code_one():
+    assert _stderr_of("UserError('Do this instead.')").strip() == "Error: Do this instead."
+
+
+def test_a_bug_keeps_its_traceback():
+    assert "Traceback" in _stderr_of("ValueError('a bug')")

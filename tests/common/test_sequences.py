@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sequences are known by name, whatever a file calls them."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.common.errors import UserError
+from scripts.common.sequences import (
+    MSD_ORDER,
+    REGIONS,
+    SEQUENCES,
+    channels_of,
+    limited_subsets,
+    ordered,
+    parse_filename,
+    parse_files,
+    possible_sequences,
+    sequence_of_folder,
+    subset_name,
+)
+
+
+def test_the_table_has_the_documented_orders():
+    assert SEQUENCES == ("t1", "t1ce", "t2", "flair")
+    assert MSD_ORDER == ("flair", "t1", "t1ce", "t2")
+    assert REGIONS == ("tc", "wt", "et")
+
+
+@pytest.mark.parametrize(
+    "filename, sequence",
+    [
+        ("BraTS20_Training_001_flair.nii.gz", "flair"),
+        ("BraTS20_Training_001_t1.nii", "t1"),
+        ("BraTS20_Training_001_t1ce.nii", "t1ce"),
+        ("BraTS20_Training_001_seg.nii.gz", "label"),
+        ("W39_1998.09.19_Segm.nii", "label"),
+        ("BraTS-GLI-00005-000-t1n.nii.gz", "t1"),
+        ("BraTS-GLI-00005-000-t1c.nii.gz", "t1ce"),
+        ("BraTS-GLI-00005-000-t2w.nii.gz", "t2"),
+        ("BraTS-GLI-00005-000-t2f.nii.gz", "flair"),
+        ("BraTS-GLI-00005-000-seg.nii.gz", "label"),
+        ("sub_T1Gd.nii", "t1ce"),
+        ("sub_T1_Gd.nii", "t1ce"),
+        ("sub.t1.NII.GZ", "t1"),
+        ("sub-01_ce-gadolinium_T1w.nii.gz", "t1ce"),
+        ("sub-01_T1w.nii.gz", "t1"),
+        ("sub-01_ce-gadolinium_run-01_T1w.nii.gz", "t1ce"),
+        ("sub-01_ce-gd_acq-mprage_T1w.nii.gz", "t1ce"),
+        ("sub-01_acq-postcontrast_T1w.nii.gz", "t1ce"),
+        ("sub-01_acq-precontrast_T1w.nii.gz", "t1"),
+        ("sub-01_ce-none_T1w.nii.gz", "t1"),
+        ("CT1.nii.gz", "t1ce"),
+        ("S1_T1+C.nii.gz", "t1ce"),
+        ("TCGA-02-0006_1996.08.23_t1Gd.nii.gz", "t1ce"),
+        ("TCGA-02-0006_1996.08.23_GlistrBoost_ManuallyCorrected.nii.gz", "label"),
+        ("sub-01_T2-FLAIR.nii.gz", "flair"),
+        ("GD_001_t1.nii.gz", "t1"),
+        ("S_CE_02_t1.nii.gz", "t1"),
+        ("GAD-3-T1w.nii.gz", "t1"),
+        ("S1_Gd_T1.nii.gz", "t1ce"),
+        ("S1_Gd_T1_w.nii.gz", "t1ce"),
+        ("S1_T1w_gadolinium.nii.gz", "t1ce"),
+        ("S1_CE_flair.nii.gz", "flair"),
+        ("sub-GD_T1w.nii.gz", "t1"),
+        ("sub-01_ses-CE_T1w.nii.gz", "t1"),
+        ("sub-01_acq-ce_T1w.nii.gz", "t1ce"),
+        ("sub-01_acq-space_T1w.nii.gz", "t1"),
+        ("post_001_t1.nii.gz", "t1"),
+        ("flair.nii.gz", "flair"),
+        ("label.nii.gz", "label"),
+        ("sub_t1_brainmask.nii.gz", None),
+        ("sub_flair_copy.nii.gz", None),
+        ("sub_flair.json", None),
+        ("subt1.nii.gz", None),
+        (".nii.gz", None),
+    ],
+)
+def test_a_file_is_recognised_by_the_end_of_its_name(filename, sequence):
+    parsed = parse_filename(filename)
+    assert (parsed and parsed[1]) == sequence
+
+
+def test_what_stands_before_the_sequence_is_kept_whole():
+    assert parse_filename("BraTS-GLI-00005-000-t2f.nii.gz") == ("BraTS-GLI-00005-000", "flair")
+    assert parse_filename("a.b_t1_ce.nii") == ("a.b", "t1ce")
+    assert parse_filename("flair.nii.gz") == ("", "flair")
+    assert parse_filename("S1_Gd_T1.nii.gz") == ("S1", "t1ce")  # the contrast agent is the sequence's
+
+
+def test_of_a_bids_name_subject_and_session_are_kept():
+    assert parse_filename("sub-01_ses-2_ce-gadolinium_run-1_T1w.nii.gz") == ("sub-01_ses-2", "t1ce")
+    assert parse_filename("sub-01_acq-mprage_T2w.nii.gz") == ("sub-01", "t2")
+    assert parse_filename("sub-01_acq-ce_T1w.nii.gz") == ("sub-01", "t1ce")
+
+
+def test_a_contrast_agent_that_ends_a_known_name_belongs_to_the_subject():
+    assert parse_filename("S_CE_t1.nii.gz", {"S_CE"}) == ("S_CE", "t1")
+    assert parse_filename("C_t1.nii.gz", {"C"}) == ("C", "t1")
+    assert parse_filename("S_CE_t1ce.nii.gz", {"S_CE"}) == ("S_CE", "t1ce")
+    assert parse_filename("S_t1_Gd.nii.gz", {"S_t1"}) == ("S", "t1ce")
+
+
+def test_files_that_lie_together_tell_whether_a_contrast_agent_is_the_subjects():
+    folder = Path("cohort")
+    together = [folder / "S_CE_t1.nii.gz", folder / "S_CE_flair.nii.gz", folder / "notes.txt"]
+    assert list(parse_files(together).values()) == [("S_CE", "t1"), ("S_CE", "flair")]
+    apart = [folder / "S_CE_t1.nii.gz", folder / "S_flair.nii.gz"]
+    assert list(parse_files(apart).values()) == [("S", "t1ce"), ("S", "flair")]
+    assert list(parse_files([Path("S_CE/S_CE_t1.nii.gz")]).values()) == [("S_CE", "t1")]
+
+
+@pytest.mark.parametrize(
+    "folder, sequence",
+    [
+        ("T1CE", "t1ce"),
+        ("flair", "flair"),
+        ("2_T1GD", "t1ce"),
+        ("04 - FLAIR", "flair"),
+        ("seg", "label"),
+        ("anat", None),
+        ("P1_T1", None),
+        ("2019", None),
+    ],
+)
+def test_a_folder_of_a_sequence_is_known_by_its_name(folder, sequence):
+    assert sequence_of_folder(folder) == sequence
+
+
+@pytest.mark.parametrize(
+    "filename, sequences",
+    [
+        ("S1_t1ce_mprage.nii.gz", {"t1ce"}),
+        ("S1_t1_ce_mprage.nii.gz", {"t1ce"}),
+        ("S1_T2_bias.nii.gz", {"t2"}),
+        ("S1_MPRAGE_GD.nii.gz", {"t1", "t1ce"}),
+        ("S1_t1contrast.nii.gz", {"t1", "t1ce"}),
+        ("S1_flair3d.nii.gz", {"flair"}),
+        ("S1_mask.nii.gz", set()),
+        ("T1CE/scan.nii.gz", {"t1ce"}),
+        ("S1_t1ce.nii.gz", set()),  # understood
+        ("S1_t1ce_mprage.json", set()),
+    ],
+)
+def test_what_a_file_may_be_is_told_by_the_middle_of_its_name(filename, sequences):
+    assert possible_sequences(filename) == sequences
+
+
+@pytest.mark.parametrize(
+    "given", [["flair", "t1ce"], ("t1ce", "flair"), "flair,t1ce", "['flair', 't1ce']", "t1ce+flair", ["FLAIR", "T1ce"]]
+)
+def test_a_choice_of_sequences_is_put_in_the_teachers_order(given):
+    assert ordered(given) == ("t1ce", "flair")
+    assert channels_of(given) == [1, 3]
+    assert subset_name(given) == "t1ce+flair"
+
+
+def test_one_text_is_one_sequence_and_not_its_letters():
+    assert ordered("flair") == ("flair",)
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        (["flare"], "'flare' is not a sequence: did you mean 'flair'.*t1, t1ce, t2, flair"),
+        (["t1gd"], "did you mean 't1ce'"),
+        (["dwi"], "'dwi' is not a sequence: Choose from"),
+        (["seg"], "'seg' is not a sequence: Choose from"),
+        ([], "No sequence was chosen: give at least one of t1, t1ce, t2, flair"),
+        ("", "No sequence was chosen"),
+        (None, "No sequence was chosen"),
+        (["t1", "flair", "t1"], "'t1' is named twice in t1, flair, t1"),
+    ],
+)
+def test_a_wrong_choice_is_refused_with_the_way_out(given, message):
+    with pytest.raises(UserError, match=message):
+        ordered(given)
+
+
+def test_there_are_fourteen_limited_settings_each_in_the_teachers_order():
+    settings = limited_subsets()
+    assert len(settings) == len(set(settings)) == 14  # 4 + 6 + 4
+    assert all(ordered(setting) == setting for setting in settings)
+    assert SEQUENCES not in settings

@@ -1,0 +1,98 @@
+"""Weights on disk: what is saved beside them, and the sentences when they do not fit."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from scripts.common.errors import UserError
+from scripts.common.files import save_atomically
+from scripts.common.weights import input_columns, load_weights, network_path, save_weights, teacher_path, warm_start
+
+SETTING = {"sequences": ["t1ce", "flair"], "spacing": 2.0, "filters": [16, 32]}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    network = nn.Conv3d(2, 3, 1)
+    save_weights(tmp_path / "model.pt", network, SETTING)
+    return network, tmp_path / "model.pt"
+
+
+def test_round_trip_of_a_bare_state_dict_with_its_provenance(saved):
+    network, path = saved
+    assert set(torch.load(path, weights_only=True)) == {"weight", "bias"}
+    assert json.loads(path.with_suffix(".json").read_text()) == SETTING
+    other = load_weights(nn.Conv3d(2, 3, 1), path, ("t1ce", "flair"), 2.0)
+    assert torch.equal(other.weight, network.weight)
+
+
+def test_other_sequences_are_refused_even_where_the_shape_fits(saved):
+    with pytest.raises(
+        UserError, match=r"model.pt was trained for t1ce \+ flair, not for t1 \+ t2: set student_modalities"
+    ):
+        load_weights(nn.Conv3d(2, 3, 1), saved[1], ("t1", "t2"))
+
+
+def test_another_network_is_refused_with_what_the_weights_say_of_themselves(saved):
+    with pytest.raises(UserError, match=r"filters \[16, 32\].*does not fit"):
+        load_weights(nn.Conv3d(2, 8, 3), saved[1], ("t1ce", "flair"))
+
+
+def test_missing_and_broken_files_are_named(tmp_path):
+    with pytest.raises(UserError, match="no weights at .*model.pt: train first"):
+        load_weights(nn.Conv3d(2, 3, 1), tmp_path / "model.pt", ("t1ce", "flair"))
+    (tmp_path / "model.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(UserError, match="not a readable checkpoint"):
+        load_weights(nn.Conv3d(2, 3, 1), tmp_path / "model.pt", ("t1ce", "flair"))
+
+
+def test_another_spacing_is_refused_unless_training_goes_on(saved):
+    with pytest.raises(UserError, match="trained at 2 mm, not at 1: set --spacing 2"):
+        load_weights(nn.Conv3d(2, 3, 1), saved[1], ("t1ce", "flair"), spacing=1.0)
+    load_weights(nn.Conv3d(2, 3, 1), saved[1], ("t1ce", "flair"))
+
+
+def test_a_failing_save_leaves_the_earlier_file_and_no_other(tmp_path):
+    path = tmp_path / "last.pt"
+    path.write_text("earlier")
+
+    def killed(file):
+        file.write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        save_atomically(path, killed)
+    assert path.read_text() == "earlier" and list(tmp_path.iterdir()) == [path]
+
+
+def test_first_layer_keeps_the_columns_of_its_sequences_rescaled():
+    weight = torch.arange(4.0).reshape(1, 4, 1, 1, 1)  # columns t1 0, t1ce 1, t2 2, flair 3
+    assert input_columns(weight, ("t1ce", "flair")).flatten().tolist() == [2.0, 6.0]  # times 4 / 2
+    assert input_columns(weight, ("t2",)).flatten().tolist() == [8.0]  # times 4
+
+
+def test_warm_student_gives_the_teachers_output_where_all_sequences_are_equal(tmp_path):
+    teacher, student = nn.Conv3d(4, 3, 3), nn.Conv3d(2, 3, 3)
+    with torch.no_grad():
+        teacher.weight.copy_(teacher.weight[:, :1].expand(-1, 4, -1, -1, -1))  # each column the same
+    save_weights(tmp_path / "teacher.pt", teacher, {"sequences": ["t1", "t1ce", "t2", "flair"]})
+    warm_start(student, tmp_path / "teacher.pt", ("t1", "flair"))
+    image = torch.randn(1, 1, 5, 5, 5)
+    torch.testing.assert_close(student(image.repeat(1, 2, 1, 1, 1)), teacher(image.repeat(1, 4, 1, 1, 1)))
+
+
+def test_warm_start_from_a_student_is_refused(saved):
+    with pytest.raises(UserError, match=r"was trained for t1ce \+ flair, not for t1 \+ t1ce \+ t2 \+ flair"):
+        warm_start(nn.Conv3d(1, 3, 1), saved[1], ("t2",))
+
+
+def test_a_student_of_the_setting_comes_before_model_pt(tmp_path):
+    assert network_path(tmp_path, ("t1ce", "flair")) == str(tmp_path / "model.pt")
+    (tmp_path / "model_t1ce_flair.pt").touch()
+    assert network_path(tmp_path, ("t1ce", "flair")) == str(tmp_path / "model_t1ce_flair.pt")
+
+
+def test_a_teacher_is_named_by_its_folder_or_its_file(tmp_path):
+    assert teacher_path(tmp_path) == teacher_path(tmp_path / "teacher.pt") == str(tmp_path / "teacher.pt")

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The evaluation's picture can be drawn from whatever an evaluation gives."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from scripts.evaluation.figures import NETWORK_COLOURS, dice_and_hd95_figure
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def _cases(subjects: int, networks=("teacher", "student"), hd95_mm: float = 3.0) -> pd.DataFrame:
+    rows = [
+        {"subject": str(s), "network": n, "sequences": "flair", "region": r, "dice": 0.5 + s / 200, "hd95_mm": hd95_mm}
+        for s in range(subjects)
+        for n in networks
+        for r in ("tc", "wt", "et")
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> list[Figure]:
+    """The figures that were saved, in order."""
+    figures, save = [], Figure.savefig
+
+    def remember(figure, *arguments, **options):
+        figures.append(figure)
+        return save(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", remember)
+    return figures
+
+
+@pytest.mark.parametrize("subjects", [1, 11, 100])
+@pytest.mark.parametrize("networks", [("student",), ("teacher", "student", "control")])
+def test_any_number_of_subjects_and_networks_can_be_drawn(tmp_path, subjects, networks):
+    dice_and_hd95_figure(_cases(subjects, networks), tmp_path / "evaluation.png")
+    assert imread(tmp_path / "evaluation.png").shape[:2] == (750, 1500)
+
+
+def test_every_subject_is_a_point(tmp_path, drawn):
+    dice_and_hd95_figure(_cases(11), tmp_path / "evaluation.png")
+    dice_axes = drawn[0].axes[0]
+    assert len(dice_axes.collections) == 6  # three regions of two networks
+    for points in dice_axes.collections:
+        heights = sorted(points.get_offsets()[:, 1].tolist())
+        assert heights == pytest.approx([0.5 + s / 200 for s in range(11)])
+
+
+def test_number_of_subjects_and_sequences_are_told(tmp_path, drawn):
+    dice_and_hd95_figure(_cases(11), tmp_path / "evaluation.png")
+    assert "n = 11" in drawn[0].get_suptitle()
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["teacher (flair)", "student (flair)"]
+
+
+def test_undefined_distances_are_counted_under_their_region(tmp_path, drawn):
+    cases = _cases(4)
+    cases.loc[(cases.region == "et") & (cases.network == "student") & (cases.subject < "3"), "hd95_mm"] = np.nan
+    dice_and_hd95_figure(cases, tmp_path / "evaluation.png")
+    labels = [label.get_text() for label in drawn[0].axes[1].get_xticklabels()]
+    assert labels == ["WT\nwhole tumour", "TC\ntumour core", "ET\nenhancing tumour\nundefined: 0/3"]
+
+
+def test_a_measure_that_is_undefined_everywhere_can_be_drawn(tmp_path):
+    dice_and_hd95_figure(_cases(3, hd95_mm=np.nan), tmp_path / "evaluation.png")
+
+
+def test_large_distances_are_inside_the_axes(tmp_path, drawn):
+    dice_and_hd95_figure(_cases(3, hd95_mm=180), tmp_path / "evaluation.png")
+    assert drawn[0].axes[1].get_ylim()[1] > 180
+
+
+def test_more_networks_than_colours_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="colours for 4 networks"):
+        dice_and_hd95_figure(_cases(1, [str(n) for n in range(len(NETWORK_COLOURS) + 1)]), tmp_path / "evaluation.png")

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""cases.csv survives what may happen to it, and summary.json says what stands in it."""
+
+import json
+import os
+
+import pandas as pd
+import pytest
+
+from scripts.common.errors import UserError
+from scripts.evaluation.summary import COLUMNS, ENTROPY, main, read_cases, summarise, write_cases, write_summary
+
+pytestmark = pytest.mark.filterwarnings("error")
+NAN = float("nan")
+
+
+def _row(subject, network, region, dice, hd95_mm=2.0, true_ml=10.0, predicted_ml=9.0, empty=""):
+    values = (subject, network, "t1ce+flair", region, dice, hd95_mm, true_ml, predicted_ml, empty, dice, hd95_mm)
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _cases() -> pd.DataFrame:
+    """Two subjects; the student is .1 and .3 below the teacher everywhere; ET of the second is empty in the truth."""
+    rows = []
+    for subject, teacher, loss in (("00006", 0.9, 0.1), ("NA", 0.8, 0.3)):
+        for network, dice in (("teacher", teacher), ("student", teacher - loss)):
+            rows += [_row(subject, network, region, dice) for region in ("tc", "wt")]
+            empty = {"hd95_mm": NAN, "true_ml": 0.0, "empty": "truth"} if subject == "NA" else {}
+            rows.append(_row(subject, network, "et", 0.0 if empty else dice, **empty))
+    return pd.DataFrame(rows)
+
+
+def test_cases_come_back_as_they_were_written(tmp_path):
+    write_cases(tmp_path / "new" / "cases.csv", _cases())
+    back = read_cases(tmp_path / "new" / "cases.csv")
+    assert back.subject.unique().tolist() == ["00006", "NA"]
+    assert back["empty"].tolist() == _cases()["empty"].tolist()
+    pd.testing.assert_frame_equal(back.drop(columns=ENTROPY), _cases(), check_dtype=False)
+
+
+def test_a_write_that_is_interrupted_leaves_the_old_cases(tmp_path, monkeypatch):
+    path = tmp_path / "cases.csv"
+    write_cases(path, _cases())
+    before = path.read_bytes()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_cases(path, [])
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_cases_table_is_refused_by_name(tmp_path):
+    with pytest.raises(UserError, match="There is no .*cases.csv"):
+        read_cases(tmp_path / "cases.csv")
+    (tmp_path / "cases.csv").write_text("subject,dice\na,0.5\n")
+    with pytest.raises(UserError, match="lacks the columns network"):
+        read_cases(tmp_path / "cases.csv")
+
+
+def test_summary_has_means_and_counts_per_network_and_region():
+    result = summarise(_cases())
+    teacher = result["networks"]["teacher"]
+    assert result["subjects"] == 2
+    assert list(result["networks"]) == ["teacher", "student"]
+    assert teacher["sequences"] == "t1ce+flair"
+    assert teacher["regions"]["tc"]["dice"]["mean"] == pytest.approx(0.85)
+    assert teacher["regions"]["tc"]["dice"]["interval"] == pytest.approx([0.8, 0.9])
+    assert teacher["regions"]["et"]["dice"]["mean"] == pytest.approx(0.45)  # (.9 + 0) / 2
+    # of the subjects' means over regions: ((.9 + .9 + .9) / 3 + (.8 + .8 + 0) / 3) / 2
+    assert teacher["regions"]["mean"]["dice"]["mean"] == pytest.approx((0.9 + 1.6 / 3) / 2)
+
+
+def test_undefined_and_empty_ones_are_counted():
+    et = summarise(_cases())["networks"]["student"]["regions"]["et"]
+    assert (et["hd95_mm"]["n"], et["hd95_mm"]["undefined"], et["hd95_mm"]["mean"]) == (1, 1, 2)
+    assert et["empty"] == {"both": 0, "truth": 1, "prediction": 0}
+    assert et["predicted_minus_true_ml"]["mean"] == pytest.approx(4)  # (9 - 10) and (9 - 0)
+
+
+def test_student_minus_teacher_is_paired_by_subject():
+    # in whatever order the rows come
+    difference = summarise(_cases().sample(frac=1, random_state=0))["student_minus_teacher"]
+    assert difference["wt"]["dice"]["mean"] == pytest.approx(-0.2)
+    assert difference["wt"]["dice"]["interval"] == pytest.approx([-0.3, -0.1])
+    assert difference["et"]["dice"]["mean"] == pytest.approx(-0.05)  # -.1 and 0
+    assert difference["et"]["hd95_mm"]["undefined"] == 1
+    assert set(difference) == {"tc", "wt", "et", "mean"}
+
+
+def test_the_order_of_rows_does_not_matter():
+    cases = pd.DataFrame([_row(str(k), "student", r, k / 20) for k in range(15) for r in ("tc", "wt", "et")])
+    assert _text(summarise(cases)) == _text(summarise(cases[::-1]))
+
+
+def _text(value) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def test_one_network_alone_has_no_difference():
+    cases = _cases()
+    assert "student_minus_teacher" not in summarise(cases[cases.network == "student"])
+
+
+def test_a_subject_that_comes_twice_is_refused():
+    with pytest.raises(UserError, match="Subject 00006 is in the cases twice"):
+        summarise(pd.concat([_cases(), _cases()[:1]]))
+
+
+def test_no_case_is_refused():
+    with pytest.raises(UserError, match="not one evaluated case"):
+        summarise(_cases()[:0])
+
+
+def test_summary_file_is_strict_json_with_rules_and_settings(tmp_path):
+    def refuse(token):
+        raise AssertionError(f"{token} is not JSON")
+
+    write_summary(tmp_path / "summary.json", _cases(), {"spacing": 2.0, "checkpoint": tmp_path}, resamples=500)
+    content = json.loads((tmp_path / "summary.json").read_text(), parse_constant=refuse)
+    assert content["settings"] == {"spacing": 2.0, "checkpoint": str(tmp_path)}
+    assert content["bootstrap"]["resamples"] == 500
+    assert "Both empty: 1" in content["rules"]["dice"]
+    et = content["networks"]["student"]["regions"]["et"]["hd95_mm"]
+    assert et["interval"] == [None, None] and et["std"] is None  # one defined value has no spread
+
+
+def test_the_command_makes_summary_and_figure_anew_and_keeps_the_settings(tmp_path):
+    write_cases(tmp_path / "cases.csv", _cases())
+    write_summary(tmp_path / "summary.json", read_cases(tmp_path / "cases.csv"), {"seed": 3})
+    before = (tmp_path / "summary.json").read_bytes()
+    main([str(tmp_path / "cases.csv")])
+    assert (tmp_path / "summary.json").read_bytes() == before
+    assert (tmp_path / "evaluation.png").stat().st_size > 10_000
+    (tmp_path / "summary.json").unlink()
+    main([str(tmp_path / "cases.csv")])
+    assert json.loads((tmp_path / "summary.json").read_text())["settings"] == {}
+
+
+def test_files_from_before_entropy_was_kept_are_read(tmp_path):
+    _cases().to_csv(tmp_path / "old.csv", index=False)
+    assert read_cases(tmp_path / "old.csv")[ENTROPY].isna().all()
+    write_cases(tmp_path / "new.csv", _cases().assign(**{ENTROPY: 0.125}))
+    assert (read_cases(tmp_path / "new.csv")[ENTROPY] == 0.125).all()

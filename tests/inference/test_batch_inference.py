@@ -1,0 +1,289 @@
+"""One command over a folder in which each subject has whatever it has."""
+
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tiny import ROOT, run, workflow
+
+from scripts.common.errors import user_message
+from scripts.common.sequences import SEQUENCES, limited_subsets
+from scripts.data.normalise import NormaliseBraind
+from scripts.inference.routing import RoutedInferer
+
+KEYS = {"bundle_root": str(ROOT), "spacing": 4.0, "filters": [4, 8, 16], "device": "cpu", "amp": False}
+FILES = ("inference.json", "batch_inference.json")
+
+
+def _subject(one_subject, folder, name, sequences):
+    """A copy of the subject under another name, with only these sequences."""
+    target = Path(folder) / name
+    target.mkdir(parents=True)
+    for sequence in sequences:
+        shutil.copy(one_subject / f"{one_subject.name}_{sequence}.nii.gz", target / f"{name}_{sequence}.nii.gz")
+    return target
+
+
+def _segment(folder, output, ckpt_dir, **more):
+    keys = KEYS | {"dataset_dir": str(folder), "output_dir": str(output), "ckpt_dir": str(ckpt_dir)} | more
+    return run(*FILES, kind="infer", **keys)
+
+
+def _failing(*arguments, **more):
+    with pytest.raises(Exception) as caught:
+        _segment(*arguments, **more)
+    return user_message(caught.value)
+
+
+def test_fifteen_copies_one_for_each_choice_of_sequences_and_a_broken_one(one_subject, fifteen, tmp_path):
+    choices = {"_".join(s): s for s in (*limited_subsets(), SEQUENCES)}
+    for name, sequences in choices.items():
+        _subject(one_subject, tmp_path / "scans", name, sequences)
+    broken = _subject(one_subject, tmp_path / "scans", "broken", ["t1ce", "flair"]) / "broken_flair.nii.gz"
+    broken.write_bytes(broken.read_bytes()[:500])
+    sentence = _failing(tmp_path / "scans", tmp_path / "out", fifteen)
+    assert sentence.startswith("15 of 16 subjects were done. These were not:\n  broken: ") and sentence.count("\n") == 1
+    table = pd.read_csv(tmp_path / "out" / "segmentations.csv", keep_default_na=False).set_index("subject")
+    assert len(table) == 16 and "broken_flair.nii.gz cannot be read" in table.loc["broken", "problem"]
+    for name, sequences in choices.items():
+        record = json.loads((tmp_path / "out" / name / f"{name}_seg.json").read_text())
+        file = "teacher.pt" if len(sequences) == 4 else f"model_{name}.pt"
+        assert [Path(network["file"]).name for network in record["networks"]] == [file] == [table.loc[name, "network"]]
+        assert tuple(record["sequences"]) == sequences and len(record["networks"][0]["sha256"]) == 64
+        assert record["networks"][0]["trained"]["sequences"] == list(sequences)
+        label_map = nib.load(tmp_path / "out" / name / f"{name}_seg.nii.gz")
+        assert label_map.shape == nib.load(one_subject / f"{one_subject.name}_t1.nii.gz").shape
+        assert record["volumes_ml"]["wt"] == pytest.approx(0.064 * (np.asarray(label_map.dataobj) > 0).sum(), abs=1e-3)
+
+
+def test_report_and_flags_name_the_network_and_what_was_not_understood(one_subject, fifteen, tmp_path):
+    folder = _subject(one_subject, tmp_path / "scans", "S1", ["t1", "t2"])
+    (folder / "S1_t1.nii.gz").rename(folder / "S1_t1_mprage.nii.gz")
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen)
+    record = json.loads((tmp_path / "out" / "S1" / "S1_seg.json").read_text())
+    assert record["flags"][-1].endswith("are understood: S1_t1_mprage.nii.gz")
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "by model_t2.pt" in page and "S1_t1_mprage.nii.gz" in page
+
+
+def test_batch_gives_what_inference_of_the_one_setting_gives(one_subject, fifteen, tmp_path):
+    _subject(one_subject, tmp_path / "scans", "S1", ["t1", "t2"])
+    _segment(tmp_path / "scans", tmp_path / "batch", fifteen)
+    keys = KEYS | {"dataset_dir": str(tmp_path / "scans"), "ckpt_dir": str(fifteen)}
+    run("inference.json", kind="infer", **keys, student_modalities=["t1", "t2"], output_dir=str(tmp_path / "one"))
+    for file in ("S1/S1_seg.nii.gz", "S1/S1_seg.json", "segmentations.csv"):
+        if file.endswith("gz"):
+            maps = [np.asarray(nib.load(tmp_path / folder / file).dataobj) for folder in ("batch", "one")]
+            assert np.array_equal(*maps)
+        else:
+            assert (tmp_path / "batch" / file).read_text() == (tmp_path / "one" / file).read_text()
+
+
+def test_subject_without_network_or_sequence_is_reported_and_the_others_go_on(one_subject, fifteen, tmp_path):
+    for name, sequences in (("S1", ["t1"]), ("S2", ["t2"]), ("S3", [])):
+        _subject(one_subject, tmp_path / "scans", name, sequences)
+    for ending in ("pt", "json"):
+        (tmp_path / f"model_t2.{ending}").write_bytes((fifteen / f"model_t2.{ending}").read_bytes())
+    sentence = _failing(tmp_path / "scans", tmp_path / "out", tmp_path)
+    assert "1 of 3 subjects were done" in sentence and "S1: it has t1, for which" in sentence
+    assert "only for t2 (model_t2.pt)" in sentence and "S3: it has no file of any of the sequences" in sentence
+    assert [path.name for path in (tmp_path / "out").rglob("*_seg.nii.gz")] == ["S2_seg.nii.gz"]
+
+
+def test_each_network_is_loaded_once(one_subject, fifteen, tmp_path, monkeypatch):
+    for name in ("S1", "S2", "S3"):
+        _subject(one_subject, tmp_path / "scans", name, ["t2"] if name != "S3" else ["flair"])
+    loaded = []
+    load = torch.load
+    monkeypatch.setattr(torch, "load", lambda path, **kwargs: loaded.append(Path(path).name) or load(path, **kwargs))
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen)
+    assert loaded == ["model_t2.pt", "model_flair.pt"]
+
+
+def test_stopped_batch_goes_on_where_it_was_and_the_table_is_whole(one_subject, fifteen, tmp_path):
+    for name in ("S1", "S2"):
+        _subject(one_subject, tmp_path / "scans", name, ["t2"])
+    out = tmp_path / "out"
+    _segment(tmp_path / "scans", out, fifteen)
+    (out / "S2" / "S2_seg.nii.gz").unlink()
+    (out / "segmentations.csv").unlink()
+    before = (out / "S1" / "S1_seg.nii.gz").stat().st_mtime_ns
+    _segment(tmp_path / "scans", out, fifteen, existing="skip")
+    assert (out / "S1" / "S1_seg.nii.gz").stat().st_mtime_ns == before and (out / "S2" / "S2_seg.nii.gz").is_file()
+    assert pd.read_csv(out / "segmentations.csv")["subject"].to_list() == ["S1", "S2"]
+    _segment(tmp_path / "scans", out, fifteen, existing="skip")  # nothing is left to do
+    assert (out / "S1" / "S1_seg.nii.gz").stat().st_mtime_ns == before
+    _segment(tmp_path / "scans", out, fifteen)
+    assert (out / "S1" / "S1_seg.nii.gz").stat().st_mtime_ns > before
+
+
+def test_pictures_that_a_stopped_batch_left_are_drawn_though_no_label_map_is_missing(one_subject, fifteen, tmp_path):
+    for name in ("S1", "S2"):
+        _subject(one_subject, tmp_path / "scans", name, ["t2"])
+    out = tmp_path / "out"
+    _segment(tmp_path / "scans", out, fifteen)
+    page = (out / "report.html").read_text()
+    parts = sorted((out / "report").glob("*S2*"))
+    assert parts and page.count("<svg") + page.count("<img") > 0
+    for part in parts:  # as if it had been killed before drawing
+        part.unlink()
+    (out / "report.html").unlink()
+    _segment(tmp_path / "scans", out, fifteen, existing="skip")
+    again = (out / "report.html").read_text()
+    assert "<h3>S1</h3>" in again and "<h3>S2</h3>" in again and again.count("<img") == page.count("<img")
+
+
+def test_skipping_label_maps_that_were_made_otherwise_is_refused(one_subject, fifteen, tmp_path):
+    _subject(one_subject, tmp_path / "scans", "S1", ["t2"])
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen)
+    other = {"existing": "skip", "label_convention": "brats2023"}
+    sentence = _failing(tmp_path / "scans", tmp_path / "out", fifteen, **other)
+    assert "S1_seg.nii.gz was made with numbering 'brats', now it is 'brats2023'" in sentence
+
+
+def test_a_subject_that_fails_now_says_that_its_label_map_is_an_earlier_one(one_subject, fifteen, tmp_path):
+    scan = _subject(one_subject, tmp_path / "scans", "S1", ["t2"]) / "S1_t2.nii.gz"
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen)
+    scan.write_bytes(scan.read_bytes()[:500])
+    _failing(tmp_path / "scans", tmp_path / "out", fifteen)
+    (problem,) = pd.read_csv(tmp_path / "out" / "segmentations.csv")["problem"]
+    assert "cannot be read" in problem and problem.endswith("The label map in the folder is of an earlier run.")
+
+
+def test_subjects_of_bids_folders_go_to_the_networks_of_their_sequences(one_subject, fifteen, tmp_path):
+    names = {"t1": "ses-1_T1w", "t1ce": "ses-1_ce-gadolinium_run-1_T1w", "flair": "ses-1_FLAIR"}
+    for subject in ("sub-01", "sub-02"):
+        for sequence, name in names.items():
+            target = tmp_path / "scans" / subject / "ses-1" / "anat" / f"{subject}_{name}.nii.gz"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(one_subject / f"{one_subject.name}_{sequence}.nii.gz", target)
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen)
+    table = pd.read_csv(tmp_path / "out" / "segmentations.csv")
+    assert table["subject"].to_list() == ["sub-01_ses-1", "sub-02_ses-1"]
+    assert table["network"].to_list() == ["model_t1_t1ce_flair.pt"] * 2
+
+
+def test_next_subject_is_loaded_while_this_one_is_computed(one_subject, fifteen, tmp_path, monkeypatch):
+    for name in ("S1", "S2"):
+        _subject(one_subject, tmp_path / "scans", name, ["t2"])
+    begun, waited, load, compute = [], [], NormaliseBraind.__call__, RoutedInferer.__call__
+    second = threading.Event()
+
+    def loading(self, data):
+        begun.append(data["subject"])  # by two threads, in any order
+        if len(begun) == 2:
+            second.set()
+        return load(self, data)
+
+    def computing(self, *args, **kwargs):
+        waited.append(second.wait(timeout=60))  # of the first subject: one after the other would wait in vain
+        return compute(self, *args, **kwargs)
+
+    monkeypatch.setattr(NormaliseBraind, "__call__", loading)
+    monkeypatch.setattr(RoutedInferer, "__call__", computing)
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen)
+    assert sorted(begun) == ["S1", "S2"] and waited == [True, True]
+
+
+def test_loading_ahead_changes_nothing_but_the_time_and_a_bad_scan_is_skipped(one_subject, fifteen, tmp_path):
+    for name in ("S1", "S2", "S3", "S4"):
+        _subject(one_subject, tmp_path / "scans", name, ["t2"] if name != "S3" else ["t1", "flair"])
+    (tmp_path / "scans" / "S2" / "S2_t2.nii.gz").write_bytes(b"broken")
+    sentences = {
+        ahead: _failing(tmp_path / "scans", tmp_path / str(ahead), fifteen, load_ahead=ahead) for ahead in (0, 2)
+    }
+    assert sentences[0] == sentences[2] and sentences[0].startswith("3 of 4 subjects were done")
+    for name in ("S1", "S3", "S4"):
+        maps = [nib.load(tmp_path / str(ahead) / name / f"{name}_seg.nii.gz").to_bytes() for ahead in (0, 2)]
+        records = [(tmp_path / str(ahead) / name / f"{name}_seg.json").read_text() for ahead in (0, 2)]
+        assert maps[0] == maps[1] and records[0] == records[1]
+    pages = [(tmp_path / str(ahead) / "report.html").read_text() for ahead in (0, 2)]
+    assert pages[0] == pages[1] and pages[0].count("<h3>S") == 3
+
+
+def test_options_reach_the_label_map(one_subject, fifteen, tmp_path):
+    _subject(one_subject, tmp_path / "scans", "S1", ["t2"])
+    _segment(tmp_path / "scans", tmp_path / "plain", fifteen)
+    options = {"label_convention": "brats2023", "probabilities": True, "mirror": True, "largest_component": True}
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen, **options)
+    record = json.loads((tmp_path / "out" / "S1" / "S1_seg.json").read_text())
+    assert {key: record["settings"][key] for key in ("label_convention", "mirror", "largest_component")} == {
+        key: options[key] for key in ("label_convention", "mirror", "largest_component")
+    }
+    assert (tmp_path / "out" / "S1" / "S1_probabilities.nii.gz").is_file()
+    assert set(record["quality"]["mirror_disagreement"]) == {"tc", "wt", "et"}
+    plain = json.loads((tmp_path / "plain" / "S1" / "S1_seg.json").read_text())
+    assert plain["quality"]["mirror_disagreement"] is None
+    assert not (tmp_path / "plain" / "S1" / "S1_probabilities.nii.gz").exists()
+
+
+def test_other_grids_are_refused_unless_resampled(one_subject, fifteen, tmp_path):
+    folder = _subject(one_subject, tmp_path / "scans", "S1", ["t1ce", "flair"])
+    flair = nib.load(folder / "S1_flair.nii.gz")
+    coarse = nib.Nifti1Image(np.asarray(flair.dataobj)[::2, ::2, ::2], flair.affine @ np.diag([2, 2, 2, 1]))
+    nib.save(coarse, folder / "S1_flair.nii.gz")
+    assert "--resample true" in _failing(tmp_path / "scans", tmp_path / "out", fifteen)
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen, resample=True)
+    assert nib.load(tmp_path / "out" / "S1" / "S1_seg.nii.gz").shape == flair.shape
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "<figure" in report and "No picture" not in report
+
+
+@pytest.mark.parametrize(
+    "key, value, sentence",
+    [
+        ("largest_components", True, "'largest_components': did you mean 'largest_component'"),
+        ("existing", "keep", "existing is 'keep', but must be one of"),
+        ("wt_range_ml", [1], "wt_range_ml is [1], but must be two volumes in ml such as [1, 300]"),
+        ("label_convention", "msd", "numbering is 'msd', but must be one of"),
+        ("et_min_ml", -1, "et_min_ml is -1, but must be a number of at least 0"),
+        ("load_ahead", -1, "load_ahead is -1, but must be a whole number of at least 0"),
+        ("resample", "yes", "resample is 'yes', but must be true or false"),
+    ],
+)
+def test_misspelt_keys_and_impossible_values_are_refused(fifteen, tmp_path, key, value, sentence):
+    assert sentence in _failing(tmp_path, tmp_path / "out", fifteen, **{key: value})
+
+
+def test_an_unforeseen_error_while_loading_ends_the_run_instead_of_the_loading_alone(
+    one_subject, fifteen, tmp_path, monkeypatch
+):
+    for name in ("S1", "S2"):
+        _subject(one_subject, tmp_path / "scans", name, ["t2"])
+
+    def crash(*_):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("scripts.data.normalise.NormaliseBraind._normalise", crash)
+    with pytest.raises(Exception) as caught:
+        _segment(tmp_path / "scans", tmp_path / "out", fifteen)
+    chain, texts = caught.value, []
+    while chain is not None:
+        texts.append(str(chain))
+        chain = chain.__cause__ or chain.__context__
+    assert any("Loading S1 failed" in text and "a bug" in text for text in texts)
+
+
+def test_monai_finds_every_property_it_requires(one_subject, fifteen, tmp_path):
+    _subject(one_subject, tmp_path / "scans", "S1", ["t2"])
+    keys = KEYS | {"dataset_dir": str(tmp_path / "scans"), "ckpt_dir": str(fifteen), "output_dir": str(tmp_path)}
+    started = workflow(*FILES, kind="infer", **keys)
+    started.initialize()
+    assert started.check_properties() == []
+    started = workflow("inference.json", "ensemble_inference.json", kind="infer", **keys)
+    started.initialize()
+    assert started.check_properties() == []
+
+
+def test_ensemble_names_both_its_networks(one_subject, fifteen, tmp_path):
+    _subject(one_subject, tmp_path / "scans", "S1", SEQUENCES)
+    keys = KEYS | {"dataset_dir": str(tmp_path / "scans"), "ckpt_dir": str(fifteen), "output_dir": str(tmp_path / "o")}
+    run("inference.json", "ensemble_inference.json", kind="infer", **keys)
+    record = json.loads((tmp_path / "o" / "S1" / "S1_seg.json").read_text())
+    assert [Path(network["file"]).name for network in record["networks"]] == ["teacher.pt", "model_t1ce_flair.pt"]

@@ -1,0 +1,144 @@
+"""The Python function: the same as the config's run, from files or arrays, for all fifteen choices of sequences."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+from tiny import ROOT, run
+
+from scripts.common.errors import ScanError, UserError
+from scripts.common.sequences import SEQUENCES, limited_subsets
+from scripts.inference.segment import segment
+
+KEYS = {"spacing": 4.0, "filters": [4, 8, 16], "device": "cpu", "amp": False}
+
+
+def _files(subject, sequences):
+    return {name: subject / f"{subject.name}_{name}.nii.gz" for name in sequences}
+
+
+@pytest.fixture(scope="module")
+def result(one_subject, fifteen):
+    return segment(**_files(one_subject, ["t1ce", "flair"]), ckpt_dir=fifteen, probabilities=True, **KEYS)
+
+
+def test_files_give_what_the_batch_command_gives(one_subject, fifteen, result, tmp_path):
+    keys = KEYS | {"dataset_dir": str(one_subject.parent), "ckpt_dir": str(fifteen), "output_dir": str(tmp_path)}
+    keys |= {"bundle_root": str(ROOT), "student_modalities": ["t1ce", "flair"]}
+    run("inference.json", "batch_inference.json", kind="infer", **keys)
+    saved = nib.load(tmp_path / one_subject.name / f"{one_subject.name}_seg.nii.gz")
+    assert np.array_equal(np.asarray(saved.dataobj), result.label_map)
+    np.testing.assert_allclose(saved.affine, result.affine)
+    record = json.loads((tmp_path / one_subject.name / f"{one_subject.name}_seg.json").read_text())
+    assert record | {"subject": "subject"} == result.record
+
+
+def test_arrays_give_what_files_give(one_subject, fifteen, result):
+    images = {name: nib.load(path) for name, path in _files(one_subject, ["t1ce", "flair"]).items()}
+    arrays = {name: np.asarray(image.dataobj) for name, image in images.items()}
+    again = segment(**arrays, affine=images["flair"].affine, ckpt_dir=fifteen, probabilities=True, **KEYS)
+    assert np.array_equal(again.label_map, result.label_map)
+    np.testing.assert_allclose(again.probabilities, result.probabilities, atol=1e-6)
+
+
+def test_result_says_what_was_done(one_subject, fifteen, result):
+    assert result.label_map.dtype == np.uint8 and result.sequences == ("t1ce", "flair")
+    assert result.network == str(fifteen / "model_t1ce_flair.pt")
+    assert result.probabilities.shape == (3, *result.label_map.shape)
+    # 4 mm voxels are 0.064 ml
+    assert result.volumes_ml["wt"] == pytest.approx(0.064 * (result.label_map > 0).sum(), abs=1e-3)
+    assert result.volumes_ml["et"] == pytest.approx(0.064 * (result.label_map == 4).sum(), abs=1e-3)
+
+
+@pytest.mark.parametrize("sequences", [*limited_subsets(), SEQUENCES], ids="+".join)
+def test_every_choice_of_sequences_has_its_own_network(one_subject, fifteen, sequences):
+    done = segment(**_files(one_subject, sequences), ckpt_dir=fifteen, **KEYS)
+    name = "teacher.pt" if sequences == SEQUENCES else f"model_{'_'.join(sequences)}.pt"
+    assert done.network == str(fifteen / name) and done.sequences == sequences and done.probabilities is None
+
+
+def test_output_saves_label_map_record_and_probabilities(one_subject, fifteen, tmp_path):
+    out = tmp_path / "results" / "a_seg.nii.gz"
+    done = segment(**_files(one_subject, ["t2"]), output=out, ckpt_dir=fifteen, probabilities=True, **KEYS)
+    assert {f.name for f in out.parent.iterdir()} == {"a_seg.nii.gz", "a_seg.json", "a_probabilities.nii.gz"}
+    assert np.array_equal(np.asarray(nib.load(out).dataobj), done.label_map)
+    assert json.loads((out.parent / "a_seg.json").read_text())["subject"] == "a"
+
+
+def test_keys_of_the_config_are_taken_and_misspelt_ones_refused(one_subject, fifteen):
+    scans = _files(one_subject, ["t1ce", "flair"]) | {"ckpt_dir": fifteen}
+    done = segment(**scans, label_convention="brats2023", mirror=True, et_min_ml=1e6, **KEYS)
+    assert done.volumes_ml["et"] == 0 and set(np.unique(done.label_map)) <= {0, 1, 2}
+    assert set(done.record["quality"]["mirror_disagreement"]) == {"tc", "wt", "et"}
+    with pytest.raises(UserError, match="'et_min': did you mean 'et_min_ml'"):
+        segment(**scans, et_min=1, **KEYS)
+    with pytest.raises(UserError, match="numbering is 'msd', but must be one of"):
+        segment(**scans, label_convention="msd", **KEYS)
+
+
+def test_keys_for_folders_are_refused(one_subject, fifteen):
+    with pytest.raises(UserError, match="student_modalities is for whole folders and does nothing here"):
+        segment(flair=one_subject / f"{one_subject.name}_flair.nii.gz", student_modalities=["t1"], **KEYS)
+
+
+def test_a_bad_scan_is_refused_and_the_next_call_is_not_affected(one_subject, fifteen, tmp_path, result):
+    bad = tmp_path / "x_flair.nii.gz"
+    bad.write_bytes((one_subject / f"{one_subject.name}_flair.nii.gz").read_bytes()[:500])
+    with pytest.raises(ScanError, match="x_flair.nii.gz cannot be read"):
+        segment(flair=bad, ckpt_dir=fifteen, **KEYS)
+    again = segment(**_files(one_subject, ["t1ce", "flair"]), ckpt_dir=fifteen, **KEYS)
+    assert np.array_equal(again.label_map, result.label_map)
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        ({}, "No scan was given: name at least one of t1, t1ce, t2, flair"),
+        ({"flair": "nowhere.nii.gz"}, "nowhere.nii.gz does not exist"),
+        ({"flair": np.ones((4, 4, 4))}, "flair is an array: give the affine"),
+        ({"flair": np.ones((4, 4, 4)), "affine": np.eye(3)}, r"affine has the shape \(3, 3\)"),
+        ({"flair": "x.nii.gz", "output": "x.mha"}, "output is x.mha, but must end in .nii.gz or .nii"),
+    ],
+)
+def test_impossible_arguments_are_refused_in_a_sentence(arguments, sentence, fifteen):
+    with pytest.raises(UserError, match=sentence):
+        segment(**arguments, ckpt_dir=fifteen, **KEYS)
+
+
+def test_sequences_without_a_network_are_refused_with_those_that_have_one(one_subject, tmp_path, fifteen):
+    for ending in ("pt", "json"):
+        (tmp_path / f"model_t2.{ending}").write_bytes((fifteen / f"model_t2.{ending}").read_bytes())
+    with pytest.raises(ScanError, match=r"it has t1, for which .* has no network, only for t2 \(model_t2.pt\)"):
+        segment(**_files(one_subject, ["t1"]), ckpt_dir=tmp_path, **KEYS)
+
+
+def test_an_interrupted_call_does_not_spoil_the_next(one_subject, fifteen, monkeypatch):
+    scan = str(next(one_subject.glob("*_t2.nii.gz")))
+    expected = segment(t2=scan, ckpt_dir=fifteen, **KEYS).label_map
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("scripts.inference.routing.RoutedInferer.__call__", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            segment(t2=scan, ckpt_dir=fifteen, **KEYS)
+    assert np.array_equal(segment(t2=scan, ckpt_dir=fifteen, **KEYS).label_map, expected)
+
+
+def test_a_scan_is_not_overwritten_by_its_segmentation(one_subject, fifteen, tmp_path):
+    scan = tmp_path / "a_t2.nii.gz"
+    scan.write_bytes(next(one_subject.glob("*_t2.nii.gz")).read_bytes())
+    before = scan.read_bytes()
+    with pytest.raises(UserError, match="a_t2.nii.gz is there and was not made by inference"):
+        segment(t2=scan, output=scan, ckpt_dir=fifteen, **KEYS)
+    assert scan.read_bytes() == before
+    for _ in range(2):  # its own output may be made anew
+        segment(t2=scan, output=tmp_path / "a_seg.nii.gz", ckpt_dir=fifteen, **KEYS)
+
+
+def test_numbers_of_numpy_are_keys_too(one_subject, fifteen):
+    scan = str(next(one_subject.glob("*_t2.nii.gz")))
+    done = segment(t2=scan, ckpt_dir=fifteen, et_min_ml=np.float32(0.5), **KEYS)
+    assert done.record["settings"]["et_min_ml"] == 0.5

@@ -1,0 +1,52 @@
+"""One network for any subset: what is zeroed, and that every subset is drawn."""
+
+import torch
+from torch import nn
+
+from scripts.common.sequences import subset_name
+from scripts.networks.any_subset import SUBSETS, AnySubset, only
+
+
+class _Recorder(nn.Conv3d):
+    """A network that remembers which of its input channels were not zero."""
+
+    def __init__(self):
+        super().__init__(4, 3, 1)
+        self.seen = []
+
+    def forward(self, image):
+        self.seen.append(tuple(int(c) for c in image[0].abs().amax(dim=(1, 2, 3)).nonzero().flatten()))
+        return super().forward(image)
+
+
+class _Objective(nn.Module):
+    layers = ()
+
+    def forward(self, teacher, student, label):
+        assert teacher is None
+        return {"loss": student.logits[0].mean()}
+
+
+def test_only_the_named_channels_stay():
+    image = torch.ones(2, 4, 3, 3, 3)
+    kept = only(image, [1, 3])
+    assert kept.sum(dim=(0, 2, 3, 4)).tolist() == [0, 54, 0, 54] and image.sum() == 216
+
+
+def test_training_draws_all_fifteen_subsets():
+    network = _Recorder()
+    module = AnySubset(network, _Objective(), [("flair",)])
+    torch.manual_seed(0)
+    for _ in range(200):
+        module(torch.ones(1, 4, 2, 2, 2), torch.zeros(1, 3, 2, 2, 2))
+    assert len(SUBSETS) == 15 and len(set(network.seen)) == 15
+
+
+def test_validation_shows_each_setting_its_own_sequences():
+    network = _Recorder()
+    module = AnySubset(network, _Objective(), [("flair",), ("t1", "t2")])
+    assert module.sequences() == {"flair": ("flair",), "t1+t2": ("t1", "t2")}
+    for name, net in module.networks().items():
+        net(module.network_input(name, torch.ones(1, 4, 2, 2, 2)))
+    assert network.seen == [(3,), (0, 2)]
+    assert subset_name(SUBSETS[-1]) == "t1+t1ce+t2+flair"

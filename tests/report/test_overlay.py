@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The picture of a subject as HTML: a row per sequence, contours of predictions and truth, letters, scale bar."""
+
+import re
+
+import numpy as np
+import pytest
+
+from scripts.report.overlay import anchor, picture
+
+pytestmark = pytest.mark.filterwarnings("error")
+RAS = np.eye(4)
+SHAPE = (30, 34, 26)
+
+
+def _head() -> np.ndarray:
+    image = np.zeros(SHAPE)
+    image[3:-3, 3:-3, 3:-3] = np.random.default_rng(0).uniform(50, 100, [size - 6 for size in SHAPE])
+    return image
+
+
+def _regions(first=10) -> np.ndarray:
+    """Nested balls around voxel ``first`` + 5: wt of radius 5, tc of 4, et of 2 voxels."""
+    distance = np.linalg.norm(np.indices(SHAPE) - first - 5.0, axis=0)
+    return np.stack([distance <= radius for radius in (4, 5, 2)])
+
+
+def _picture(**more) -> str:
+    images = {"t1ce": _head(), "flair": _head()}
+    return picture("S1", images, RAS, {"student": _regions()}, **more)
+
+
+def test_every_sequence_has_three_planes_with_letters_and_a_scale_bar():
+    html = _picture()
+    assert re.findall(r"<h4>(\w+)</h4>", html) == ["T1ce", "FLAIR"]
+    assert re.findall(r'<figure class="(\w+)"', html) == ["axial", "coronal", "sagittal"] * 2
+    assert html.count("data:image/webp;base64,") == 6 and html.count(">10 mm<") == 6
+    axial = html[html.index('<figure class="axial"') : html.index('<figure class="coronal"')]
+    assert re.findall(r'<b class="e(\w)">(\w)</b>', axial) == [("l", "R"), ("r", "L"), ("u", "A"), ("d", "P")]
+
+
+def test_contours_are_drawn_once_and_shared_by_the_sequences():
+    html = _picture()
+    assert html.count('class="wt"') == html.count('class="et"') == 3  # one per plane
+    for plane in ("axial", "coronal", "sagittal"):
+        assert html.count(f'id="{anchor("S1")}-{plane}"') == 1
+        assert html.count(f'href="#{anchor("S1")}-{plane}"') == 4  # two sequences, each with a dark edge below
+
+
+def test_a_contour_lies_on_the_tumour_of_the_picture():
+    html = _picture()
+    start = re.search(r'class="wt" d="M(\d+) (\d+)l', html)
+    # display columns run to the left: RAS voxels 10 to 20 of 30 are columns 29 - 20 = 9 to 19. The head begins at 3 and
+    # the margin of 6 mm is cut at the edge, so that columns count from 0: half pixels 18 to 40
+    assert 18 <= int(start[1]) <= 40
+    # rows run to the back: RAS voxels 10 to 20 of 34 are rows 33 - 20 = 13 to 23: half pixels 26 to 48
+    assert 26 <= int(start[2]) <= 48
+
+
+def test_networks_and_truth_can_be_told_apart():
+    html = picture("S1", {"flair": _head()}, RAS, {"student": _regions(), "teacher": _regions(8)}, _regions(9))
+    assert html.count('<g class="net net0">') == html.count('<g class="net net1">') == html.count('class="truth"') == 3
+
+
+def test_the_truth_decides_which_slice_is_shown():
+    _, far = _regions(), _regions(15)
+    html = picture("S1", {"flair": _head()}, RAS, {"student": _regions(2)}, far)
+    assert "axial 21/26" in html  # the middle of the true ball is voxel 15 + 5, the 21st
+
+
+def test_without_any_tumour_or_any_brain_there_is_still_a_picture():
+    nothing = np.zeros((3, *SHAPE), dtype=bool)
+    assert "<path" not in picture("S1", {"flair": _head()}, RAS, {"student": nothing}, nothing)
+    assert "axial" in picture("S1", {"flair": np.zeros(SHAPE)}, RAS, {"student": nothing})
+
+
+def test_the_same_subject_gives_the_same_bytes():
+    assert _picture() == _picture()
+
+
+def test_notes_and_odd_names_are_escaped():
+    html = picture('<b>"&', {"flair": _head()}, RAS, {"student": _regions()}, notes={"flair": "<i>not seen</i>"})
+    assert "&lt;i&gt;not seen&lt;/i&gt;" in html and "<i>not" not in html and '<b>"' not in html
+
+
+def test_a_subject_at_full_size_stays_small():
+    rng = np.random.default_rng(0)
+    image = np.zeros((240, 240, 155), dtype=np.float32)
+    image[50:190, 30:210, 10:150] = rng.normal(300, 60, (140, 180, 140))  # noisier than any scan
+    maps = np.zeros((3, *image.shape), dtype=bool)
+    maps[:, 80:130, 90:150, 60:110] = True
+    html = picture("S1", {"t1ce": image, "flair": image}, RAS, {"student": maps}, maps)
+    assert len(html) < 200_000 and html.count(">50 mm<") == 6

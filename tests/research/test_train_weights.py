@@ -1,0 +1,212 @@
+"""The published weights' training on a tiny plan: every stage, what is measured, what is written, and going on."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import ROOT, tiny
+
+from scripts.common.errors import UserError
+from scripts.common.sequences import SEQUENCES
+from scripts.common.weights import provenance_of, weight_files_in
+from scripts.evaluation.summary import read_cases
+from scripts.research.publish_weights import halved, provenance
+from scripts.research.train_weights import WeightsRun, measure, measurements, phases, train_weights
+from scripts.simulation.cohort import make_cohort
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    """Folder of four subjects that have scans but no maps, as real ones."""
+    folder = Path(make_cohort(str(tmp_path_factory.mktemp("scans") / "real"), 0, 0, 4, spacing=4.0, seed=9, workers=1))
+    for name in ("dataset.json", "cohort.json"):
+        (folder / name).unlink()
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def profile(cohort, scans, tmp_path_factory):
+    """A profile of one short epoch a stage."""
+    stage = {"epochs": 1, "patches_per_epoch": 2}
+    plan = {"real": scans, "folds": 2}
+    plan |= {"any_subset": [stage, stage | {"seed": 5}], "any_subset_real": [stage]}
+    plan |= {name: stage | {"students_per_step": 14} for name in ("networks", "networks_real")}
+    path = tmp_path_factory.mktemp("profile") / "weights.json"
+    path.write_text(json.dumps({"weights": plan} | tiny(cohort, val_interval=1)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def published(profile, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("published")
+    train_weights(str(profile), str(folder / "work"), str(folder / "models"), str(folder / "results"), workers=2)
+    return folder
+
+
+def test_there_is_a_network_for_each_of_the_15_choices_of_sequences(published):
+    found = weight_files_in(published / "models")
+    assert len(found) == 15 and found[("t1ce", "flair")].endswith("/model.pt")
+    assert found[SEQUENCES].endswith("/teacher.pt") and found[("t2",)].endswith("/model_t2.pt")
+
+
+def test_history_of_a_network_is_written_beside_it(published):
+    record = provenance_of(published / "models" / "model.pt")
+    assert record["sequences"] == ["t1ce", "flair"] and record["spacing"] == 4.0
+    assert record["recipe"].startswith("warm start")
+    told = [(stage["recipe"].split(":")[0], stage["steps"], "real_subjects" in stage) for stage in record["stages"]]
+    assert told == [
+        ("any subset", 1, False),
+        ("any subset", 1, False),
+        ("any subset", 1, True),
+        ("warm start from a network for any subset of the sequences, no distillation", 1, True),
+    ]
+    assert len(record["stages"][-1]["real_subjects"]) == 4
+    assert len(provenance_of(published / "models" / "teacher.pt")["stages"]) == 4
+    assert [stage["seed"] for stage in record["stages"]] == [0, 5, 0, 0]
+
+
+def test_each_stage_of_the_network_for_any_subset_goes_on_from_the_one_before(published):
+    stages = [*sorted((published / "work" / "simulated").glob("training_any_subset_*"))]
+    stages.append(published / "work" / "all" / "training_any_subset_1")
+    asked = [json.loads((folder / "keys.json").read_text())["start_from"] for folder in stages]
+    assert asked == [None, str(stages[0]), str(stages[1])]
+    bias = "output_block.conv.conv.bias"
+    first, second, third = (torch.load(folder / "any_subset.pt", weights_only=True)[bias] for folder in stages)
+    # one step of AdamW from it moves a weight by no more than the learning rate, 0.01
+    assert 0 < (second - first).abs().max() < 0.03 and 0 < (third - second).abs().max() < 0.03
+
+
+def test_networks_start_from_the_network_for_any_subset(published):
+    work = published / "work" / "all"
+    start = torch.load(work / "training_any_subset_1" / "any_subset.pt", weights_only=True)
+    # one step of AdamW moves a weight by about the learning rate, 0.01; other random ones would not match
+    for name, columns in (("teacher", [0, 1, 2, 3]), ("model_t2_flair", [2, 3])):
+        trained = torch.load(work / "training_networks" / f"{name}.pt", weights_only=True)
+        for key, tensor in start.items():
+            if tensor.shape != trained[key].shape:
+                tensor = tensor[:, columns] * 4 / len(columns)
+            assert torch.allclose(trained[key], tensor, atol=0.03), key
+        last = "output_block.conv.conv.bias"
+        assert not torch.equal(trained[last], start[last])
+
+
+def test_published_weights_are_those_trained_in_half_the_precision_and_those_measured(published):
+    state = torch.load(published / "models" / "model_t2.pt", weights_only=True)
+    work = published / "work" / "all"
+    trained = torch.load(work / "training_networks" / "model_t2.pt", weights_only=True)
+    assert all(torch.equal(state[name], tensor.half()) for name, tensor in trained.items())
+    assert (published / "models" / "model_t2.pt").read_bytes() == (work / "model_t2.pt").read_bytes()
+
+
+def test_the_published_networks_are_measured_with_and_without_the_rule_of_enhancement(published):
+    for name in ("simulated", "real_seen"):
+        raw, enhancing = (read_cases(published / "results" / f"{name}{end}.csv") for end in ("", "_enhancing"))
+        key = ["subject", "sequences", "region"]
+        both = raw.merge(enhancing, on=key, suffixes=("", "_enhancing"))
+        assert len(both) == len(raw) == len(enhancing)
+        left = both[(both.region != "et") | ~both.sequences.str.contains("t1ce")]
+        assert (left.dice == left.dice_enhancing).all()  # only ET of networks with T1ce can change
+        assert (both.predicted_ml_enhancing <= both.predicted_ml).all()
+
+
+def test_every_subject_of_the_folds_is_measured_once_by_networks_that_have_not_seen_it(published):
+    cases = read_cases(published / "results" / "real_kfold.csv")
+    # 4 subjects x 15 networks x 3 regions
+    assert len(cases) == 180 and not cases.duplicated(["subject", "sequences", "region"]).any()
+    for fold in (0, 1):
+        seen = provenance_of(published / "work" / f"fold{fold}" / "model_t1.pt")["real_subjects"]
+        measured = read_cases(published / "work" / f"fold{fold}" / "on_real" / "cases.csv").subject.unique()
+        assert len(seen) == 2 and not set(seen) & set(measured)
+
+
+def test_finished_run_does_nothing_but_publish_again(profile, published, monkeypatch):
+    monkeypatch.setattr("scripts.research.runs.run_workflow", lambda *_: pytest.fail("something was run again"))
+    monkeypatch.setattr(
+        "scripts.research.train_weights.run_all", lambda tasks, _: [function(*args) for _, function, args in tasks]
+    )
+    (published / "models" / "model.pt").unlink()
+    train_weights(str(profile), str(published / "work"), str(published / "models"), str(published / "results"), 1)
+    assert (published / "models" / "model.pt").is_file()
+
+
+def test_measurement_that_was_killed_is_made_again(profile, published, tmp_path, monkeypatch):
+    run, asked = WeightsRun(str(profile), tmp_path), []
+    (tmp_path / "all" / "on_real").mkdir(parents=True)
+    (tmp_path / "all" / "on_real" / "cases.csv").write_text("half a table")
+    monkeypatch.setattr("scripts.research.train_weights.evaluate", lambda overlays, folder, keys: asked.append(folder))
+    for _ in range(2):
+        measure(run, "all", "on_real", {})
+    assert asked == [tmp_path / "all" / "on_real"]
+
+
+def test_without_real_subjects_there_are_no_folds(profile, tmp_path):
+    plan = json.loads(profile.read_text())
+    plan["weights"]["real"] = None
+    path = tmp_path / "weights.json"
+    path.write_text(json.dumps(plan))
+    run = WeightsRun(str(path), tmp_path)
+    assert [len(tasks) for tasks in phases(run)] == [1, 1, 0, 2]
+    assert measurements(run) == [
+        ("simulated", "on_simulated", {"et_least_contrast": 0}),
+        ("simulated", "on_simulated_enhancing", {}),
+    ]
+
+
+def test_absent_real_subjects_are_refused_before_anything_runs(profile, tmp_path):
+    plan = json.loads(profile.read_text())
+    plan["weights"]["real"] = str(tmp_path / "nowhere")
+    path = tmp_path / "weights.json"
+    path.write_text(json.dumps(plan))
+    with pytest.raises(UserError, match="nowhere does not exist: correct weights#real"):
+        train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
+
+
+@pytest.mark.parametrize("plan", ["weights.json", "weights_gpu.json"])
+def test_shipped_plans_have_a_validation_at_the_end_of_every_stage(plan):
+    config = json.loads((ROOT / "configs" / plan).read_text())
+    for name in config["weights"].keys() - {"real", "folds"}:
+        stages = config["weights"][name]
+        for stage in stages if isinstance(stages, list) else [stages]:
+            keys = config | stage
+            assert keys["val_interval"] == "@epochs" or keys["epochs"] % keys["val_interval"] == 0
+
+
+def test_misspelt_stage_and_results_of_other_networks_are_refused(profile, tmp_path):
+    plan = json.loads(profile.read_text())
+    plan["weights"]["network_real"] = {}
+    path = tmp_path / "weights.json"
+    path.write_text(json.dumps(plan))
+    with pytest.raises(UserError, match="Nothing reads weights#network_real .* networks_real"):
+        train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
+    plan["weights"]["networks_real"] = plan["weights"].pop("network_real")
+    plan["weights"]["any_subset"] = plan["weights"]["any_subset"][0]
+    path.write_text(json.dumps(plan))
+    with pytest.raises(UserError, match="weights#any_subset in .* must be a list of one stage or more"):
+        train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
+    del plan["weights"]["any_subset"]
+    path.write_text(json.dumps(plan))
+    with pytest.raises(UserError, match="weights#any_subset is missing"):
+        train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
+    plan["weights"]["real"] = None
+    path.write_text(json.dumps(plan))
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "real_kfold.csv").touch()
+    with pytest.raises(UserError, match="real_kfold.csv is of networks that were trained with real subjects"):
+        train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
+
+
+def test_a_layer_of_two_names_is_stored_once():
+    weight = torch.tensor([1.0, 2.0])
+    state = halved({"a": weight, "b": weight, "steps": torch.tensor(3)})
+    assert state["a"].data_ptr() == state["b"].data_ptr() and state["a"].dtype == torch.float16
+    assert state["steps"].dtype == torch.int64
+
+
+def test_provenance_keeps_what_all_stages_share_and_lists_what_differs():
+    stage = {"spacing": 2.0, "epochs": 4, "steps_per_epoch": 10, "dataset": "a", "epoch": 3, "t1_dice": 0.5}
+    stage["sequences"] = ["t1"]
+    in_turns = {"students_per_step": 7, "settings": ["t1"] * 14}
+    record = provenance([stage, stage | in_turns | {"dataset": "b", "real_subjects": ["x"]}])
+    assert record["stages"] == [{"dataset": "a", "steps": 30}, {"dataset": "b", "real_subjects": ["x"], "steps": 15}]
+    assert record["spacing"] == 2.0 and not {"t1_dice", "students_per_step", "epoch"} & set(record)

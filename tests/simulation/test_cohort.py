@@ -1,0 +1,80 @@
+"""The simulated cohort on disk: same bytes whatever made it, resumable, never mixed."""
+
+import hashlib
+import json
+import shutil
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from scripts.common.errors import UserError
+from scripts.common.sequences import SEQUENCES
+from scripts.simulation.cohort import ensure_cohort, make_cohort
+
+COARSE = {"spacing": 5.0, "validation": 0, "test": 1}
+
+
+def _digests(folder):
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("Simulated_*/*"))
+    }
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cohort") / "one_worker"
+    make_cohort(folder, training=2, workers=1, **COARSE)
+    return folder
+
+
+def test_bytes_do_not_depend_on_workers_or_size(cohort, tmp_path):
+    make_cohort(tmp_path / "other", training=1, workers=2, **COARSE)
+    here, there = _digests(cohort), _digests(tmp_path / "other")
+    assert len(here) == 3 * 6 and len(there) == 2 * 6
+    assert there.items() <= here.items()
+
+
+def test_interrupted_cohort_is_finished_and_a_complete_one_left_alone(cohort, tmp_path):
+    folder = tmp_path / "again"
+    shutil.copytree(cohort, folder)
+    shutil.rmtree(folder / "Simulated_00001")
+    (folder / "dataset.json").unlink()
+    (folder / ".Simulated_00001.tmp").mkdir()
+    kept = (folder / "Simulated_00000" / "Simulated_00000_t1.nii.gz").stat().st_mtime_ns
+    make_cohort(folder, training=2, workers=1, **COARSE)
+    assert _digests(folder) == _digests(cohort)
+    assert (folder / "Simulated_00000" / "Simulated_00000_t1.nii.gz").stat().st_mtime_ns == kept
+    assert (folder / "dataset.json").read_text() == (cohort / "dataset.json").read_text()
+
+
+def test_scans_look_like_brats_to_a_reader(cohort):
+    subject = cohort / "Simulated_00000"
+    images = {s: nib.load(subject / f"Simulated_00000_{s}.nii.gz") for s in (*SEQUENCES, "seg")}
+    assert {image.shape for image in images.values()} == {(48, 48, 31)}
+    label = np.asarray(images["seg"].dataobj)
+    assert set(np.unique(label)) <= {0, 1, 2, 4} and (label > 0).any()
+    for sequence in SEQUENCES:
+        scan = np.asarray(images[sequence].dataobj)
+        assert scan.min() == 0 and scan[0, 0, 0] == 0 and scan.dtype == np.int16
+        assert nib.aff2axcodes(images[sequence].affine) == ("L", "P", "S")
+
+
+def test_datalist_names_the_parts(cohort):
+    content = json.loads((cohort / "dataset.json").read_text())
+    assert [len(content[part]) for part in ("training", "validation", "test")] == [2, 0, 1]
+    assert content["label_convention"] == "brats" and content["training"][0]["maps"].endswith("_maps.npz")
+
+
+def test_another_recipe_or_foreign_folder_is_refused(cohort, tmp_path):
+    with pytest.raises(UserError, match="holds a cohort made with .*'training': 2.*choose another folder"):
+        make_cohort(cohort, training=3, **COARSE)
+    (tmp_path / "holiday.jpg").touch()
+    with pytest.raises(UserError, match="holds no simulated cohort"):
+        make_cohort(tmp_path, training=1, **COARSE)
+
+
+def test_only_the_default_folder_is_simulated(tmp_path):
+    assert ensure_cohort(str(tmp_path / "mine"), str(tmp_path / "default"), training=1) == str(tmp_path / "mine")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,112 @@
+"""Misspelt keys and impossible values are refused in a sentence."""
+
+import pytest
+from monai.bundle import ConfigParser
+
+from scripts.common.errors import UserError
+from scripts.training.check_config import check_config, check_output_dir, referred_keys
+
+
+def _check(**keys):
+    config = {
+        "epochs": 3,
+        "spacing": 2.0,
+        "amp": True,
+        "run": ["$print(@epochs, @spacing, @amp, @student_modalities, @part)"],
+    }
+    config["student_modalities"] = ["flair"]
+    config["evaluator"] = [f"@{key}" for key in keys if key in ("window", "patch_size", "wt_range_ml", "ckpt_dir")]
+    parser = ConfigParser({**config, **keys})
+    parser.parse()
+    check_config(parser)
+
+
+def test_good_config_passes():
+    _check()
+
+
+@pytest.mark.parametrize(
+    "key, near", [("epoch", "epochs"), ("spacng", "spacing"), ("student_modality", "student_modalities")]
+)
+def test_misspelt_key_is_refused_with_the_nearest(key, near):
+    with pytest.raises(UserError, match=f"Nothing reads the key '{key}': did you mean '{near}'"):
+        _check(**{key: 1})
+
+
+def test_key_that_resembles_none_is_refused_with_the_list():
+    with pytest.raises(UserError, match="'wurst'; the keys are: amp, epochs, spacing, student_modalities"):
+        _check(wurst=1)
+
+
+def test_training_that_would_never_be_validated_is_refused():
+    _check(val_interval=3)
+    with pytest.raises(UserError, match="val_interval is 4, but the training has only 3 epochs"):
+        _check(val_interval=4)
+    with pytest.raises(UserError, match="val_interval is 0, but must be a whole number of at least 1"):
+        _check(val_interval=0)
+
+
+def test_misspelt_argument_in_a_table_is_refused():
+    with pytest.raises(UserError, match="Nothing reads the key 'split#tset': did you mean 'split#test'"):
+        _check(split={"tset": 0.2}, dataset="@split")
+
+
+def test_new_key_that_something_reads_is_welcome():
+    _check(tau=2.0, loss={"_target_": "X", "temperature": "@tau"}, evaluator="@loss")
+
+
+@pytest.mark.parametrize(
+    "key, value, sentence",
+    [
+        ("epochs", 0, "epochs is 0, but must be a whole number of at least 1"),
+        ("epochs", 2.5, "epochs is 2.5, but must be a whole number"),
+        ("spacing", "two", "spacing is 'two', but must be a number of at least 0.3"),
+        ("part", "tset", "part is 'tset', but must be one of .*'test'"),
+        ("amp", "yes", "amp is 'yes', but must be true or false"),
+        ("student_modalities", ["flare"], "flare.*flair"),
+        ("student_modalities", [], "No sequence was chosen"),
+        ("window", 64, r"window is 64, but must be 3 whole numbers such as \[64, 64, 64\]"),
+        ("patch_size", [64, 64], "patch_size is .64, 64., but must be 3 whole numbers"),
+        ("filters", [16], r"filters is \[16\], but must be a list such as \[16, 32, 64\]"),
+        ("filters", [16, 32.5], "filters is .16, 32.5., but must be a list"),
+        ("wt_range_ml", [300, 1], "wt_range_ml is .300, 1.: give the smaller volume first"),
+        ("ckpt_dir", 2024.5, "ckpt_dir is 2024.5, but must be a path: write it with a folder, such as ./2024.5"),
+        ("device", "cuda:99", "device is 'cuda:99', which this machine or this build of torch does not have"),
+        ("device", "gpu", "device is 'gpu', which this machine"),
+    ],
+)
+def test_impossible_value_is_refused(key, value, sentence):
+    with pytest.raises(UserError, match=sentence):
+        _check(**{key: value})
+
+
+def test_a_folder_whose_name_is_a_number_is_understood():
+    run = ["$check_config()", "$values.append(@output_dir)"]
+    parser = ConfigParser(
+        {"output_dir": 2021, "run": run}, globals={"check_config": check_config, "values": (values := [])}
+    )
+    parser.get_parsed_content("run")
+    assert values == ["2021"]
+
+
+@pytest.mark.parametrize("text, value", [("true", True), ("false", False)])
+def test_lower_case_truth_values_of_the_command_line_are_understood(text, value):
+    run = ["$check_config()", "$values.append(@amp)"]
+    parser = ConfigParser({"amp": text, "run": run}, globals={"check_config": check_config, "values": (values := [])})
+    parser.get_parsed_content("run")
+    assert values == [value] and values[0] is value
+
+
+def test_references_are_found_in_every_kind_of_string():
+    config = {"a": "@b", "c": ["$len(@d) + @e#f::g"], "h": {"i": "%j#k"}}
+    assert referred_keys(config) == {"b", "d", "e", "j"}
+
+
+def test_earlier_run_is_neither_overwritten_nor_missed(tmp_path):
+    with pytest.raises(UserError, match="nothing to resume"):
+        check_output_dir(str(tmp_path), resume=True)
+    check_output_dir(str(tmp_path), resume=False)
+    (tmp_path / "last.pt").touch()
+    check_output_dir(str(tmp_path), resume=True)
+    with pytest.raises(UserError, match="--resume true"):
+        check_output_dir(str(tmp_path), resume=False)
