@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The training loss: a sum of named, weighted, scheduled terms, written as a table in the config."""
 
-import logging
 import math
 
 import torch
 from torch import nn
 
 from scripts.common.errors import UserError
-
-logger = logging.getLogger(__name__)
 
 
 class Term(nn.Module):
@@ -65,7 +62,6 @@ class Objective(nn.Module):
         if not self.terms:
             raise UserError("objective#terms has no term: enable at least the student's segmentation loss.")
         self.progress = 0.0
-        logger.info("objective: %s", self)
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One teacher and the students of many subsets in one module: each batch is rendered and taught once for all."""
+"""One teacher and the students of many subsets in one module; each batch serves all of them."""
 
 import copy
 from collections.abc import Callable
@@ -8,26 +8,25 @@ import torch
 from torch import nn
 
 from scripts.common.errors import UserError
-from scripts.common.sequences import SEQUENCES, channels_of, subset_name
+from scripts.common.sequences import SEQUENCES, channels_of, ordered, subset_name
 from scripts.losses.output import Output
 from scripts.networks.initialise import set_output_prior
 from scripts.networks.teacher_student import NetworkGroup
 
 
 class AllStudents(NetworkGroup):
-    """Choi's joint training with more than one student: the teacher runs once a step, and the students whose turn it is
-    learn from the same batch.
+    """Joint training with several students: the teacher runs once a step, and some students learn from the same batch.
 
-    The students share nothing but the batch and the teacher: each has its own copy of the objective and so its own
-    projectors. The losses are added up, so that a student's gradients are those of a run of its own; where a term lets
-    gradients reach the teacher, it gets those of all students of the step.
+    The students share only the batch and the teacher. Each has its own copy of the objective, and so its own
+    projectors. The losses are added up, so that a student's gradients are the same as in a run of its own; a term that
+    sends gradients to the teacher sends those of all students of the step.
 
     Args:
         students: a network per subset, in the order of ``subsets``, on that subset's channels.
         subsets: choices of sequences.
         objective: ``scripts.losses.objective.Objective`` of one student, copied for each.
-        students_per_step: how many students learn in a step; they take turns, so that in a number of steps divisible by
-            ``len(subsets)`` each has had equally many. Memory grows with it, the cost of data and teacher is shared.
+        students_per_step: number of students that learn in a step. They take turns: in a number of steps divisible by
+            ``len(subsets)`` each has learnt equally often. Memory grows with it; data and teacher are computed once.
         teacher: a network on all channels; None for students without one.
         teacher_objective: the teacher's own objective, called with the teacher's output only; None freezes the teacher.
         amp: see ``NetworkGroup``.
@@ -63,7 +62,11 @@ class AllStudents(NetworkGroup):
         self.progress = 0.0
         if teacher is not None and teacher_objective is None:
             self.freeze("teacher")
-        self.layer(objective.layers)
+        self.record_layers(objective.layers)
+
+    def loss_text(self) -> str:
+        text = f"each student: {next(iter(self.objectives.values()))}"
+        return text if self.teacher_objective is None else f"teacher: {self.teacher_objective}; {text}"
 
     def networks(self) -> dict[str, nn.Module]:
         """The teacher, if there is one, as ``teacher``, each student by its subset, such as ``t1ce+flair``."""
@@ -73,7 +76,7 @@ class AllStudents(NetworkGroup):
         return list(range(len(SEQUENCES))) if name == "teacher" else channels_of(name)
 
     def parameter_groups(self) -> list[list[nn.Parameter]]:
-        """Parameters of the teacher, and of each student with its objective: their gradients are clipped apart."""
+        """Parameters of the teacher, and of each student with its objective; each group is clipped by itself."""
         teacher = [] if self.teacher is None else [[p for p in self.teacher.parameters() if p.requires_grad]]
         return teacher + [self._trained(name) for name in self.names]
 
@@ -82,7 +85,7 @@ class AllStudents(NetworkGroup):
         return [p for module in modules for p in module.parameters() if p.requires_grad]
 
     def turn(self) -> list[str]:
-        """The subsets whose students learn in the coming step."""
+        """The subsets whose students learn in the next step."""
         first = int(self.steps) * self.students_per_step
         return [self.names[(first + i) % len(self.names)] for i in range(self.students_per_step)]
 
@@ -97,7 +100,7 @@ class AllStudents(NetworkGroup):
             students as its mean over those of this step.
         """
         teacher = None if self.teacher is None else self.run("teacher", image)
-        results = [self._taught(name, teacher, image, label) for name in self.turn()]
+        results = [self._student_loss(name, teacher, image, label) for name in self.turn()]
         if self.training:
             self.steps += 1
         values = {name: sum(r[name] for r in results) / len(results) for name in results[0] if name != "loss"}
@@ -108,15 +111,15 @@ class AllStudents(NetworkGroup):
             values |= of_teacher
         return {"loss": loss} | values
 
-    def _taught(self, name: str, teacher: Output | None, image: torch.Tensor, label: torch.Tensor) -> dict:
+    def _student_loss(self, name: str, teacher: Output | None, image: torch.Tensor, label: torch.Tensor) -> dict:
         def compute():
             return self._objective(name)(teacher, self.run(name, image), label)
 
         if not torch.is_grad_enabled():
             return compute()
-        taught_by = [] if teacher is None else [*teacher.logits, *teacher.features.values()]
+        teacher_outputs = [] if teacher is None else [*teacher.logits, *teacher.features.values()]
         return loss_with_gradients(
-            compute, self._trained(name) + [tensor for tensor in taught_by if tensor.requires_grad]
+            compute, self._trained(name) + [tensor for tensor in teacher_outputs if tensor.requires_grad]
         )
 
     def _objective(self, name: str) -> nn.Module:
@@ -124,14 +127,14 @@ class AllStudents(NetworkGroup):
         return self.objectives[name]
 
 
-def new_students(new_student, subsets: list[tuple[str, ...]], device, initial_probability: float) -> list[nn.Module]:
-    """A new network for each subset, ``new_student(in_channels=...)``, on the device, that expects rare tumours."""
+def new_students(new_student: Callable, subsets: list, device, probability: float) -> list[nn.Module]:
+    """A new network for each subset, made by ``new_student(in_channels=...)``, on the device, with an output prior."""
     return [
-        set_output_prior(new_student(in_channels=len(subset)).to(device), initial_probability) for subset in subsets
+        set_output_prior(new_student(in_channels=len(ordered(subset))).to(device), probability) for subset in subsets
     ]
 
 
-class _AtOnce(torch.autograd.Function):
+class _LossWithGradients(torch.autograd.Function):
     @staticmethod
     def forward(ctx, compute, results, *inputs):
         with torch.enable_grad():
@@ -148,16 +151,16 @@ class _AtOnce(torch.autograd.Function):
 def loss_with_gradients(
     compute: Callable[[], dict[str, torch.Tensor]], inputs: list[torch.Tensor]
 ) -> dict[str, torch.Tensor]:
-    """The values that ``compute`` returns, among them ``loss``, whose backward pass is over when it returns.
+    """The values that ``compute`` returns, among them ``loss``, whose gradients are computed here already.
 
-    Several networks' losses that are added up would keep all their graphs until the sum's backward pass: with seven
-    students of 1.4 million parameters some GB, which cost a fifth of the step's time (2 CPU cores). So only the
-    gradients are kept. The sum's backward pass hands them on as usual, also to ``DistributedDataParallel``.
+    The graphs of several losses that are added up stay in memory until the sum's backward pass: some GB with seven
+    students of 1.4 million parameters, which cost a fifth of the step's time (2 CPU cores). Here only the gradients are
+    kept. The sum's backward pass passes them on as usual, also to ``DistributedDataParallel``.
 
     Args:
         compute: called once, with gradients enabled.
         inputs: all tensors that need a gradient of the loss: parameters, and outputs of other networks.
     """
     results = {}
-    loss = _AtOnce.apply(compute, results, *inputs)
+    loss = _LossWithGradients.apply(compute, results, *inputs)
     return results | {"loss": loss}

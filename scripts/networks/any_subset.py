@@ -1,39 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One network for whatever sequences there are, trained with random sequence dropout: the dedicated students' peer."""
+"""One network for any subset of the sequences, trained with random sequence dropout."""
+
+from collections.abc import Mapping
 
 import torch
 from torch import nn
 
+from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES, channels_of, limited_subsets, subset_name
 from scripts.networks.teacher_student import NetworkGroup
 
 SUBSETS = [*limited_subsets(), SEQUENCES]
 FILE = "any_subset.pt"
-"""Name of its weights: they are no student's of any subset."""
+"""File name of its weights."""
 
 
 class AnySubset(NetworkGroup):
     """A student of four input channels in which absent sequences are zero.
 
-    In training each step draws one of the 15 non-empty subsets of the sequences, all equally often (as RFNet and
-    mmFormer do; theirs zero features, ours the input, which needs no network of its own). In validation it stands under
-    the name of every subset asked for.
+    Each training step draws one of the 15 non-empty subsets of the sequences, as RFNet and mmFormer do; they set
+    features to zero, this sets the input to zero, which needs no special network. In validation the network has the
+    name of every subset that is asked for.
 
     Args:
         student: a network on all channels.
         objective: ``scripts.losses.objective.Objective`` of a student without a teacher.
         subsets: choices of sequences to validate with.
+        weights: how much more often a subset is drawn than the others, by name, such as ``{"t1": 3, "t1+t1ce": 3}``;
+            all others have weight 1.
         amp: see ``NetworkGroup``.
+
+    Raises:
+        UserError: a negative weight, or one of an unknown subset.
     """
 
     def __init__(
-        self, student: nn.Module, objective: nn.Module, subsets: list[tuple[str, ...]], amp: bool = False
+        self,
+        student: nn.Module,
+        objective: nn.Module,
+        subsets: list[tuple[str, ...]],
+        weights: Mapping[str, float] | None = None,
+        amp: bool = False,
     ) -> None:
         super().__init__(amp)
         self.student = student
         self.objective = objective
         self.names = [subset_name(subset) for subset in subsets]
-        self.layer(objective.layers)
+        self.draw_weights = _draw_weights(weights or {})
+        self.record_layers(objective.layers)
 
     def networks(self) -> dict[str, nn.Module]:
         """The one network under each subset's name."""
@@ -47,7 +61,7 @@ class AnySubset(NetworkGroup):
 
     def network_input(self, name: str, image: torch.Tensor) -> torch.Tensor:
         """``image`` (B, 4, X, Y, Z) with the channels that the subset lacks set to 0."""
-        return only(image, self.channels(name))
+        return keep_channels(image, self.channels(name))
 
     def weights(self, folder: str) -> dict[str, tuple[str, tuple[str, ...]]]:
         return dict.fromkeys(self.names, (f"{folder}/{FILE}", SEQUENCES))
@@ -61,12 +75,24 @@ class AnySubset(NetworkGroup):
         Returns:
             ``loss`` and, detached, each term of it, for one random subset of the sequences.
         """
-        drawn = SUBSETS[int(torch.randint(len(SUBSETS), ()))]
-        return self.objective(None, self.run(subset_name(drawn), image), label)
+        return self.objective(None, self.run(subset_name(self._draw()), image), label)
+
+    def _draw(self) -> tuple[str, ...]:
+        if self.draw_weights is None:
+            return SUBSETS[int(torch.randint(len(SUBSETS), ()))]
+        return SUBSETS[int(torch.multinomial(self.draw_weights, 1))]
 
 
-def only(image: torch.Tensor, channels: list[int]) -> torch.Tensor:
-    """A copy of ``image`` (B, C, X, Y, Z) in which all but these channels are 0."""
+def _draw_weights(weights: Mapping[str, float]) -> torch.Tensor | None:
+    """Weights in the order of `SUBSETS`; None where all are drawn equally often."""
+    given = {subset_name(subset): weight for subset, weight in weights.items()}
+    if any(not weight >= 0 for weight in given.values()):
+        raise UserError(f"subset_weights is {dict(weights)}, but no weight may be negative.")
+    return torch.tensor([float(given.get(subset_name(subset), 1)) for subset in SUBSETS]) if given else None
+
+
+def keep_channels(image: torch.Tensor, channels: list[int]) -> torch.Tensor:
+    """A copy of ``image`` (B, C, X, Y, Z) in which all other channels are 0."""
     kept = torch.zeros_like(image)
     kept[:, channels] = image[:, channels]
     return kept

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Teacher and student as one network, which gives the mean of what both say: mutual learning at test time."""
+"""Teacher and student as one network that gives their mean probability: mutual learning at test time."""
 
 import torch
 from torch import nn
+
+from scripts.common.sequences import channels_of
 
 
 class Ensemble(nn.Module):
@@ -10,15 +12,15 @@ class Ensemble(nn.Module):
 
     Args:
         teacher: a network on all channels.
-        student: a network on ``student_channels``.
-        student_channels: the student's channels in the teacher's input.
+        student: a network on ``student_sequences``.
+        student_sequences: sequences that the student sees.
     """
 
-    def __init__(self, teacher: nn.Module, student: nn.Module, student_channels: list[int]) -> None:
+    def __init__(self, teacher: nn.Module, student: nn.Module, student_sequences: list[str]) -> None:
         super().__init__()
         self.teacher = teacher
         self.student = student
-        self.student_channels = list(student_channels)
+        self.student_channels = channels_of(student_sequences)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(B, 4, X, Y, Z) to the logits (B, 3, X, Y, Z) of the mean probability, as every network gives logits."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where networks get their weights: earlier runs, a trained teacher, or a warm start from it."""
+"""The weights that networks start from: a trained teacher, an earlier run, or random ones with an output prior."""
 
+import logging
 import math
 
 import torch
@@ -8,8 +9,12 @@ from torch import nn
 
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
-from scripts.common.weights import load_weights, teacher_path, warm_start
+from scripts.common.weights import load_weights, start_from_teacher, teacher_path
 from scripts.networks.teacher_student import NetworkGroup
+
+RANDOM = "random weights"
+
+logger = logging.getLogger(__name__)
 
 
 def load_starting_weights(
@@ -17,36 +22,65 @@ def load_starting_weights(
     spacing: float,
     start_from: str | None = None,
     teacher_from: str | None = None,
-    warm: bool = False,
-) -> None:
-    """Fill the networks, in place, with the weights that a training starts from.
+    warm_start: bool = False,
+    provenance: dict | None = None,
+) -> dict[str, str]:
+    """Fill the networks, in place, with the weights that a training starts from, and log them with the loss.
+
+    Each network takes the first of these that applies:
+
+    1. A frozen teacher: the trained teacher of ``teacher_from``.
+    2. With ``start_from``: that network's weights in the folder of an earlier training.
+    3. With ``warm_start``: the trained teacher's weights; a student takes the columns of its own sequences in the first
+       layer (`scripts.common.weights.start_from_teacher`). A network with other filters than the trained teacher keeps its
+       random weights.
+    4. Random weights.
 
     Args:
         networks: teacher (if it takes part) and students.
-        spacing: voxel size in mm; a teacher that stays as it is must have been trained at it.
-        start_from: folder of an earlier training, whose weights are loaded, or None.
-        teacher_from: folder or file of a trained teacher, or None; it takes precedence over that of ``start_from``.
-        warm: start the students from the trained teacher (`scripts.common.weights.warm_start`), not from random weights.
+        spacing: voxel size in mm; a frozen teacher must have been trained at it.
+        start_from: folder of an earlier training, or None.
+        teacher_from: folder or file of a trained teacher, or None.
+        warm_start: see above.
+        provenance: gets what each network starts from under ``starts_from``.
+
+    Returns:
+        What each network starts from, by name.
 
     Raises:
         UserError: if a trained teacher is needed and not given, or weights do not fit.
     """
-    if (warm or "teacher" in networks.frozen) and not teacher_from:
+    if (warm_start or "teacher" in networks.frozen) and not teacher_from:
         raise UserError(
-            "This recipe needs a trained teacher: give its folder with --teacher_from, after training one with "
-            "configs/train_teacher.json."
+            "This run needs a trained teacher: give its folder with --teacher_from, after training one with "
+            "configs/train_teacher.json, or start from random weights with --warm_start false (a recipe with a frozen "
+            "teacher needs one in any case)."
         )
-    if start_from:
-        for name, (path, sequences) in networks.weights(start_from).items():
-            if not (name == "teacher" and teacher_from):
-                load_weights(networks.network(name), path, sequences)
-    if teacher_from and "teacher" in networks.networks():
-        runs_at = spacing if "teacher" in networks.frozen else None
-        load_weights(networks.network("teacher"), teacher_path(teacher_from), SEQUENCES, runs_at)
-    if warm and not start_from:
-        for name, (_, sequences) in networks.weights("").items():
-            if name != "teacher":
-                warm_start(networks.network(name), teacher_path(teacher_from), sequences)
+    starts = {}
+    for name, (path, sequences) in networks.weights(start_from or "").items():
+        network = networks.network(name)
+        if name in networks.frozen:
+            load_weights(network, teacher_path(teacher_from), SEQUENCES, spacing)
+            starts[name] = f"{teacher_path(teacher_from)} (frozen)"
+        elif start_from:
+            load_weights(network, path, sequences)
+            starts[name] = path
+        elif warm_start and start_from_teacher(network, teacher_path(teacher_from), sequences):
+            starts[name] = teacher_path(teacher_from)
+        else:
+            starts[name] = RANDOM + (", since the trained teacher has other filters" if warm_start else "")
+    if provenance is not None:
+        provenance["starts_from"] = starts
+    logger.info("%s; %s", "; ".join(_start_text(starts)), networks.loss_text())
+    return starts
+
+
+def _start_text(starts: dict[str, str]) -> list[str]:
+    """One phrase per distinct start, such as ``teacher, student start from models/teacher.pt``."""
+    by_start = {}
+    for name, start in starts.items():
+        by_start.setdefault(start, []).append(name)
+    return [f"{', '.join(names)} start{'s' * (len(names) == 1)} from {start}" for start, names in by_start.items()]
 
 
 def load_trained_weights(networks: NetworkGroup, folder: str, spacing: float, teacher_from: str | None = None) -> None:
@@ -54,9 +88,9 @@ def load_trained_weights(networks: NetworkGroup, folder: str, spacing: float, te
 
     Args:
         networks: teacher (if it takes part) and students.
-        folder: where the training left its weights.
+        folder: folder with the training's weights.
         spacing: voxel size in mm.
-        teacher_from: a frozen teacher's folder or file, which the training did not write again.
+        teacher_from: folder or file of a frozen teacher, which a training does not save again.
 
     Raises:
         UserError: if weights are missing or do not fit.
@@ -68,15 +102,15 @@ def load_trained_weights(networks: NetworkGroup, folder: str, spacing: float, te
 
 
 def set_output_prior(network: nn.Module, probability: float = 0.01) -> nn.Module:
-    """Set the biases of a new network's output heads so that it first predicts every region with this probability.
+    """Set the biases of a new network's output heads so that it predicts every region with this probability at first.
 
-    From random weights a network predicts one half everywhere. Cross-entropy then pushes all voxels down at once, and
-    with few seeds the features that feed the heads die with them: the network stays empty (measured: 1 of 3 seeds of a
-    FLAIR student at 3 mm; none of them with this start). Source: Lin et al. 2017 (arXiv:1708.02002), section 3.3.
+    A network with random weights predicts one half everywhere. Cross-entropy then pushes all voxels down at once, and
+    with few seeds the features that feed the heads die as well: the network stays empty (measured: 1 of 3 seeds of a
+    FLAIR student at 3 mm; none with this prior). Source: Lin et al. 2017 (arXiv:1708.02002), section 3.3.
 
     Args:
         network: a DynUNet, changed in place.
-        probability: the first prediction, above 0 and below 1.
+        probability: initial probability of each region, above 0 and below 1.
 
     Returns:
         The network.

@@ -4,54 +4,52 @@
 import torch
 from torch import nn
 
-from scripts.common.sequences import SEQUENCES
+from scripts.common.sequences import SEQUENCES, channels_of
 from scripts.common.weights import network_path
 from scripts.losses.output import Output
 
 
 class FeatureHooks:
-    """Reads the outputs of named sub-modules with forward hooks, so that MONAI's networks stay as they are.
+    """Reads the outputs of named layers with forward hooks, so that MONAI's networks need no change.
 
     Args:
         network: any module.
-        paths: module paths in it, as in ``network.named_modules()``.
+        layers: module paths in it, as in ``network.named_modules()``.
 
     Raises:
         ValueError: if the network has no module of that path.
     """
 
-    def __init__(self, network: nn.Module, paths: tuple[str, ...]) -> None:
-        self._seen: dict[str, torch.Tensor] = {}
+    def __init__(self, network: nn.Module, layers: tuple[str, ...]) -> None:
+        self._outputs: dict[str, torch.Tensor] = {}
         modules = dict(network.named_modules())
-        for path in paths:
-            if path not in modules:
-                raise ValueError(
-                    f"The network has no module '{path}' to tap; it has: {', '.join(list(modules)[1:40])}."
-                )
-            modules[path].register_forward_hook(self._remember(path))
+        for layer in layers:
+            if layer not in modules:
+                raise ValueError(f"The network has no layer '{layer}'; it has: {', '.join(list(modules)[1:40])}.")
+            modules[layer].register_forward_hook(self._hook(layer))
 
-    def _remember(self, path: str):
+    def _hook(self, layer: str):
         def hook(module, inputs, output):
-            self._seen[path] = output
+            self._outputs[layer] = output
 
         return hook
 
     def take(self) -> dict[str, torch.Tensor]:
-        """The outputs of the last forward pass; they are forgotten here, so that no graph outlives its step."""
-        seen = dict(self._seen)
-        self._seen.clear()
-        return seen
+        """The outputs of the last forward pass. They are removed here, so that no graph outlives its step."""
+        outputs = dict(self._outputs)
+        self._outputs.clear()
+        return outputs
 
 
 class NetworkGroup(nn.Module):
-    """Networks by name in one module, each run on its own channels of the batch, with its features tapped.
+    """Networks by name in one module. Each runs on its own channels of the batch, and its features are recorded.
 
-    One optimiser, one checkpoint and one DistributedDataParallel wrapper serve all of them, and whatever projectors
-    the objective has.
+    One optimiser, one checkpoint and one DistributedDataParallel wrapper serve all networks and the projectors of the
+    objective.
 
     Args:
-        amp: run the networks in bfloat16 (any device; losses stay in float32). MONAI 1.6.1's own ``amp`` autocasts for
-            CUDA only, so it is left off in the engines.
+        amp: run the networks in bfloat16 on any device; losses stay in float32. The engines' own ``amp`` is off, since
+            MONAI 1.6.1 autocasts for CUDA only.
     """
 
     def __init__(self, amp: bool = False) -> None:
@@ -60,7 +58,7 @@ class NetworkGroup(nn.Module):
         self.frozen: set[str] = set()
 
     def networks(self) -> dict[str, nn.Module]:
-        """The networks by name; the same network may stand under several names."""
+        """The networks by name; one network may have several names."""
         raise NotImplementedError
 
     def network(self, name: str) -> nn.Module:
@@ -68,32 +66,42 @@ class NetworkGroup(nn.Module):
         return self.networks()[name]
 
     def channels(self, name: str) -> list[int]:
-        """The channels, as indices into ``scripts.common.sequences.SEQUENCES``, that the network of that name sees."""
+        """Input channels of a network, as indices into ``scripts.common.sequences.SEQUENCES``."""
         raise NotImplementedError
 
-    def layer(self, layers: tuple[str, ...]) -> None:
-        """Tap every network at its deep-supervision heads and at these module paths; to be called once."""
-        self._hooked: dict[int, tuple[tuple[str, ...], FeatureHooks]] = {}
+    def loss_text(self) -> str:
+        """The objective as a formula, for the log."""
+        return str(self.objective)
+
+    def record_layers(self, layers: tuple[str, ...]) -> None:
+        """Record these layers and the deep-supervision heads of every network; to be called once."""
+        self._recorded: dict[int, tuple[tuple[str, ...], FeatureHooks]] = {}
         for network in self.networks().values():
-            if id(network) not in self._hooked:
+            if id(network) not in self._recorded:
+                return_finest_scale(network)
                 heads = deep_supervision_heads(network)
-                self._hooked[id(network)] = heads, FeatureHooks(network, layers + heads)
+                self._recorded[id(network)] = heads, FeatureHooks(network, layers + heads)
 
     def freeze(self, name: str) -> None:
         """Keep a network as it is: evaluation mode, no gradients."""
         self.frozen.add(name)
         self.network(name).requires_grad_(False)
 
+    def trained_parameters(self) -> list[nn.Parameter]:
+        """The parameters of all networks and projectors that are not frozen."""
+        return [parameter for parameter in self.parameters() if parameter.requires_grad]
+
     def parameter_groups(self) -> list[list[nn.Parameter]]:
-        """Lists of parameters whose gradients are clipped apart; here all of them together."""
+        """Lists of parameters whose gradients are clipped separately; here one list of all of them."""
         return [list(self.parameters())]
 
-    def sequences(self) -> dict[str, tuple[str, ...]]:
-        """The sequences that each network sees."""
-        return {name: tuple(SEQUENCES[channel] for channel in self.channels(name)) for name in self.networks()}
+    def sequences(self, ensemble: bool = False) -> dict[str, tuple[str, ...]]:
+        """The sequences of each network, and on request of the ``ensemble`` of all networks."""
+        each = {name: tuple(SEQUENCES[channel] for channel in self.channels(name)) for name in self.networks()}
+        return each | ({"ensemble": SEQUENCES} if ensemble else {})
 
     def weights(self, folder: str) -> dict[str, tuple[str, tuple[str, ...]]]:
-        """Where each network's weights lie in a folder of trained networks, and what sequences they are for."""
+        """Path of each network's weights in a folder of trained networks, and the sequences that they are for."""
         return {name: (network_path(folder, seen), seen) for name, seen in self.sequences().items()}
 
     def train(self, mode: bool = True) -> "NetworkGroup":
@@ -113,20 +121,20 @@ class NetworkGroup(nn.Module):
             torch.set_grad_enabled(torch.is_grad_enabled() and name not in self.frozen),
         ):
             finest = self.network(name)(self.network_input(name, image))
-        heads, layers = self._hooked[id(self.network(name))]
-        tapped = layers.take()
-        coarser = [tapped.pop(head) for head in heads]
-        return Output([finest, *coarser], tapped)
+        heads, hooks = self._recorded[id(self.network(name))]
+        features = hooks.take()
+        coarser = [features.pop(head) for head in heads]
+        return Output([finest, *coarser], features)
 
 
 class TeacherStudent(NetworkGroup):
-    """Runs the teacher on all sequences and the student on its own, and adds up the objective.
+    """Runs the teacher on all sequences and the student on its own, and computes the objective.
 
     Args:
-        student: a network with deep-supervision heads (MONAI ``DynUNet``) on ``len(student_channels)`` channels.
+        student: a network with deep-supervision heads (MONAI ``DynUNet``) on ``student_sequences``.
         objective: ``scripts.losses.objective.Objective``.
-        student_channels: the student's channels in the teacher's input.
-        teacher: a network on all channels, or None for training without a teacher.
+        student_sequences: sequences that the student sees.
+        teacher: a network on all sequences, or None to train a student alone.
         freeze_teacher: keep the teacher as it is.
         amp: see ``NetworkGroup``.
     """
@@ -135,7 +143,7 @@ class TeacherStudent(NetworkGroup):
         self,
         student: nn.Module,
         objective: nn.Module,
-        student_channels: list[int],
+        student_sequences: list[str],
         teacher: nn.Module | None = None,
         freeze_teacher: bool = False,
         amp: bool = False,
@@ -144,10 +152,10 @@ class TeacherStudent(NetworkGroup):
         self.student = student
         self.teacher = teacher
         self.objective = objective
-        self.student_channels = list(student_channels)
+        self.student_channels = channels_of(student_sequences)
         if teacher is not None and freeze_teacher:
             self.freeze("teacher")
-        self.layer(objective.layers)
+        self.record_layers(objective.layers)
 
     def networks(self) -> dict[str, nn.Module]:
         """Teacher (if any) and student by name."""
@@ -163,16 +171,20 @@ class TeacherStudent(NetworkGroup):
             label: (B, 3, X, Y, Z), regions tc, wt, et.
 
         Returns:
-            ``loss`` (a scalar to minimise) and, detached, each term of it by name, weighted.
+            ``loss`` (a scalar to minimise) and, detached, each weighted term of it by name.
         """
         outputs = {name: self.run(name, image) for name in self.networks()}
         return self.objective(outputs.get("teacher"), outputs["student"], label)
 
 
 def deep_supervision_heads(network: nn.Module) -> tuple[str, ...]:
-    """Paths of a DynUNet's deep-supervision heads, finest first, and make it return its finest logits alone.
+    """Paths of a DynUNet's deep-supervision heads, finest first."""
+    return tuple(f"deep_supervision_heads.{i}" for i in range(len(getattr(network, "deep_supervision_heads", ()))))
 
-    The heads are tapped at their own scale: a DynUNet in training mode would upsample and stack them.
+
+def return_finest_scale(network: nn.Module) -> None:
+    """Make a DynUNet, in place, return its finest logits alone, also in training mode.
+
+    Its heads are recorded at their own scale instead; in training mode a DynUNet would upsample and stack them.
     """
     network.deep_supervision = False
-    return tuple(f"deep_supervision_heads.{i}" for i in range(len(getattr(network, "deep_supervision_heads", ()))))

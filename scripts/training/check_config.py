@@ -10,7 +10,7 @@ import torch
 from monai.bundle import ConfigParser
 
 from scripts.common.choices import EXISTING, TEACHER_TRAINING
-from scripts.common.errors import UserError, install_error_hook
+from scripts.common.errors import UserError
 from scripts.common.files import ROOT
 from scripts.common.labels import LABEL_CONVENTIONS
 from scripts.common.sequences import ordered
@@ -26,13 +26,12 @@ READ_BY_MONAI = {
 CONFIGS = ROOT / "configs"
 CHOICES = {
     "teacher_training": TEACHER_TRAINING,
-    "label_convention": ("brats", "brats2023"),
     "label_convention": (None, *LABEL_CONVENTIONS),
     "existing": EXISTING,
     "part": ("training", "validation", "test", "all"),
 }
 SWITCHES = (
-    *("amp", "resume", "mirror", "probabilities", "load_pretrain", "warm_start", "ensemble"),
+    *("amp", "resume", "test_time_mirroring", "probabilities", "load_pretrain", "warm_start", "ensemble"),
     *("largest_component", "resample", "report"),
 )
 NUMBERS = (
@@ -46,6 +45,20 @@ SIZES = {"window": 3, "patch_size": 3, "filters": None}
 """Keys that are lists of positive whole numbers, and how many; None for two and more."""
 NESTED = {"simulated": "train.json", "split": "train.json", "real": "with_real.json"}
 """Keys that hold a table of arguments, and the file that has all of them."""
+RENAMED = {
+    "first_prediction": "initial_probability",
+    "label_numbering": "label_convention",
+    "numbering": "label_convention",
+    "mirror": "test_time_mirroring",
+    "made_with": "label_map_settings",
+    "networks": "network_sequences (training) or weight_files (inference)",
+    "needed": "needed_sequences",
+    "student_settings": "student_subsets",
+    "keep_best_student": "student_checkpoint",
+    "keep_best_teacher": "teacher_checkpoint",
+    "keepers": "checkpoints",
+}
+"""Keys of versions up to 0.6.0, with their names of today."""
 REFERENCE = re.compile(r"[@%](\w+)")
 
 
@@ -59,7 +72,10 @@ def referred_keys(config) -> set[str]:
 
 
 def check_config(parser: ConfigParser | None = None) -> None:
-    """Check the keys and values of the config that is being run; meant for its ``initialize`` list.
+    """Check the keys and values of the config that is run; meant for its ``initialize`` list.
+
+    Texts that the command line gives for other kinds of values are converted: ``true`` and ``false`` of a switch, and
+    ``student_modalities`` such as ``flair,t1ce`` to a list in the teacher's order.
 
     Args:
         parser: the parser that holds the config; by default that of the workflow which evaluates this call.
@@ -69,9 +85,7 @@ def check_config(parser: ConfigParser | None = None) -> None:
             something does, and on an impossible value of ``student_modalities``, a number, a switch or a choice such as
             ``teacher_training``.
     """
-    if parser is None:
-        install_error_hook()  # a config is being run; a program that brings its own parser keeps its own way with errors
-        parser = _calling_parser()
+    parser = parser or _calling_parser()
     config = parser.get()
     known = referred_keys(config) | READ_BY_MONAI
     base = "train.json" if "train" in config else "inference.json"
@@ -90,6 +104,9 @@ def check_config(parser: ConfigParser | None = None) -> None:
 
 
 def _nothing_reads(key: str, known: set[str], shown: set[str]) -> str:
+    renamed = RENAMED.get(key.split("#")[-1])
+    if renamed:
+        return f"The key '{key}' was renamed to {renamed}."
     near = difflib.get_close_matches(key, [k for k in known if not k.startswith("_")], n=1)
     hint = f": did you mean '{near[0]}'?" if near else f"; the keys are: {', '.join(sorted(shown))}."
     return f"Nothing reads the key '{key}'{hint}"
@@ -97,7 +114,7 @@ def _nothing_reads(key: str, known: set[str], shown: set[str]) -> str:
 
 def _check_values(parser: ConfigParser, config: dict) -> None:
     if "student_modalities" in config:
-        ordered(parser.get_parsed_content("student_modalities"))
+        _replace(parser, config, "student_modalities", list(ordered(parser.get_parsed_content("student_modalities"))))
     for key, kind, least in NUMBERS:
         if key in config:
             value = parser.get_parsed_content(key)
@@ -156,23 +173,6 @@ def _check_device(device) -> None:
             f"device is {str(device)!r}, which this machine or this build of torch does not have: leave --device out, "
             "or choose cpu."
         ) from error
-
-
-def check_output_dir(output_dir: str, resume: bool) -> None:
-    """Refuse to overwrite an earlier run, and to resume one that is not there.
-
-    Raises:
-        UserError: naming the folder and the way out.
-    """
-    last = Path(output_dir) / "last.pt"
-    if last.exists() and not resume:
-        raise UserError(
-            f"{last} is from an earlier run: continue it with --resume true, or choose another --output_dir."
-        )
-    if resume and not last.exists():
-        raise UserError(
-            f"There is nothing to resume: {last} does not exist. Leave --resume out, or correct --output_dir."
-        )
 
 
 def _calling_parser() -> ConfigParser:

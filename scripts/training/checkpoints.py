@@ -2,12 +2,14 @@
 """Checkpoints of a training: the best weights of each network, and the last state, from which a stopped run goes on."""
 
 import logging
+from pathlib import Path
 
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 from monai.handlers import CheckpointLoader
 
+from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 from scripts.common.weights import save_weights, student_file
 from scripts.networks.all_students import AllStudents
@@ -56,8 +58,8 @@ class LastCheckpoint:
     """Saves all that a run needs to go on, after every epoch, atomically.
 
     Args:
-        objects: things with ``state_dict``, by name; loaded back by MONAI's ``CheckpointLoader``. The trainer itself is
-            added under ``trainer``.
+        objects: objects with ``state_dict``, by name; MONAI's ``CheckpointLoader`` loads them. The trainer itself is
+            added as ``trainer``.
         path: e.g. ``<output_dir>/last.pt``.
     """
 
@@ -73,10 +75,27 @@ class LastCheckpoint:
         save_atomically(self.path, lambda file: torch.save(state, file))
 
 
+def check_output_dir(output_dir: str, resume: bool) -> None:
+    """Refuse to overwrite an earlier run, and to resume one that is not there.
+
+    Raises:
+        UserError: naming the folder and the way out.
+    """
+    last = Path(output_dir) / "last.pt"
+    if last.exists() and not resume:
+        raise UserError(
+            f"{last} is from an earlier run: continue it with --resume true, or choose another --output_dir."
+        )
+    if resume and not last.exists():
+        raise UserError(
+            f"There is nothing to resume: {last} does not exist. Leave --resume out, or correct --output_dir."
+        )
+
+
 def resume(trainer: Engine, objects: dict, output_dir: str, device: torch.device) -> None:
     """Make the trainer go on from ``<output_dir>/last.pt`` when it starts.
 
-    An early stop that the run did not have before begins to count now.
+    An early stop that the run did not have before starts to count now.
     """
     path = f"{output_dir}/last.pt"
     known = torch.load(path, map_location=device, weights_only=True).keys() | (objects.keys() - {"early_stop"})
@@ -85,10 +104,29 @@ def resume(trainer: Engine, objects: dict, output_dir: str, device: torch.device
 
 
 def best_checkpoints(networks: AllStudents, output_dir: str, provenance: dict) -> list[BestCheckpoint]:
-    """A ``BestCheckpoint`` per network: ``teacher.pt`` and one ``model_<sequences>.pt`` a setting in ``output_dir``."""
+    """A ``BestCheckpoint`` of each network: ``teacher.pt``, if it is trained, and ``model_<sequences>.pt`` a student."""
     checkpoints = []
     for name, sequences in networks.sequences().items():
-        path = f"{output_dir}/{'teacher.pt' if name == 'teacher' else student_file(sequences)}"
-        facts = provenance | {"sequences": list(sequences)}
-        checkpoints.append(BestCheckpoint(networks.networks()[name], f"{name}_dice", path, facts))
+        if name not in networks.frozen:
+            path = f"{output_dir}/{'teacher.pt' if name == 'teacher' else student_file(sequences)}"
+            facts = provenance | {"sequences": list(sequences)}
+            checkpoints.append(BestCheckpoint(networks.network(name), f"{name}_dice", path, facts))
     return checkpoints
+
+
+def state_of_all(distiller, optimizer, lr_scheduler, checkpoints: list[BestCheckpoint]) -> dict:
+    """The objects that `LastCheckpoint` saves where there are many networks."""
+    best = {f"best_{number}": checkpoint for number, checkpoint in enumerate(checkpoints)}
+    return {"distiller": distiller, "optimizer": optimizer, "lr_scheduler": lr_scheduler} | best
+
+
+def report_results(checkpoints: list[BestCheckpoint], output_dir: str) -> None:
+    """Log where the results of a finished training are, and the command that evaluates them."""
+    saved = ", ".join(f"{Path(each.path).name} ({each.metric} {each.best:.3f})" for each in checkpoints)
+    logger.info("The weights are in %s: %s.", output_dir, saved)
+    logger.info(
+        "Next: python -m monai.bundle run evaluating --config_file \"['configs/train.json','configs/evaluate.json']\" "
+        "--ckpt_dir %s --output_dir %s/evaluation (with the same overlays, sequences and data as in training)",
+        output_dir,
+        output_dir,
+    )

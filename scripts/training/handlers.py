@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens around the training steps: progress, seeds, best and last checkpoints, logged terms."""
-
-import logging
+"""Handlers around the training steps: progress, seeds, gradient clipping, early stop and logged loss terms."""
 
 import ignite.distributed as idist
 import numpy as np
@@ -10,12 +8,7 @@ from ignite.engine import Engine, Events
 from ignite.handlers import EarlyStopping, ProgressBar
 from monai.data.utils import set_rnd
 from monai.engines.utils import IterationEvents
-from monai.handlers import MeanDice, from_engine
 from monai.utils import set_determinism
-
-from scripts.common.sequences import REGIONS
-
-logger = logging.getLogger(__name__)
 
 
 class TrainingProgress:
@@ -36,8 +29,8 @@ class SeedEachEpoch:
     """Seeds every random generator at the start of each epoch, so that a resumed run repeats the uninterrupted one.
 
     Args:
-        seed: of the run; from it, the epoch and the process of a distributed run follow the numbers of that epoch, so
-            that runs with neighbouring seeds have none of them in common.
+        seed: of the run. The seed of an epoch follows from it, the epoch and the rank of the process, so that runs with
+            neighbouring seeds share no random numbers.
         dataset: whose random transforms are seeded too.
     """
 
@@ -58,8 +51,8 @@ class ClipGradients:
     """Scales the gradients down to a norm before each optimiser step, so that one odd patch cannot ruin a training.
 
     Args:
-        groups: lists of parameters that the optimiser trains; each list is clipped by itself.
-        max_norm: of all gradients of a list together (nnU-Net has 12; Isensee et al. 2021).
+        groups: lists of trained parameters; each list is clipped by itself.
+        max_norm: largest norm of all gradients of a list together (nnU-Net has 12; Isensee et al. 2021).
     """
 
     def __init__(self, groups: list[list], max_norm: float) -> None:
@@ -76,19 +69,18 @@ class ClipGradients:
 def early_stop(trainer: Engine, evaluator: Engine, patience: int, metric: str, objects: dict) -> None:
     """End the training when a validation metric has not improved for ``patience`` validations.
 
-    A handler in the config that names the trainer would be a circular reference, hence this function in the run list.
-    What it counts is put among the ``objects`` of ``LastCheckpoint`` as ``early_stop``, so that a resumed run stops when the
-    uninterrupted one does; MONAI's ``EarlyStopHandler`` around ignite's hides it.
+    This is a function of the run list, since a handler in the config that names the trainer would be a circular
+    reference. The counter is put among the ``objects`` of ``LastCheckpoint`` as ``early_stop``, so that a resumed run
+    stops when the uninterrupted one does; MONAI's ``EarlyStopHandler`` hides ignite's counter.
     """
     objects["early_stop"] = EarlyStopping(patience, lambda engine: engine.state.metrics[metric], trainer)
     evaluator.add_event_handler(Events.EPOCH_COMPLETED, objects["early_stop"])
 
 
 class OutputAsList:
-    """Wraps the trainer's output in a list, as MONAI's decollating would: ``--tracking mlflow`` reads the loss there.
+    """Puts the trainer's output into a list, where ``--tracking mlflow`` reads the loss; must be the first handler.
 
-    MONAI's ``decollate`` itself takes the terms of the loss for a batch. Must come before the handlers that read the
-    output.
+    MONAI's decollating would do so, but takes the terms of the loss for a batch.
     """
 
     def attach(self, engine: Engine) -> None:
@@ -99,7 +91,7 @@ class OutputAsList:
 
 
 class EpochMeans:
-    """Means over the epoch of the loss and its terms, put among the trainer's metrics, which every logger shows."""
+    """Adds the epoch's means of the loss and its terms to the trainer's metrics, which every logger shows."""
 
     def __init__(self) -> None:
         self.sums: dict[str, float] = {}
@@ -119,7 +111,9 @@ class EpochMeans:
 
 
 class LossProgressBar(ProgressBar):
-    """ignite's progress bar with the terms of the loss and the Dice of the last validation behind it.
+    """A progress bar over all steps of the training: time left, loss, and Dice of the latest validation.
+
+    ignite's own bar starts anew in each epoch, so that it cannot tell the time that is left.
 
     Args:
         evaluator: whose metrics named ``*_dice`` are shown.
@@ -127,57 +121,31 @@ class LossProgressBar(ProgressBar):
     """
 
     def __init__(self, evaluator: Engine, desc: str) -> None:
-        super().__init__(desc=desc)
+        bar = "{desc} {n_fmt}/{total_fmt} steps {percentage:3.0f}%|{bar:20}| {elapsed}, left {remaining}{postfix}"
+        super().__init__(desc=desc, bar_format=bar)
         self.evaluator = evaluator
 
     def attach(self, engine: Engine) -> None:
-        super().attach(engine, output_transform=self._values)
+        engine.add_event_handler(Events.EPOCH_STARTED, self._open)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._advance)
+        engine.add_event_handler(Events.COMPLETED, self._close)
 
-    def _values(self, output) -> dict[str, float]:
-        terms = {name: value for name, value in loss_terms(output).items() if not name.startswith("share_")}
+    def _open(self, engine: Engine) -> None:
+        if self.pbar is None:
+            self._reset(engine.state.max_epochs * engine.state.epoch_length)
+            self.pbar.n = self.pbar.initial = engine.state.iteration  # of a resumed run: the rate counts from here
+
+    def _advance(self, engine: Engine) -> None:
         dice = {name: value for name, value in self.evaluator.state.metrics.items() if name.endswith("_dice")}
-        return terms | dice
+        self.pbar.set_postfix({"loss": loss_terms(engine.state.output)["loss"]} | dice, refresh=False)
+        self.pbar.update(engine.state.iteration - self.pbar.n)
 
 
 def loss_terms(output) -> dict[str, float]:
     """``loss`` and each term of the last step, and each term's share of the loss, for console and TensorBoard."""
     prediction = output[0]["pred"] if isinstance(output, list) else output["pred"]
     values = {name: value.item() for name, value in prediction.items()}
-    sampling_weights = {
+    shares = {
         f"share_{name}": value / values["loss"] for name, value in values.items() if name != "loss" and values["loss"]
     }
-    return values | sampling_weights
-
-
-def region_pairs(network: str, region: str | None = None):
-    """Output transform of a metric: the network's predictions and the labels, all regions or one of them."""
-    channels = slice(None) if region is None else slice(REGIONS.index(region), REGIONS.index(region) + 1)
-    pairs = from_engine([network, "label"])
-
-    def transform(output):
-        predictions, labels = pairs(output)
-        return [p[channels] for p in predictions], [y[channels] for y in labels]
-
-    return transform
-
-
-def dice_metrics(networks, key: str) -> dict[str, MeanDice]:
-    """Validation metrics by name: each network's mean Dice, such as ``student_dice``, ``mean_dice`` over all networks,
-    and each network's Dice of each region, such as ``student_wt``.
-
-    Args:
-        networks: names of the evaluator's predictions.
-        key: the metric that stands first.
-    """
-    pairs = {f"{name}_dice": region_pairs(name) for name in networks}
-    pairs |= {"mean_dice": _all_of(list(pairs.values()))}
-    pairs |= {f"{name}_{region}": region_pairs(name, region) for name in networks for region in REGIONS}
-    return {name: MeanDice(output_transform=pairs[name]) for name in sorted(pairs, key=lambda name: name != key)}
-
-
-def _all_of(transforms):
-    def transform(output):
-        predictions, labels = zip(*(transform(output) for transform in transforms))
-        return sum(predictions, []), sum(labels, [])
-
-    return transform
+    return values | shares

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run prints: errors in one sentence, and no messages that only look like problems."""
+
+import logging
+import warnings
+
+from scripts.common.errors import install_error_hook
+
+
+def set_up_console() -> None:
+    """Install the error hook (`scripts.common.errors`) and leave out messages that say nothing to the user.
+
+    Left out are ignite's "resuming from iteration 0" of a run that starts anew, the warning of
+    ``DistributedDataParallel`` that all parameters were used after all, and matplotlib's about its font cache.
+    """
+    install_error_hook()
+    warnings.filterwarnings("ignore", message=".*find_unused_parameters=True was specified.*")
+    warnings.filterwarnings("ignore", message=".*torch.jit.* is deprecated.*", category=DeprecationWarning)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    for handler in logging.getLogger().handlers:
+        if not any(isinstance(each, _NotResuming) for each in handler.filters):
+            handler.addFilter(_NotResuming())
+
+
+class _NotResuming(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "resuming from iteration 0," not in record.getMessage()
