@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statistics over subjects: a measure with its 95% bootstrap interval, and the paired difference of two networks."""
+"""Statistics over subjects: 95% bootstrap intervals, descriptions and paired differences of two networks."""
 
 import math
 
@@ -8,7 +8,7 @@ from scipy.stats import wilcoxon
 
 
 def _draws(subjects: int, seed: int, resamples: int) -> np.ndarray:
-    """How often each resample drew each subject, (resamples, subjects): its mean is then one matrix product."""
+    """How often each resample drew each subject, (resamples, subjects): means become one matrix product."""
     drawn = np.random.default_rng(seed).integers(subjects, size=(resamples, subjects))
     drawn += subjects * np.arange(resamples)[:, None]
     return np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(float)
@@ -19,13 +19,13 @@ def bootstrap_interval(values, seed: int = 0, resamples: int = 10_000) -> np.nda
 
     Args:
         values: (subjects,) or (subjects, columns); NaN is undefined and left out of each resample's mean. All columns
-            see the same resamples, so that tables of one seed and one set of subjects can be compared.
+            have the same resamples, so tables with one seed and the same subjects can be compared.
         seed: of the resamples.
-        resamples: how many.
+        resamples: number of resamples.
 
     Returns:
-        (2,) or (2, columns): lower and upper end; NaN where fewer than two subjects are defined, since resampling
-        one value says nothing of its spread.
+        (2,) or (2, columns): lower and upper end; NaN if fewer than two subjects are defined, since resamples of one
+        value have no spread.
     """
     values = np.asarray(values, dtype=float)
     columns = values[:, None] if values.ndim == 1 else values
@@ -35,13 +35,13 @@ def bootstrap_interval(values, seed: int = 0, resamples: int = 10_000) -> np.nda
         drawn = _draws(len(columns), seed, resamples)
         sums, counts = drawn @ np.where(defined, columns, 0), drawn @ defined.astype(float)
         for column in np.flatnonzero(defined.sum(0) > 1):
-            usable = counts[:, column] > 0  # few defined values can all be missed by a resample
+            usable = counts[:, column] > 0  # a resample may miss all of a few defined values
             ends[:, column] = np.percentile(sums[usable, column] / counts[usable, column], [2.5, 97.5])
     return ends.reshape((2,) + values.shape[1:])
 
 
 def describe(values, interval) -> dict:
-    """Count, mean, median, standard deviation (n - 1), interval, extremes and number of undefined of one measure."""
+    """Counts (defined, undefined), mean, interval, median, standard deviation (n - 1) and extremes of one measure."""
     values = np.asarray(values, dtype=float)
     defined = values[~np.isnan(values)]
     n = len(defined)
@@ -58,23 +58,23 @@ def describe(values, interval) -> dict:
 
 
 def paired_difference(a, b, seed: int = 0, resamples: int = 10_000) -> dict:
-    """How much larger ``a`` is than ``b`` on the same subjects.
+    """Difference a - b of two networks on the same subjects.
 
     Args:
-        a, b: (subjects,) values of two networks, in the same order of subjects; NaN is undefined.
+        a, b: (subjects,) values of the networks, in the same order of subjects; NaN is undefined.
         seed, resamples: of `bootstrap_interval`.
 
     Returns:
-        `describe` of a - b (``undefined`` counts pairs of which either is), and ``wilcoxon_p``, two-sided Wilcoxon
-        signed rank without the zero differences: 1 if all differences are zero, NaN without any pair. With n pairs it
-        cannot be below 2^(1 - n).
+        `describe` of a - b (``undefined`` counts pairs with an undefined value), and ``wilcoxon_p``, the p value of the
+        two-sided Wilcoxon signed-rank test without the zero differences: 1 if all differences are zero, NaN without
+        pairs. With n pairs it is at least 2^(1 - n).
 
     Raises:
-        ValueError: when the two have different shapes.
+        ValueError: different shapes.
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if a.shape != b.shape or a.ndim != 1:
-        raise ValueError(f"a and b must hold one value per subject, in one order, got {a.shape} and {b.shape}.")
+        raise ValueError(f"a and b must hold one value per subject, in the same order, got {a.shape} and {b.shape}.")
     difference = np.round(a - b, 9)  # .3 - .2 and .2 - .1 are ties
     result = describe(difference, bootstrap_interval(difference, seed, resamples))
     changed = difference[~np.isnan(difference) & (difference != 0)]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What accuracy can be expected of each setting: a small table beside the weights, made from evaluations.
+"""Expected accuracy of each subset of sequences: a small table beside the weights, made from evaluations.
 
 ``python -m scripts.evaluation.expected models/expected.json "20 simulated subjects=docs/results/simulated.csv"``
-writes it: one argument per evaluation, in words on what data, then its cases.csv; the first is shown first. The table
-of the shipped fifteen networks is made by ``python -m scripts.research.accuracy``.
+writes it. Each argument after the file is one evaluation: a description of its data and its cases.csv. Reports show
+the first evaluation first. ``python -m scripts.research.accuracy`` makes the table of the fifteen shipped networks.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from scripts.evaluation.summary import read_cases, summarise
 
 
 def read_expected(path) -> dict[str, list[dict]]:
-    """The table of `expected_from_cases`; empty where there is no such file.
+    """Read the table of `write_expected`; empty if there is no such file.
 
     Raises:
         UserError: the file is not such a table.
@@ -30,32 +30,38 @@ def read_expected(path) -> dict[str, list[dict]]:
         return {}
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        for entries in table.values():
-            for entry in entries:
-                str(entry["data"]), int(entry["subjects"])
-                for region in REGIONS:
-                    mean, (low, high) = entry["dice"][region]["mean"], entry["dice"][region]["interval"]
-                    f"{mean:.2f} {low:.2f} {high:.2f}"
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        valid = all(_is_entry(entry) for entries in table.values() for entry in entries)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        valid = False
+    if not valid:
         raise UserError(
-            f"{path} is no table of expected accuracy: make it again with `python -m scripts.evaluation.expected`, or remove it."
-        ) from error
+            f"{path} is not a table of expected accuracy: make it with `python -m scripts.evaluation.expected`, or "
+            "remove it."
+        )
     return table
 
 
-def existing_expected(path) -> dict[str, list[dict]]:
-    """`read_expected` of a table that was asked for by name.
+def _is_entry(entry: dict) -> bool:
+    """Whether an entry of the table has the form of `expected_from_cases`."""
+    dices = [entry["dice"][region] for region in REGIONS]
+    numbers = [entry["subjects"], *(number for dice in dices for number in (dice["mean"], *dice["interval"]))]
+    complete = isinstance(entry["data"], str) and len(numbers) == 1 + 3 * len(REGIONS)
+    return complete and all(isinstance(number, (int, float)) for number in numbers)
+
+
+def require_expected(path) -> dict[str, list[dict]]:
+    """`read_expected` of a file that must exist.
 
     Raises:
         UserError: there is no such file, or it is not such a table.
     """
     if not Path(path).is_file():
-        raise UserError(f"There is no table of expected accuracy {path}: correct its path, or leave --expected out.")
+        raise UserError(f"The table of expected accuracy {path} does not exist: correct its path, or omit --expected.")
     return read_expected(path)
 
 
-def accuracy_of(table: dict[str, list[dict]], sequences) -> list[dict]:
-    """The entries of a setting, best evidence first; none where the setting was never measured.
+def expected_accuracy(table: dict[str, list[dict]], sequences) -> list[dict]:
+    """The entries of a subset, best evidence first; empty if the subset was not measured.
 
     Args:
         table: of `read_expected`.
@@ -65,15 +71,16 @@ def accuracy_of(table: dict[str, list[dict]], sequences) -> list[dict]:
 
 
 def expected_from_cases(cases: pd.DataFrame, data: str) -> dict[str, dict]:
-    """Mean Dice with 95% bootstrap interval per setting and region.
+    """Mean Dice with 95% bootstrap interval of each subset and region.
 
     Args:
         cases: table of `scripts.evaluation.summary.read_cases`.
-        data: in words, what was measured on, such as "11 real BraTS 2021 subjects, none trained on".
+        data: description of the data, such as "11 real BraTS 2021 subjects, none trained on".
 
     Returns:
-        per setting (``t1ce+flair``) ``{"data", "subjects", "dice": {region: {"mean", "interval"}}}``. Of two networks
-        of one setting the first in the table counts; a region without interval (one subject) has its mean twice.
+        ``{"data", "subjects", "dice": {region: {"mean", "interval"}}}`` by subset (``t1ce+flair``). If two networks
+        have the same subset, the first one in the table counts. With one subject, both ends of the interval are the
+        mean.
     """
     result = {}
     for network in summarise(cases)["networks"].values():
@@ -87,11 +94,11 @@ def expected_from_cases(cases: pd.DataFrame, data: str) -> dict[str, dict]:
 
 
 def write_expected(path, evaluations: Iterable[tuple[str, pd.DataFrame]]) -> None:
-    """Write the table of `read_expected` from (on what data, cases), the best evidence first."""
+    """Write the table of `read_expected` from pairs of (description of the data, cases), best evidence first."""
     table: dict[str, list[dict]] = {}
     for data, cases in evaluations:
-        for setting, entry in expected_from_cases(cases, data).items():
-            table.setdefault(setting, []).append(entry)
+        for subset, entry in expected_from_cases(cases, data).items():
+            table.setdefault(subset, []).append(entry)
     text = json.dumps(table, indent=4) + "\n"
     save_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
 
@@ -100,13 +107,15 @@ def main(arguments: list[str] | None = None) -> None:
     """Write the table of expected accuracy from the cases of evaluations."""
     parser = argparse.ArgumentParser(prog="python -m scripts.evaluation.expected", description=main.__doc__)
     parser.add_argument("table", type=Path, help="the file to write, such as models/expected.json")
-    parser.add_argument("evaluations", nargs="+", help='"on what data=path of cases.csv"')
+    parser.add_argument("evaluations", nargs="+", help='"description of the data=path of cases.csv"')
     options = parser.parse_args(arguments)
     evaluations = []
     for evaluation in options.evaluations:
         data, found, path = evaluation.rpartition("=")
         if not found or not data:
-            raise UserError(f"'{evaluation}' does not say on what data: write \"in words=path of cases.csv\".")
+            raise UserError(
+                f"'{evaluation}' does not describe the data: write \"description of the data=path of cases.csv\"."
+            )
         evaluations.append((data, read_cases(path)))
     write_expected(options.table, evaluations)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table cases.csv and what is said about it: means, 95% bootstrap intervals, paired differences, summary.json.
+"""The table cases.csv and its summary: means, 95% bootstrap intervals and paired differences, saved as summary.json.
 
-``python -m scripts.evaluation.summary eval/cases.csv`` makes summary.json and evaluation.png anew from the stored cases.
+``python -m scripts.evaluation.summary eval/cases.csv`` writes summary.json and evaluation.png again from stored cases.
 """
 
 import argparse
@@ -16,52 +16,57 @@ from scripts.common.files import save_atomically
 from scripts.common.metrics import RULES
 from scripts.common.sequences import REGIONS
 from scripts.evaluation.bootstrap import bootstrap_interval, describe, paired_difference
-from scripts.evaluation.figures import evaluation_figure
 
 MEASURES = ("dice", "hd95_mm", "dice_cleaned", "hd95_mm_cleaned", "predicted_minus_true_ml")
-_TEXT = ("subject", "network", "sequences", "region", "empty")
-COLUMNS = _TEXT[:4] + ("dice", "hd95_mm", "true_ml", "predicted_ml", "empty", "dice_cleaned", "hd95_mm_cleaned")
 ENTROPY = "wt_entropy_bits"
-"""A further column, of the rows of WT, that older files lack: how unsure the network was (`scripts.inference.quality`)."""
+"""Column with the network's uncertainty (`scripts.inference.quality.mean_entropy`), in the rows of the region wt."""
+REQUIRED = ("subject", "network", "sequences", "region", "dice")
+"""Columns without which nothing can be computed."""
+COLUMNS = REQUIRED + ("hd95_mm", "true_ml", "predicted_ml", "empty", "dice_cleaned", "hd95_mm_cleaned", ENTROPY)
+"""Columns of cases.csv; `scripts.common.metrics.case_measures` explains the measures."""
+_TEXT = ("subject", "network", "sequences", "region", "empty")
+_NUMERIC = tuple(column for column in COLUMNS if column not in _TEXT)
 
 
 def write_cases(path, cases: pd.DataFrame | list[dict]) -> None:
-    """Write rows with `COLUMNS` and `ENTROPY` as CSV, six decimals, undefined values empty; the file is replaced at
-    once."""
-    save_atomically(
-        Path(path),
-        lambda file: file.write_text(
-            pd.DataFrame(cases, columns=[*COLUMNS, ENTROPY]).to_csv(index=False, float_format="%.6f"), encoding="utf-8"
-        ),
-    )
+    """Write cases as CSV: `COLUMNS`, then any others; six decimals, undefined values empty. An old file is replaced."""
+    table = _in_order(pd.DataFrame(cases))
+    text = table.to_csv(index=False, float_format="%.6f")
+    save_atomically(Path(path), lambda file: file.write_text(text, encoding="utf-8"))
 
 
 def read_cases(path) -> pd.DataFrame:
-    """Read cases.csv: text columns as text ("00006" keeps its zeros), undefined values as NaN.
+    """Read cases.csv, also of other versions: missing columns are NaN, unknown ones are kept behind `COLUMNS`.
+
+    Text columns are read as text ("00006" keeps its zeros), undefined values as NaN.
 
     Raises:
-        UserError: when the file does not exist or lacks columns.
+        UserError: the file does not exist or lacks a column of `REQUIRED`.
     """
-    numeric = [column for column in (*COLUMNS, ENTROPY) if column not in _TEXT]
     try:
-        cases = pd.read_csv(
-            path,
-            dtype=dict.fromkeys(_TEXT, str) | dict.fromkeys(numeric, float),
-            keep_default_na=False,
-            na_values={column: [""] for column in numeric},
-        )
+        header = pd.read_csv(path, nrows=0).columns
     except FileNotFoundError:
-        raise UserError(f"There is no {path}: run `evaluating` first, which writes it.") from None
-    if missing := [column for column in COLUMNS if column not in cases]:
+        raise UserError(f"{path} does not exist: run `evaluating` first, which writes it.") from None
+    if missing := [column for column in REQUIRED if column not in header]:
         raise UserError(f"{path} lacks the columns {', '.join(missing)}: it is not a cases.csv of `evaluating`.")
-    return cases if ENTROPY in cases else cases.assign(**{ENTROPY: math.nan})
+    cases = pd.read_csv(
+        path,
+        dtype=dict.fromkeys(_TEXT, str) | dict.fromkeys(_NUMERIC, float),
+        keep_default_na=False,
+        na_values={column: [""] for column in header if column not in _TEXT},
+    )
+    return _in_order(cases)
+
+
+def _in_order(cases: pd.DataFrame) -> pd.DataFrame:
+    return cases.reindex(columns=[*COLUMNS, *(column for column in cases if column not in COLUMNS)])
 
 
 def _per_subject(cases: pd.DataFrame) -> pd.DataFrame:
-    """One line per subject, sorted; columns (network, region, measure); region "mean" is the mean Dice of the three."""
-    twice = cases[cases.duplicated(["subject", "network", "region"])]
-    if len(twice):
-        raise UserError(f"Subject {twice.iloc[0].subject} is in the cases twice for one network: names must differ.")
+    """One row per subject, sorted; columns (network, region, measure); region "mean" is the mean Dice of the three."""
+    repeated = cases[cases.duplicated(["subject", "network", "region"])]
+    if len(repeated):
+        raise UserError(f"Subject {repeated.iloc[0].subject} is in the cases twice for one network: names must differ.")
     cases = cases.assign(predicted_minus_true_ml=cases.predicted_ml - cases.true_ml)
     means = cases.groupby(["subject", "network"], as_index=False)[["dice", "dice_cleaned"]].mean()
     cases = pd.concat([cases, means.assign(region="mean")])
@@ -70,19 +75,19 @@ def _per_subject(cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise(cases: pd.DataFrame, seed: int = 0, resamples: int = 10_000) -> dict:
-    """Summary of a table with `COLUMNS` (of `read_cases`), over subjects.
+    """Summary over subjects of a table from `read_cases`.
 
     Returns:
-        ``subjects`` (number), ``networks[network]`` with ``sequences`` and ``regions[region][measure]`` (`describe`;
-        measures are `MEASURES`, regions are tc, wt, et and "mean", the subject's mean Dice of the three) and
-        ``empty`` (how often each kind of emptiness was met), and, where both were evaluated,
-        ``student_minus_teacher[region][measure]`` (`paired_difference`). Undefined values are NaN.
+        ``subjects`` (number) and ``networks[network]`` with ``sequences`` and ``regions[region]``: `describe` for each
+        measure of `MEASURES`, and ``empty``, the number of empty regions of each kind. Regions are tc, wt, et and
+        "mean", the subject's mean Dice of the three. If both were evaluated, ``student_minus_teacher[region][measure]``
+        is the `paired_difference`. Undefined values are NaN.
 
     Raises:
-        UserError: when there are no cases or one subject stands there twice.
+        UserError: there are no cases, or a subject occurs twice.
     """
     if cases.empty:
-        raise UserError("There is not one evaluated case to summarise: check that the datalist has subjects.")
+        raise UserError("There are no evaluated cases to summarise: check that the datalist has subjects.")
     table = _per_subject(cases)
     ends = pd.DataFrame(bootstrap_interval(table, seed, resamples), columns=table.columns)
     measures_of = dict.fromkeys(REGIONS, MEASURES) | {"mean": ("dice", "dice_cleaned")}
@@ -93,10 +98,7 @@ def summarise(cases: pd.DataFrame, seed: int = 0, resamples: int = 10_000) -> di
             keys = [(network, region, measure) for measure in measures]
             regions[region] = {key[2]: describe(table.loc[evaluated, key], ends[key]) for key in keys}
             if region in REGIONS:
-                kinds = rows.loc[rows.region == region, "empty"]
-                regions[region]["empty"] = {
-                    kind: int((kinds == kind).sum()) for kind in ("both", "truth", "prediction")
-                }
+                regions[region]["empty"] = _empty_counts(rows.loc[rows.region == region, "empty"])
         networks[network] = {"sequences": rows.sequences.iloc[0], "regions": regions}
     result = {"subjects": len(table), "networks": networks}
     if {"teacher", "student"} <= networks.keys():
@@ -112,18 +114,26 @@ def summarise(cases: pd.DataFrame, seed: int = 0, resamples: int = 10_000) -> di
     return result
 
 
-def _plain(value):
-    """Values as they stand in JSON: numbers with six decimals, undefined ones null, since JSON has no NaN."""
+def _empty_counts(kinds: pd.Series) -> dict[str, int | float]:
+    """How often each kind of empty region occurs; NaN if the table does not tell."""
+    known = kinds.notna().any()
+    return {kind: int((kinds == kind).sum()) if known else math.nan for kind in ("both", "truth", "prediction")}
+
+
+def _json_values(value):
+    """Numbers with six decimals, undefined ones as None, since JSON has no NaN."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _json_values(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_json_values(item) for item in value]
     if isinstance(value, float):
         return round(float(value), 6) if math.isfinite(value) else None
     return value
 
 
-def write_summary(path, cases: pd.DataFrame, settings: dict | None = None, seed: int = 0, resamples: int = 10_000):
+def write_summary(
+    path, cases: pd.DataFrame, settings: dict | None = None, seed: int = 0, resamples: int = 10_000
+) -> dict:
     """Write summary.json: the rules, the settings of the evaluation and `summarise`; undefined numbers are null.
 
     Returns:
@@ -132,18 +142,16 @@ def write_summary(path, cases: pd.DataFrame, settings: dict | None = None, seed:
     summary = summarise(cases, seed, resamples)
     bootstrap = {"method": "percentile over subjects, 95%", "seed": seed, "resamples": resamples}
     content = {"settings": settings or {}, "rules": RULES, "bootstrap": bootstrap} | summary
-    # settings may hold paths and devices: their names will do
-    save_atomically(
-        Path(path),
-        lambda file: file.write_text(
-            json.dumps(_plain(content), indent=2, allow_nan=False, default=str) + "\n", encoding="utf-8"
-        ),
-    )
+    # settings may hold paths and devices, which are written as text
+    text = json.dumps(_json_values(content), indent=2, allow_nan=False, default=str) + "\n"
+    save_atomically(Path(path), lambda file: file.write_text(text, encoding="utf-8"))
     return summary
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Make summary.json and evaluation.png anew beside a stored cases.csv; the settings of the old summary are kept."""
+    """Write summary.json and evaluation.png again beside a stored cases.csv, with the settings of the old summary."""
+    from scripts.evaluation.figures import evaluation_figure  # statistics alone do not need matplotlib
+
     parser = argparse.ArgumentParser(prog="python -m scripts.evaluation.summary", description=main.__doc__)
     parser.add_argument("cases", type=Path, help="the cases.csv that `evaluating` wrote")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Enhancing tumour must enhance: what is hardly brighter than oedema on T1ce becomes core."""
+"""Enhancing tumour must be brighter than oedema on T1ce; otherwise it is labelled as core."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,22 +12,22 @@ from scripts.common.labels import nest
 from scripts.common.metrics import voxel_ml
 from scripts.common.sequences import REGIONS, ordered
 
-LEAST_OEDEMA_ML, LEAST_SPREAD = 1.0, 0.2
+MIN_OEDEMA_ML, MIN_OEDEMA_STD = 1.0, 0.2
 
 
 class RequireEnhancementd(MapTransform):
-    """Turn a subject's enhancing tumour into core where, on average, it is hardly brighter than the oedema on T1ce.
+    """Turn a subject's enhancing tumour (ET) into core if its mean contrast to oedema on T1ce is too low.
 
-    A network that has mostly seen tumours with a rim draws one around a core that does not enhance, too: it guesses
-    from where ET usually lies. Whether it is bright on T1ce, which is what the label means, can be measured. Ours; what
-    it does stands in docs/accuracy.md. Networks without T1ce are left as they are.
+    Networks that were mostly trained on tumours with an enhancing rim also draw a rim around cores that do not
+    enhance. The brightness on T1ce, which defines the label, can be measured. Source: ours; docs/accuracy.md shows the
+    effect. Networks that do not see T1ce are left unchanged.
 
     Args:
-        keys: probabilities (3, X, Y, Z) of tc, wt, et in the network's own grid, MetaTensors; beside them ``image``
-            (C, X, Y, Z), z-scored in the brain.
-        least: contrast (`et_contrast`) below which ET is no ET; 0 leaves everything as it is.
-        channels: sequences of the image's channels; None for those that the item's ``sequences`` names.
-        seen: sequences that the network of each key sees; None where that is all of the image.
+        keys: probabilities (3, X, Y, Z) of tc, wt, et in the network's grid, MetaTensors. The item must also have
+            ``image`` (C, X, Y, Z), z-scored in the brain.
+        least: contrast (`et_contrast`) below which ET becomes core; 0 changes nothing.
+        channels: sequences of the image's channels; None for those in the item's ``sequences``.
+        seen: sequences that the network of each key sees; None if each network sees the whole image.
 
     Raises:
         ValueError: a negative ``least``.
@@ -48,8 +48,8 @@ class RequireEnhancementd(MapTransform):
     def __call__(self, data):
         """
         Returns:
-            The same with changed probabilities and, for each key, ``<key>_et_contrast``, the contrast before, None
-            without T1ce or without ET, and ``<key>_et_cleared``, whether it was too little.
+            The item with the changed probabilities and, for each key, ``<key>_et_contrast`` (the contrast before the
+            change; None without T1ce or without ET) and ``<key>_et_cleared`` (bool, whether ET became core).
         """
         data = dict(data)
         channels = ordered(self.channels or data["sequences"])
@@ -65,29 +65,31 @@ class RequireEnhancementd(MapTransform):
 
 
 def et_contrast(probabilities: MetaTensor, t1ce: torch.Tensor) -> float | None:
-    """How much brighter ET is on T1ce than oedema: mean minus mean, over the oedema's deviation; None without ET.
+    """Contrast of ET to oedema on T1ce: (mean of ET - mean of oedema) / standard deviation of oedema.
 
-    The standard deviation tells what of a difference is noise and unevenness, so that one limit fits sharp and smooth
-    scans. It counts as 0.2 at least; with less than 1 ml of oedema the brain's mean and deviation, 0 and 1, stand for
-    the oedema's.
+    Dividing by the standard deviation makes one limit fit sharp and smooth scans. The deviation counts as at least 0.2.
+    With less than 1 ml of oedema, the mean and deviation of the brain, 0 and 1, are used instead.
 
     Args:
-        probabilities: (3, X, Y, Z) of tc, wt, et; a region is where they are above 0.5.
+        probabilities: (3, X, Y, Z) of tc, wt, et; a voxel belongs to a region above 0.5.
         t1ce: (X, Y, Z), z-scored in the brain.
+
+    Returns:
+        The contrast, None without ET.
     """
     regions = nest(probabilities.as_tensor() > 0.5)
     tc, wt, et = (regions[REGIONS.index(region)] for region in ("tc", "wt", "et"))
     if not et.any():
         return None
     t1ce = torch.as_tensor(t1ce)
-    oedema, mean, spread = t1ce[wt & ~tc], 0.0, 1.0
-    if len(oedema) * voxel_ml(probabilities.affine.cpu()) >= LEAST_OEDEMA_ML:
-        mean, spread = oedema.mean().item(), max(oedema.std(correction=0).item(), LEAST_SPREAD)
-    return round((t1ce[et].mean().item() - mean) / spread, 4)
+    oedema, mean, std = t1ce[wt & ~tc], 0.0, 1.0
+    if len(oedema) * voxel_ml(probabilities.affine.cpu()) >= MIN_OEDEMA_ML:
+        mean, std = oedema.mean().item(), max(oedema.std(correction=0).item(), MIN_OEDEMA_STD)
+    return round((t1ce[et].mean().item() - mean) / std, 4)
 
 
 def without_et(probabilities: MetaTensor) -> MetaTensor:
-    """A copy in which nothing is ET, and what was is core."""
+    """A copy of the probabilities (3, X, Y, Z) in which ET is core: tc is the maximum of tc and et, et is 0."""
     changed = probabilities.clone()
     tc, et = REGIONS.index("tc"), REGIONS.index("et")
     changed[tc] = torch.maximum(changed[tc], changed[et])

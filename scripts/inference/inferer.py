@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Inference inside the brain's bounding box, in one window where memory allows."""
+"""Inference in the bounding box of the brain, in one window if memory allows."""
 
 import itertools
 import math
@@ -13,19 +13,20 @@ from scripts.common.sequences import REGIONS
 
 
 class BrainBoxInferer(Inferer):
-    """Region probabilities of a whole scan.
+    """Region probabilities of a whole scan, computed in the bounding box of the brain.
 
-    Most of a scan is background, and overlapping windows compute the brain about three times over. So the box around
-    the non-zero voxels of *the network's own input channels* is cut out and, if it has at most ``max_voxels``,
-    computed in one window; else in sliding windows with Gaussian blending (MONAI ``sliding_window_inference``).
+    Most of a scan is background, and overlapping windows compute the brain about three times. So this inferer cuts out
+    the box around the non-zero voxels of the network's own input channels. A box of at most ``max_voxels`` is computed
+    in one window, a larger one in sliding windows with Gaussian blending (MONAI ``sliding_window_inference``).
 
     Args:
-        roi_size: window in voxels when the box is too large for one.
-        max_voxels: the largest box to compute at once; a 1.4 M DynUNet needs about 0.4 kB a voxel.
-        overlap: of sliding windows, 0 to 1.
+        roi_size: size in voxels of the sliding window.
+        max_voxels: size of the largest box that is computed in one window; a DynUNet of 1.4 million parameters needs
+            about 0.4 kB of memory a voxel.
+        overlap: of the sliding windows, 0 to 1.
         divisor: the box is padded to multiples of it (the product of the network's strides).
-        mirror: average over the eight mirror images (test-time augmentation; eight times the work). What comes out then
-            has ``meta["mirror_disagreement"]``, see `mirror_disagreement`.
+        mirror: average over the eight mirror images (test-time augmentation), which takes eight times as long. The
+            result then has ``meta["mirror_disagreement"]``, see `mirror_disagreement`.
         amp: run the network in bfloat16.
     """
 
@@ -51,10 +52,14 @@ class BrainBoxInferer(Inferer):
         """
         Args:
             inputs: (1, C, X, Y, Z), background exactly 0 in every channel.
-            network: gives logits (1, 3, X, Y, Z).
+            network: maps the inputs to logits (1, 3, X, Y, Z).
 
         Returns:
-            float32 probabilities (1, 3, X, Y, Z), 0 outside the box; of the type of ``inputs``, geometry kept.
+            float32 probabilities (1, 3, X, Y, Z), 0 outside the box; a MetaTensor with the same geometry if ``inputs``
+            is one.
+
+        Raises:
+            ValueError: more than one scan.
         """
         if inputs.shape[0] != 1:
             raise ValueError(f"BrainBoxInferer takes one scan at a time, not a batch of {inputs.shape[0]}.")
@@ -70,14 +75,14 @@ class BrainBoxInferer(Inferer):
         result = plain.new_zeros((1, probability.shape[1], *plain.shape[2:]), dtype=torch.float32)
         result[(slice(None), slice(None), *box)] = probability
         if hasattr(inputs, "as_tensor"):
-            # one row for the one scan of the batch, so that it is decollated with it
-            known = {"mirror_disagreement": mirror_disagreement(views, probability[0])[None]} if self.mirror else {}
-            return type(inputs)(result, meta=inputs.meta | known, applied_operations=inputs.applied_operations)
+            # one row per scan of the batch, so that decollating splits it, too
+            added = {"mirror_disagreement": mirror_disagreement(views, probability[0])[None]} if self.mirror else {}
+            return type(inputs)(result, meta=inputs.meta | added, applied_operations=inputs.applied_operations)
         return result
 
     def _probabilities(self, cut: torch.Tensor, network) -> torch.Tensor:
         padded_shape = [math.ceil(n / self.divisor) * self.divisor for n in cut.shape[2:]]
-        # instance norm needs more than one voxel at the bottleneck
+        # instance norm needs more than one voxel in the lowest level
         padded_shape = [max(n, 2 * self.divisor) for n in padded_shape]
         after = [extra for n, m in zip(reversed(cut.shape[2:]), reversed(padded_shape)) for extra in (0, m - n)]
         padded = functional.pad(cut, after)
@@ -96,21 +101,21 @@ class BrainBoxInferer(Inferer):
         box = []
         for axis in range(3):
             hit = inside.amax(dim=tuple(a for a in range(3) if a != axis)).nonzero().flatten()
-            if len(hit) == 0:  # an empty scan: nothing to find, any small box will do
+            if len(hit) == 0:  # an empty scan: any small box will do
                 return tuple(slice(0, 1) for _ in range(3))
             box.append(slice(int(hit[0]), int(hit[-1]) + 1))
         return tuple(box)
 
 
 def mirror_disagreement(views: list[torch.Tensor], mean: torch.Tensor) -> torch.Tensor:
-    """How much mirrored predictions differ: 1 - the mean Dice between each of them and their mean, a value a region.
+    """Disagreement of mirrored predictions, for each region: 1 - the mean Dice of each prediction with their mean.
 
     Args:
         views: bool regions (3, X, Y, Z) predicted from each mirror image, mirrored back.
-        mean: the mean of their probabilities (3, X, Y, Z), thresholded here at 0.5.
+        mean: the mean of their probabilities (3, X, Y, Z); its threshold here is 0.5.
 
     Returns:
-        (3,) of 0 (all agree) to 1, in the order of `scripts.common.sequences.REGIONS`.
+        (3,) from 0 (all agree) to 1, in the order of `scripts.common.sequences.REGIONS`.
     """
     whole = (mean > 0.5).cpu().numpy()
     views = [view.cpu().numpy() for view in views]
@@ -119,11 +124,11 @@ def mirror_disagreement(views: list[torch.Tensor], mean: torch.Tensor) -> torch.
 
 
 class NetworksInferer(Inferer):
-    """Runs every network of a ``scripts.networks.teacher_student.NetworkGroup``, each on its own sequences.
+    """Run every network of a ``scripts.networks.teacher_student.NetworkGroup`` on its own sequences.
 
     Args:
-        inferer: used for each network.
-        ensemble: also give ``ensemble``, the mean of all networks' probabilities (Li et al. 2020, MKD, at test time).
+        inferer: runs one network.
+        ensemble: also return ``ensemble``, the mean of all networks' probabilities (Li et al. 2020, MKD, at test time).
     """
 
     def __init__(self, inferer: Inferer, ensemble: bool = False) -> None:
@@ -132,7 +137,7 @@ class NetworksInferer(Inferer):
         self.ensemble = ensemble
 
     def __call__(self, inputs: torch.Tensor, network, *args, **kwargs) -> dict[str, torch.Tensor]:
-        """Probabilities by the network's name, such as teacher and student, from ``inputs`` (1, 4, X, Y, Z)."""
+        """Probabilities (1, 3, X, Y, Z) by network name, such as teacher and student, of ``inputs`` (1, 4, X, Y, Z)."""
         result = {
             name: self.inferer(network.network_input(name, inputs), net) for name, net in network.networks().items()
         }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From probabilities to the label map that is saved, with the cleaning that was asked for."""
+"""Probabilities to a label map, with optional removal of small and separate parts."""
 
 import numpy as np
 from monai.data import MetaTensor
@@ -13,15 +13,15 @@ from scripts.common.sequences import REGIONS
 
 
 class LabelMapd(Transform):
-    """Threshold and nest the three regions, clean them where asked, and number them.
+    """Make a label map: threshold and nest the three regions, clean them if asked, and number their tissues.
 
     Args:
         key: probabilities (3, X, Y, Z) of tc, wt, et in the scan's own grid, a MetaTensor.
         threshold: of the probabilities, 0 to 1.
-        label_convention: ``"brats"`` (ET is 4) or ``"brats2023"`` (ET is 3).
-        et_min_ml: enhancing tumour smaller than this altogether, in ml, becomes necrotic core
-            (`scripts.common.metrics.remove_tiny`, which says where the rule comes from); 0 for never.
-        largest_component: keep only the whole tumour's largest connected component (`largest`).
+        label_convention: numbers of the label map, ``"brats"`` (ET is 4) or ``"brats2023"`` (ET is 3).
+        et_min_ml: enhancing tumour whose total volume is smaller than this, in ml, becomes necrotic core (source: see
+            `scripts.common.metrics.remove_tiny`); 0 for never.
+        largest_component: keep only the largest connected component of the whole tumour (`largest_component`).
     """
 
     def __init__(
@@ -41,29 +41,29 @@ class LabelMapd(Transform):
     def __call__(self, data):
         """
         Returns:
-            The same data with ``label_map``, a MetaTensor uint8 (X, Y, Z), and ``volumes_ml``: of the regions wt (all
-            that is labelled), tc (core and enhancing) and et.
+            The item with ``label_map``, a uint8 MetaTensor (X, Y, Z), and ``volumes_ml``, the volumes of the regions wt
+            (all labels), tc (core and enhancing tumour) and et.
         """
         probabilities = data[self.key]
         spacing = affine_to_spacing(probabilities.affine).tolist()
         above = nest(probabilities.as_tensor().cpu().numpy() > self.threshold)
         tc, wt, et = (above[REGIONS.index(region)] for region in ("tc", "wt", "et"))
         if self.largest_component and wt.any():
-            wt &= largest(wt)
+            wt &= largest_component(wt)
             tc &= wt
             et &= wt
         et[:] = remove_tiny(et, spacing, self.et_min_ml)
         labels = label_from_regions(above, self.label_convention)
-        one = voxel_ml(probabilities.affine.cpu())
-        volumes = {name: np.count_nonzero(region) * one for name, region in (("wt", wt), ("tc", tc), ("et", et))}
+        ml = voxel_ml(probabilities.affine.cpu())
+        volumes = {name: np.count_nonzero(region) * ml for name, region in (("wt", wt), ("tc", tc), ("et", et))}
         label_map = MetaTensor(labels, affine=probabilities.affine.cpu())
         return dict(data) | {"label_map": label_map, "volumes_ml": volumes}
 
 
-def largest(region: np.ndarray) -> np.ndarray:
+def largest_component(region: np.ndarray) -> np.ndarray:
     """The largest connected component (26 neighbours) of a bool map (X, Y, Z) that is not empty.
 
-    scipy, since MONAI's ``KeepLargestConnectedComponent`` wants scikit-image, which nothing else here needs.
+    It uses scipy, because MONAI's ``KeepLargestConnectedComponent`` needs scikit-image, a further dependency.
     """
     box = find_objects(region.view(np.uint8))[0]
     components, _ = label(region[box], np.ones((3, 3, 3)))

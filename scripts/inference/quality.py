@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How sure a network is of one segmentation, from its probabilities alone, and when a human should look."""
+"""Uncertainty of one segmentation, measured from the network's probabilities."""
 
 import math
 
@@ -10,13 +10,13 @@ from scripts.common.sequences import REGIONS
 
 
 class Qualityd(Transform):
-    """Measure the doubt in a network's probabilities, in the network's own grid.
+    """Add ``quality``, the uncertainty of a network's probabilities in the network's grid.
 
-    Adds ``quality``, a dictionary of ``entropy_bits`` (see `mean_entropy`) and ``mirror_disagreement``, by region (see
-    ``scripts.inference.inferer.mirror_disagreement``; None without mirroring).
+    ``quality`` is a dictionary with ``entropy_bits`` (`mean_entropy`) and ``mirror_disagreement`` by region
+    (``scripts.inference.inferer.mirror_disagreement``; None without mirroring).
 
     Args:
-        key: probabilities (3, X, Y, Z) as ``scripts.inference.inferer.BrainBoxInferer`` gives them, a MetaTensor.
+        key: probabilities (3, X, Y, Z) from ``scripts.inference.inferer.BrainBoxInferer``, a MetaTensor.
     """
 
     def __init__(self, key: str = "pred") -> None:
@@ -32,22 +32,24 @@ class Qualityd(Transform):
 
 
 class Entropyd(MapTransform):
-    """Add ``<key>_entropy_bits``, see `mean_entropy`, for each key that holds probabilities (3, X, Y, Z)."""
+    """Add ``<key>_entropy_bits`` (`mean_entropy`) for each key of probabilities (3, X, Y, Z)."""
 
     def __call__(self, data):
         return dict(data) | {f"{key}_entropy_bits": mean_entropy(torch.as_tensor(data[key])) for key in self.keys}
 
 
 def mean_entropy(probabilities: torch.Tensor) -> float | None:
-    """Mean binary entropy of the whole tumour's probability over the voxels where it is above 0.5, in bits.
+    """Mean binary entropy, in bits, of the whole tumour's probability p over the voxels with p > 0.5.
 
-    0 where it is 1, towards 1 where it is near 0.5; None where no voxel is above.
-
-    Ours. The whole tumour's alone: the inner boundaries of a tumour that is found well are uncertain too. How well it
-    tells bad segmentations from good ones stands in docs/accuracy.md.
+    -p log2(p) - (1 - p) log2(1 - p) is 0 at p = 1 and approaches 1 near p = 0.5. Source: ours. Only the whole tumour
+    counts, because the inner boundaries of a well segmented tumour are uncertain, too. docs/accuracy.md shows how well
+    the entropy separates bad segmentations from good ones.
 
     Args:
         probabilities: (3, X, Y, Z) in the order of ``scripts.common.sequences.REGIONS``.
+
+    Returns:
+        The entropy, None if no voxel has p > 0.5.
     """
     wt = probabilities[REGIONS.index("wt")].double()
     inside = wt[wt > 0.5]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each subject to the network that was trained for exactly the sequences it has."""
+"""Assign to each subject the network that was trained for exactly its sequences."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,57 +10,57 @@ from torch import nn
 from scripts.common.errors import UserError
 from scripts.common.sequences import ordered, subset_name
 from scripts.common.weights import load_weights, provenance_of, weight_files_in
-from scripts.data.datalist import present
+from scripts.data.datalist import sequences_present
 from scripts.inference.inferer import BrainBoxInferer
 
 
 def assign_networks(items: list[dict], ckpt_dir: str | Path) -> list[dict]:
-    """The datalist items, each with its ``sequences`` (such as ``t1ce+flair``) and the file of its ``network``.
+    """Add to each datalist item its ``sequences`` (such as ``t1ce+flair``) and ``network``, the path of its weight file.
 
-    A subject without any sequence, or with a set of them that no network was trained for, has a sentence under
-    ``error`` instead, for ``scripts.data.scan_dataset.ScanDataset``. Nothing is ever filled in for a sequence that is absent.
+    A subject without any sequence, or with a subset for which there is no network, gets ``error`` instead, a message
+    that ``scripts.data.scan_dataset.ScanDataset`` reports. Absent sequences are never filled in.
 
     Args:
-        items: as `scripts.data.datalist.subjects_in` gives them.
+        items: from `scripts.data.datalist.subjects_in`.
         ckpt_dir: folder of the networks, see `scripts.common.weights.weight_files_in`.
 
     Raises:
-        UserError: if the folder has no network at all.
+        UserError: the folder has no network.
     """
-    networks = weight_files_in(ckpt_dir)
-    if not networks:
+    weight_files = weight_files_in(ckpt_dir)
+    if not weight_files:
         raise UserError(
             f"There is no network in {ckpt_dir}: point ckpt_dir to a folder with files such as model_t1ce_flair.pt, or "
             "model.pt with its model.json."
         )
-    return [_assign(item, networks, ckpt_dir) for item in items]
+    return [_assign(item, weight_files, ckpt_dir) for item in items]
 
 
-def _assign(item: dict, networks: dict[tuple[str, ...], str], ckpt_dir: str | Path) -> dict:
-    sequences = present(item)
+def _assign(item: dict, weight_files: dict[tuple[str, ...], str], ckpt_dir: str | Path) -> dict:
+    sequences = sequences_present(item)
     if not sequences:
         return item | {
-            "error": f"{item['subject']}: it has no file of any of the sequences to use: name them as "
-            "<subject>_t1ce.nii.gz, or take the subject out of the folder."
+            "error": f"{item['subject']}: no file of any sequence was found: name the files as <subject>_t1ce.nii.gz, or "
+            "take the subject out of the folder."
         }
-    if sequences not in networks:
-        there = ", ".join(f"{subset_name(known)} ({Path(file).name})" for known, file in networks.items())
+    if sequences not in weight_files:
+        available = ", ".join(f"{subset_name(known)} ({Path(file).name})" for known, file in weight_files.items())
         return item | {
-            "error": f"{item['subject']}: it has {subset_name(sequences)}, for which {ckpt_dir} has no network, only "
-            f'for {there}: train one with --student_modalities "{list(sequences)}", or choose with that key sequences '
-            "that there is a network for."
+            "error": f"{item['subject']}: {ckpt_dir} has no network for its sequences {subset_name(sequences)}, only for "
+            f'{available}: train one with --student_modalities "{list(sequences)}", or set this key to sequences that '
+            "have a network."
         }
-    return item | {"sequences": subset_name(sequences), "network": networks[sequences]}
+    return item | {"sequences": subset_name(sequences), "network": weight_files[sequences]}
 
 
 class TrainedNetworks(nn.Module):
-    """The networks of a batch, each built and loaded when its first subject comes, and kept.
+    """Networks that are built and loaded at their first use, and kept.
 
     Args:
-        build: makes a network, given ``in_channels`` and ``filters``, for example ``functools.partial`` of a DynUNet.
-        filters: channels a level, where a weight file's record does not say.
+        build: makes a network from ``in_channels`` and ``filters``, for example ``functools.partial`` of a DynUNet.
+        filters: channels of each level, for weight files whose record does not tell them.
         spacing: voxel size in mm at which the networks run.
-        device: where.
+        device: device of the networks.
     """
 
     def __init__(
@@ -73,12 +73,12 @@ class TrainedNetworks(nn.Module):
         self.device = device
         self.loaded: dict[str, nn.Module] = {}
 
-    def of(self, file: str, sequences: str) -> nn.Module:
-        """The network of a weight file, for sequences such as ``t1ce+flair``, ready to run.
+    def load(self, file: str, sequences: str) -> nn.Module:
+        """The network of a weight file, for sequences such as ``t1ce+flair``, in evaluation mode.
 
         Raises:
-            UserError: from `scripts.common.weights.load_weights`; also where the network has another number of levels than
-                ``filters``, on which the inference's padding depends.
+            UserError: from `scripts.common.weights.load_weights`; also if the network's number of levels differs from
+                that of ``filters``, on which the padding depends.
         """
         if file not in self.loaded:
             chosen = ordered(sequences)
@@ -91,8 +91,8 @@ class TrainedNetworks(nn.Module):
 
 
 class RoutedInferer(BrainBoxInferer):
-    """``BrainBoxInferer`` that takes the network of the subject from a `TrainedNetworks`."""
+    """``BrainBoxInferer`` that runs the subject's own network of a `TrainedNetworks`."""
 
     def __call__(self, inputs: torch.Tensor, network: TrainedNetworks, file: list[str], sequences: list[str]):
-        """``file`` and ``sequences`` are those of `assign_networks`, in a list of one, as a data loader collates them."""
-        return super().__call__(inputs, network.of(file[0], sequences[0]))
+        """``file`` and ``sequences`` are ``network`` and ``sequences`` of `assign_networks`, collated to lists of one."""
+        return super().__call__(inputs, network.load(file[0], sequences[0]))

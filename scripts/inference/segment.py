@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Segmentation from Python, for notebooks and pipelines: one function for whichever sequences there are."""
+"""Segmentation from Python, for notebooks and pipelines: one function for any subset of the sequences."""
 
 import json
 from dataclasses import dataclass, field
@@ -14,28 +14,28 @@ from scripts.common.errors import ScanError, UserError
 from scripts.common.files import ROOT
 from scripts.common.sequences import SEQUENCES, nifti_stem
 from scripts.inference.routing import assign_networks
-from scripts.inference.save_segmentation import check_ours, save_all
+from scripts.inference.save_segmentation import check_overwrite, save_segmentation
 from scripts.training.check_config import check_config
 
 CONFIGS = [str(ROOT / "configs" / name) for name in ("inference.json", "batch_inference.json")]
-OF_A_FOLDER = {"dataset_dir", "output_dir", "student_modalities", "existing", "report", "load_ahead", "load_pretrain"}
-"""Keys of ``configs/inference.json`` that mean nothing for a single subject."""
+FOLDER_KEYS = {"dataset_dir", "output_dir", "student_modalities", "existing", "report", "load_ahead", "load_pretrain"}
+"""Keys of ``configs/inference.json`` that only apply to whole folders."""
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """What `segment` returns.
+    """Result of `segment`.
 
     Attributes:
         label_map: uint8 (X, Y, Z) in the scan's own grid: 0 background, 1 necrotic or non-enhancing core, 2 oedema,
-            4 (or 3 with the numbering ``brats2023``) enhancing tumour.
+            4 (3 with the label convention ``brats2023``) enhancing tumour.
         affine: (4, 4), voxel to mm.
-        sequences: those that were used.
-        network: the weight file that was used.
-        volumes_ml: of wt, tc and et.
-        flags: why a human should look at it; empty if for no reason that the network knows.
-        record: all of this and more, as it is saved as JSON.
-        probabilities: float32 (3, X, Y, Z) of the regions `scripts.common.sequences.REGIONS`, or None if not asked for.
+        sequences: sequences that were used.
+        network: path of the weight file that was used.
+        volumes_ml: volumes of wt, tc and et.
+        flags: reasons for a human to review the label map (`scripts.inference.segmentation_record`); empty if none.
+        record: the record that is saved as JSON; it holds all of this and more.
+        probabilities: float32 (3, X, Y, Z) in the order of `scripts.common.sequences.REGIONS`; None if not asked for.
     """
 
     label_map: np.ndarray = field(repr=False)
@@ -58,14 +58,14 @@ def segment(
     output: str | Path | None = None,
     ckpt_dir: str | Path = ROOT / "models",
     device: str | None = None,
-    mirror: bool = False,
+    test_time_mirroring: bool = False,
     label_convention: str = "brats",
     probabilities: bool = False,
     **keys,
 ) -> Segmentation:
-    """Segment one subject with the network trained for exactly the sequences that are given, in any of the 15 choices.
+    """Segment one subject with the network that was trained for exactly the given sequences, any of the 15 subsets.
 
-    It runs ``configs/batch_inference.json``. A network is loaded at its first use and kept for later calls.
+    It runs ``configs/batch_inference.json``. Networks are loaded at their first use and kept for later calls.
 
     >>> result = segment(t1ce="s1_t1ce.nii.gz", flair="s1_flair.nii.gz", output="s1_seg.nii.gz")  # doctest: +SKIP
     >>> result.volumes_ml, result.flags  # doctest: +SKIP
@@ -73,25 +73,26 @@ def segment(
 
     Args:
         t1, t1ce, t2, flair: NIfTI paths, or arrays (X, Y, Z) with ``affine``; co-registered, skull-stripped, 0 outside
-            the brain, any orientation and spacing, any unit of intensity.
+            the brain, any orientation, spacing and unit of intensity.
         affine: (4, 4), voxel to mm in RAS, of all arrays.
-        output: file ending in ``.nii.gz`` or ``.nii`` for the label map; a record of the same name that ends in
-            ``.json``, and ``..._probabilities.nii.gz`` where asked for, go beside it. None to save nothing.
-        ckpt_dir: folder of the networks.
+        output: path of the label map, ending in ``.nii.gz`` or ``.nii``. The record (``.json``) and, if asked for,
+            ``..._probabilities.nii.gz`` are saved beside it. None to save nothing.
+        ckpt_dir: folder of the weight files.
         device: such as ``cuda:0`` or ``cpu``; by default the first GPU, else the CPU.
-        mirror: average over eight mirror images; eight times the work.
+        test_time_mirroring: average over eight mirror images, which takes eight times as long.
         label_convention: ``brats`` (ET is 4) or ``brats2023`` (ET is 3).
-        probabilities: return (and save) them too.
+        probabilities: also return (and save) the probabilities.
         keys: other keys of ``configs/inference.json``, such as ``et_min_ml=0.5`` or ``resample=True``.
 
     Raises:
-        ScanError: a scan that cannot be used, or sequences without a network, in one sentence.
-        UserError: arguments or keys that cannot be used; an ``output`` that would overwrite what is no label map of
-            an earlier call.
+        ScanError: a scan that cannot be used, or sequences without a network.
+        UserError: invalid arguments or keys, or an ``output`` that exists and is not the label map of an earlier call.
     """
+    if folder_keys := sorted(keys.keys() & FOLDER_KEYS):
+        raise UserError(f"{folder_keys[0]} only applies to whole folders: leave it out.")
     given = {name: scan for name, scan in zip(SEQUENCES, (t1, t1ce, t2, flair), strict=True) if scan is not None}
     if not given:
-        raise UserError(f"No scan was given: name at least one of {', '.join(SEQUENCES)}.")
+        raise UserError(f"No scan was given: give at least one of {', '.join(SEQUENCES)}.")
     if output is not None and nifti_stem(Path(output).name) is None:
         raise UserError(f"output is {output}, but must end in .nii.gz or .nii.")
     item = {name: _source(name, scan, affine) for name, scan in given.items()}
@@ -99,17 +100,16 @@ def segment(
     if missing:
         raise UserError(f"{missing[0]} does not exist: correct the path.")
     if output is not None:
-        check_ours(Path(output))
+        check_overwrite(Path(output))
     subject = nifti_stem(Path(output).name).removesuffix("_seg") if output else "subject"
     item = assign_networks([{"subject": subject, "label_convention": "brats"} | item], ckpt_dir)[0]
-    if useless := sorted(keys.keys() & OF_A_FOLDER):
-        raise UserError(f"{useless[0]} is for whole folders and does nothing here: leave it out.")
-    keys |= {"ckpt_dir": str(ckpt_dir), "mirror": mirror, "label_convention": label_convention}
+    keys |= {"ckpt_dir": str(ckpt_dir), "test_time_mirroring": test_time_mirroring}
+    keys |= {"label_convention": label_convention}
     keys |= {"device": str(device)} if device else {}
     result = _run(json.dumps(keys, sort_keys=True, default=float), item)
     pred = result["pred"] if probabilities else None
     if output is not None:
-        save_all(Path(output), result["label_map"], result["record"], pred)
+        save_segmentation(Path(output), result["label_map"], result["record"], pred)
     return Segmentation(
         label_map=result["label_map"].numpy(),
         affine=np.asarray(result["label_map"].affine, dtype=float),
@@ -128,15 +128,15 @@ def _source(name: str, scan, affine):
     if isinstance(scan, MetaTensor):
         return scan
     if affine is None:
-        raise UserError(f"{name} is an array: give the affine (4, 4), from voxel to mm, too.")
+        raise UserError(f"{name} is an array: also give the affine (4, 4), voxel to mm.")
     affine = np.asarray(affine, dtype=float)
     if affine.shape != (4, 4):
-        raise UserError(f"affine has the shape {affine.shape}, but must be a 4 x 4 matrix from voxel to mm.")
+        raise UserError(f"affine has the shape {affine.shape}, but must be (4, 4), voxel to mm.")
     return MetaTensor(np.asarray(scan, dtype=np.float32), affine=affine)
 
 
 def _run(keys: str, item: dict) -> dict:
-    """The evaluator's output for one datalist item."""
+    """Output of the evaluator for one datalist item."""
     evaluator, dataset = _pipeline(keys)
     dataset.data = [item]
     evaluator.failures.clear()
@@ -144,9 +144,9 @@ def _run(keys: str, item: dict) -> dict:
         evaluator.run()
         output = evaluator.state.output
     except BaseException:
-        _pipeline.cache_clear()  # an engine that was stopped midway would not start the next call from its beginning
+        _pipeline.cache_clear()  # an interrupted engine would not start the next call from the beginning
         raise
-    evaluator.state.output = evaluator.state.batch = None  # the pipeline is kept, a subject's volumes are not
+    evaluator.state.output = evaluator.state.batch = None  # the pipeline is kept, so free the subject's volumes
     dataset.data = [{}]
     if evaluator.failures:
         raise ScanError(evaluator.failures[item["subject"]])
@@ -155,11 +155,11 @@ def _run(keys: str, item: dict) -> dict:
 
 @lru_cache(maxsize=4)
 def _pipeline(keys: str):
-    """The config's evaluator and its dataset, for these keys (JSON)."""
+    """Evaluator and dataset of the config with these keys (JSON)."""
     parser = ConfigParser()
     parser.read_config(CONFIGS)
     parser.update({"bundle_root": str(ROOT), "handlers": [], "load_ahead": 0} | json.loads(keys))
-    parser["dataset#data"] = [{}]  # one item, which every call replaces
+    parser["dataset#data"] = [{}]  # one item, replaced by every call
     parser["evaluator#postprocessing"] = "@result"
     parser.parse(reset=True)
     check_config(parser)

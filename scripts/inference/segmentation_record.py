@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is written beside a label map: the network that made it, volumes, quality, flags; and a batch's table."""
+"""The record beside each label map (network, volumes, quality, flags) and the table of a folder."""
 
 import hashlib
 import json
@@ -15,38 +15,41 @@ from monai.transforms import Transform
 from scripts.common.files import ROOT, save_atomically
 from scripts.common.weights import provenance_of
 
-BUNDLE = ROOT / "configs" / "metadata.json"
+METADATA = ROOT / "configs" / "metadata.json"
 NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range seen in training", "uncertain"
-STILL_THERE = " The label map in the folder is of an earlier run."
-FAINT = "what looked like enhancing tumour is hardly brighter than oedema on T1ce and was made core"
-NOT_USED = "not used, since only names that end in the sequence are understood"
+FAINT = "the enhancing tumour found is hardly brighter than oedema on T1ce and was labelled as core"
+UNKNOWN_NAMES = "files were not used, because their names do not end in a sequence"
+EARLIER_MAP = " The label map in the folder is of an earlier run."
+RENAMED_SETTINGS = {"mirror": "test_time_mirroring", "numbering": "label_convention"}
+"""Names of settings in records of version 0.6.0 and earlier, and their names now."""
 
 
 class RecordSegmentationd(Transform):
-    """Collect what a reader of a label map must know of how it came to be, and flag what a human should look at.
+    """Add ``record``: how a label map was made, what it contains, and flags that ask for a human's review.
 
     Args:
-        networks: weight files that every subject is segmented with; None where each has its own (``network``).
+        weight_files: weight files that every subject is segmented with; None if each item has its own (``network``).
         settings: keys of the run that change the label map (JSON values).
-        wt_range_ml: smallest and largest whole tumour in ml that is not flagged. Training's simulated tumours have 8 to
-            260 ml, the 354 of BraTS 2020 21 to 200 between their 5th and 95th percentiles; a good margin is added,
-            since small rests and very large tumours exist.
-        max_entropy: mean entropy in bits (`scripts.inference.quality.mean_entropy`) above which a subject is flagged. Which
-            segmentations the default marks stands in docs/accuracy.md.
-        max_disagreement: likewise for the whole tumour's ``mirror_disagreement``, where mirroring is on. Read off the
-            eleven real subjects, segmented from FLAIR + T1ce by the first ``models/model.pt``: the three with a Dice
-            below .6 had .047, .071 and .096, the others at most .040. Few subjects and one network.
+        wt_range_ml: smallest and largest whole tumour, in ml, that is not flagged. Simulated training tumours have 8 to
+            260 ml, the 354 of BraTS 2020 have 21 to 200 ml between the 5th and 95th percentiles. The default adds a
+            margin for small remnants and very large tumours.
+        max_entropy: mean entropy in bits (`scripts.inference.quality.mean_entropy`) above which a subject is flagged;
+            docs/accuracy.md shows which segmentations the default flags.
+        max_disagreement: ``mirror_disagreement`` of the whole tumour above which a subject is flagged, if mirroring is
+            on. The default comes from eleven real subjects, segmented from FLAIR + T1ce by the first
+            ``models/model.pt``: the three with a Dice below 0.6 had 0.047, 0.071 and 0.096, the others at most 0.040.
+            These are few subjects and one network.
     """
 
     def __init__(
         self,
-        networks: Sequence[str] | None,
+        weight_files: Sequence[str] | None,
         settings: Mapping | None = None,
         wt_range_ml: Sequence[float] = (1, 300),
         max_entropy: float = 0.22,
         max_disagreement: float = 0.045,
     ) -> None:
-        self.networks = networks
+        self.weight_files = weight_files
         self.settings = dict(settings or {})
         self.wt_range_ml = tuple(wt_range_ml)
         self.max_entropy, self.max_disagreement = max_entropy, max_disagreement
@@ -54,20 +57,21 @@ class RecordSegmentationd(Transform):
     def __call__(self, data):
         """
         Args:
-            data: with ``subject``, ``sequences``, ``label_map``, ``volumes_ml``, ``quality`` and, without ``networks``,
-                ``network``; perhaps with ``pred_et_contrast`` and ``pred_et_cleared`` (`scripts.inference.enhancement`) and
-                ``ignored`` (`scripts.data.datalist.subjects_in`).
+            data: with ``subject``, ``sequences``, ``label_map``, ``volumes_ml``, ``quality`` and, without
+                ``weight_files``, ``network``; optionally with ``pred_et_contrast`` and ``pred_et_cleared``
+                (`scripts.inference.enhancement`) and ``ignored`` (`scripts.data.datalist.subjects_in`).
 
         Returns:
-            The same with ``record``, a dictionary of JSON values.
+            The item with ``record``, a dictionary of JSON values.
         """
-        files = [data["network"]] if self.networks is None else self.networks
+        files = [data["network"]] if self.weight_files is None else self.weight_files
         volumes = {region: round(float(ml), 3) for region, ml in data["volumes_ml"].items()}
-        strange = [FAINT] if data.get("pred_et_cleared") else []
-        strange += [f"{NOT_USED}: {data['ignored']}"] if "ignored" in data else []
+        flags = self.flags(volumes, data["quality"])
+        flags += [FAINT] if data.get("pred_et_cleared") else []
+        flags += [f"{UNKNOWN_NAMES}: {data['ignored']}"] if "ignored" in data else []
         record = {
             "subject": data["subject"],
-            "flags": self.flags(volumes, data["quality"]) + strange,
+            "flags": flags,
             "volumes_ml": volumes,
             "quality": data["quality"] | {"et_contrast": data.get("pred_et_contrast")},
             "sequences": data["sequences"].split("+"),
@@ -80,48 +84,49 @@ class RecordSegmentationd(Transform):
         return dict(data) | {"record": record}
 
     def flags(self, volumes_ml: Mapping[str, float], quality: Mapping) -> list[str]:
-        """The sentences that hold, of the three that there are."""
+        """Flags that follow from volumes and quality: `NO_TUMOUR` alone, or `ODD_VOLUME` and `UNCERTAIN` as they apply."""
         wt = volumes_ml["wt"]
         if wt == 0:
             return [NO_TUMOUR]
         low, high = self.wt_range_ml
         mirrored = quality["mirror_disagreement"]
-        doubt = quality["entropy_bits"] is not None and quality["entropy_bits"] > self.max_entropy
-        doubt = doubt or (mirrored is not None and mirrored["wt"] > self.max_disagreement)
-        return ([] if low <= wt <= high else [ODD_VOLUME]) + ([UNCERTAIN] if doubt else [])
+        uncertain = quality["entropy_bits"] is not None and quality["entropy_bits"] > self.max_entropy
+        uncertain = uncertain or (mirrored is not None and mirrored["wt"] > self.max_disagreement)
+        return ([] if low <= wt <= high else [ODD_VOLUME]) + ([UNCERTAIN] if uncertain else [])
 
 
 def write_table(output_dir: str | Path, failures: Mapping[str, str]) -> None:
-    """Write ``segmentations.csv``: a row for each record in the folder, and for each subject that could not be done.
+    """Write ``segmentations.csv``: one row for each record in the folder and for each subject that failed.
 
-    Records of earlier runs into the same folder count too, so that a batch that was stopped and went on is one table;
-    other JSON files of such a name do not.
+    Records of earlier runs into the same folder are included, so a batch that was stopped and resumed gives one table.
+    JSON files that are not records are ignored.
 
     Args:
         output_dir: as of `scripts.inference.save_segmentation.SaveSegmentationd`.
-        failures: sentence by subject; it stands in the column ``problem``.
+        failures: error message by subject, for the column ``problem``.
     """
     paths = sorted(Path(output_dir).glob("*/*_seg.json"))
     records = [record for path in paths if (record := read_record(path)) is not None]
     rows = [_row(record) for record in records if record["subject"] not in failures]
-    there = {record["subject"] for record in records}
+    recorded = {record["subject"] for record in records}
     rows += [
-        {"subject": subject, "problem": sentence + (STILL_THERE if subject in there else "")}
-        for subject, sentence in failures.items()
+        {"subject": subject, "problem": message + (EARLIER_MAP if subject in recorded else "")}
+        for subject, message in failures.items()
     ]
-    columns = list(_row({}))
-    table = pd.DataFrame(rows, columns=columns).sort_values("subject")
+    table = pd.DataFrame(rows, columns=list(_row({}))).sort_values("subject")
     save_atomically(Path(output_dir) / "segmentations.csv", lambda file: table.to_csv(file, index=False))
 
 
 def read_record(path: Path) -> dict | None:
-    """The record in a JSON file; None if there is none, or what is there is something else or damaged."""
+    """The record in a JSON file, with today's names of settings; None if there is no file or it is not a record."""
     try:
-        content = json.loads(path.read_text()) if path.is_file() else None
+        record = json.loads(path.read_text()) if path.is_file() else None
     except ValueError:
         return None
-    ours = isinstance(content, dict) and {"subject", "volumes_ml", "networks"} <= content.keys()
-    return content if ours else None
+    if not isinstance(record, dict) or not {"subject", "volumes_ml", "networks"} <= record.keys():
+        return None
+    settings = {RENAMED_SETTINGS.get(name, name): value for name, value in (record.get("settings") or {}).items()}
+    return record | {"settings": settings}
 
 
 def _row(record: Mapping) -> dict:
@@ -148,4 +153,5 @@ def network_facts(file: str) -> dict:
 
 @lru_cache(maxsize=1)
 def _versions() -> dict[str, str]:
-    return {"bundle": json.loads(BUNDLE.read_text())["version"]} | {name: version(name) for name in ("monai", "torch")}
+    bundle = json.loads(METADATA.read_text())["version"]
+    return {"bundle": bundle} | {name: version(name) for name in ("monai", "torch")}

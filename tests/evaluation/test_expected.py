@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of expected accuracy: made from cases, read back, and absent without harm."""
+"""The table of expected accuracy is made from cases, read back, and may be missing."""
 
 import json
 
 import pytest
 
 from scripts.common.errors import UserError
-from scripts.evaluation.expected import accuracy_of, main, read_expected
+from scripts.evaluation.expected import expected_accuracy, main, read_expected
 from scripts.evaluation.summary import write_cases
 
 
@@ -22,30 +22,30 @@ def _cases(path, dices=(0.6, 0.8), networks=(("student", "t1ce+flair"), ("teache
     return path
 
 
-def test_each_setting_has_its_mean_interval_and_data(tmp_path):
+def test_each_subset_has_its_mean_interval_and_data(tmp_path):
     one, two = _cases(tmp_path / "one.csv"), _cases(tmp_path / "two.csv", (0.5,), (("student", "t1ce+flair"),))
     main([str(tmp_path / "expected.json"), f"two real subjects={one}", f"one simulated subject={two}"])
     table = read_expected(tmp_path / "expected.json")
-    first, second = accuracy_of(table, ["flair", "t1ce"])
+    first, second = expected_accuracy(table, ["flair", "t1ce"])
     assert first["data"] == "two real subjects" and first["subjects"] == 2
     # (.6 + .8) / 2; of resamples of two subjects a quarter is both times the lower one, more than 2.5%
     assert first["dice"]["wt"] == {"mean": 0.7, "interval": [0.6, 0.8]}
     assert second["dice"]["et"] == {"mean": 0.5, "interval": [0.5, 0.5]}  # one subject has no spread
-    assert len(accuracy_of(table, ["t1", "t1ce", "t2", "flair"])) == 1
+    assert len(expected_accuracy(table, ["t1", "t1ce", "t2", "flair"])) == 1
 
 
-def test_a_missing_table_or_setting_is_not_known(tmp_path):
+def test_a_missing_table_or_subset_has_no_entries(tmp_path):
     assert read_expected(tmp_path / "expected.json") == {}
-    assert accuracy_of({}, ["t1"]) == []
+    assert expected_accuracy({}, ["t1"]) == []
 
 
 @pytest.mark.parametrize("text", ["[]", "{", json.dumps({"t1": [{"data": "x"}]})])
 def test_another_file_is_refused_by_name(tmp_path, text):
     (tmp_path / "expected.json").write_text(text)
-    with pytest.raises(UserError, match="expected.json is no table of expected accuracy"):
+    with pytest.raises(UserError, match="expected.json is not a table of expected accuracy"):
         read_expected(tmp_path / "expected.json")
 
 
-def test_an_evaluation_must_say_on_what_data(tmp_path):
-    with pytest.raises(UserError, match="does not say on what data"):
+def test_an_evaluation_must_describe_its_data(tmp_path):
+    with pytest.raises(UserError, match="does not describe the data"):
         main([str(tmp_path / "expected.json"), "cases.csv"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The handler on a small MONAI evaluator."""
+"""SaveCases on a small MONAI evaluator."""
 
 import json
 
@@ -86,6 +86,13 @@ def test_a_killed_evaluation_keeps_the_subjects_that_were_done(tmp_path):
     assert not (tmp_path / "summary.json").exists()
 
 
+def test_an_evaluation_without_a_teacher_has_a_summary_of_the_student_alone(tmp_path):
+    _evaluate([_subject("a"), _subject("b")], SaveCases(tmp_path, {"student": ["flair"]}))
+    content = json.loads((tmp_path / "summary.json").read_text())
+    assert list(content["networks"]) == ["student"] and "student_minus_teacher" not in content
+    assert (tmp_path / "evaluation.png").is_file()
+
+
 def test_a_second_run_of_the_evaluator_starts_anew(tmp_path):
     handler = SaveCases(tmp_path, {"student": ["flair", "t1ce"]})
     _evaluate([_subject("a")], handler)
@@ -99,7 +106,7 @@ def test_results_of_an_earlier_evaluation_are_not_passed_off_as_new_ones(tmp_pat
     with pytest.raises(RuntimeError, match="killed"):
         _evaluate([_subject("never", last=7)], SaveCases(tmp_path, NETWORKS))
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-    assert "its cases.csv, summary.json, evaluation.png are replaced" in caplog.text
+    assert "whose cases.csv, summary.json, evaluation.png are replaced" in caplog.text
 
 
 def test_entropy_stands_in_the_row_of_the_whole_tumour(tmp_path):
@@ -129,5 +136,5 @@ def test_a_subject_without_label_is_named(tmp_path):
 def test_unknown_sequences_and_no_networks_are_refused_at_construction(tmp_path):
     with pytest.raises(UserError, match="t3"):
         SaveCases(tmp_path, {"student": ["t3"]})
-    with pytest.raises(ValueError, match="at least one network"):
+    with pytest.raises(ValueError, match="network_sequences is empty"):
         SaveCases(tmp_path, {})

@@ -1,11 +1,12 @@
-"""From probabilities to numbers: nesting, numbering, and the cleaning of small and separate parts."""
+# SPDX-License-Identifier: Apache-2.0
+"""From probabilities to a label map: nesting, label convention, removal of small and separate parts."""
 
 import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
 
-from scripts.inference.label_map import LabelMapd, largest
+from scripts.inference.label_map import LabelMapd, largest_component
 
 AFFINE = torch.tensor([[0.0, -1, 0, 7], [1, 0, 0, -3], [0, 0, 2, 5], [0, 0, 0, 1]])
 """Voxels of 1 x 1 x 2 mm: 0.002 ml each."""
@@ -21,7 +22,7 @@ def _data():
     return {"pred": MetaTensor(probabilities, affine=AFFINE)}
 
 
-@pytest.mark.parametrize("numbering, enhancing", [("brats", 4), ("brats2023", 3)])
+@pytest.mark.parametrize("label_convention, enhancing", [("brats", 4), ("brats2023", 3)])
 def test_nested_regions_become_label_numbers_and_volumes(label_convention, enhancing):
     out = LabelMapd(label_convention=label_convention)(_data())
     assert out["label_map"].flatten().tolist() == [0, 2, 1, enhancing, 0] and out["label_map"].dtype == torch.uint8
@@ -72,4 +73,5 @@ def test_empty_prediction_has_no_component_and_stays_empty():
 def test_voxels_that_touch_at_a_corner_are_one_component():
     region = np.zeros((4, 4, 4), bool)
     region[0, 0, 0] = region[1, 1, 1] = region[3, 3, 3] = True
-    assert largest(region).sum() == 2 and not largest(region)[3, 3, 3]
+    largest = largest_component(region)
+    assert largest.sum() == 2 and not largest[3, 3, 3]

@@ -1,4 +1,5 @@
-"""Doubt measured from probabilities, and the flags that follow from it and from volumes."""
+# SPDX-License-Identifier: Apache-2.0
+"""Uncertainty measured from probabilities, and the flags of a record."""
 
 import pytest
 import torch

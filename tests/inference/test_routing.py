@@ -1,4 +1,5 @@
-"""Each subject finds the network of exactly its sequences, or a sentence that says which there are."""
+# SPDX-License-Identifier: Apache-2.0
+"""Each subject gets the network of exactly its sequences, or an error that lists the available ones."""
 
 import functools
 import json
@@ -11,7 +12,7 @@ from monai.networks.nets import DynUNet
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES, limited_subsets, ordered
 from scripts.common.weights import save_weights, student_file, weight_files_in
-from scripts.data.datalist import present, subjects_in
+from scripts.data.datalist import sequences_present, subjects_in
 from scripts.inference.routing import RoutedInferer, TrainedNetworks, assign_networks
 
 BUILD = functools.partial(
@@ -74,10 +75,10 @@ def test_subjects_get_the_network_of_exactly_what_they_have(tmp_path):
         ("t1+t1ce+t2+flair", "els/teacher.pt"),
     ]
     no_network, nothing = items[3]["error"], items[4]["error"]
-    assert no_network.startswith("S4: it has t1+t2, for which ") and "network" not in items[3]
-    assert "only for flair (model_flair.pt), t1ce+flair (model.pt), t1+t1ce+t2+flair (teacher.pt)" in no_network
+    assert " has no network for its sequences t1+t2, only for " in no_network and "network" not in items[3]
+    assert no_network.startswith("S4: ") and "only for flair (model_flair.pt), t1ce+flair (model.pt), t1+t1ce+t2+flair (teacher.pt)" in no_network
     assert "--student_modalities \"['t1', 't2']\"" in no_network
-    assert nothing.startswith("S5: it has no file of any of the sequences")
+    assert nothing.startswith("S5: no file of any sequence was found")
 
 
 def test_sequences_that_shall_not_be_used_do_not_count(tmp_path):
@@ -91,7 +92,7 @@ def test_files_that_a_datalist_names_but_that_are_gone_do_not_count(tmp_path):
     entry = {"subject": "S1", "t1": "S1/S1_t1.nii.gz", "flair": "S1/S1_flair.nii.gz"}
     (tmp_path / "dataset.json").write_text(json.dumps({"test": [entry]}))
     (item,) = subjects_in(tmp_path, SEQUENCES, labelled=False)
-    assert present(item) == ("flair",) and folder.is_dir()
+    assert sequences_present(item) == ("flair",) and folder.is_dir()
 
 
 def test_folder_without_networks_is_refused(tmp_path):
@@ -102,8 +103,8 @@ def test_folder_without_networks_is_refused(tmp_path):
 def test_a_network_is_loaded_once_with_its_own_filters_and_ready_to_run(tmp_path):
     own = _weights(tmp_path, "model_flair.pt", ("flair",), filters=(4, 8, 8))
     networks = TrainedNetworks(BUILD, [4, 4, 8], 2.0)
-    loaded = networks.of(str(tmp_path / "model_flair.pt"), "flair")
-    assert loaded is networks.of(str(tmp_path / "model_flair.pt"), "flair") and not loaded.training
+    loaded = networks.load(str(tmp_path / "model_flair.pt"), "flair")
+    assert loaded is networks.load(str(tmp_path / "model_flair.pt"), "flair") and not loaded.training
     scan = torch.randn(1, 1, 16, 16, 16)
     with torch.no_grad():
         torch.testing.assert_close(loaded(scan), own.eval()(scan))
@@ -112,7 +113,7 @@ def test_a_network_is_loaded_once_with_its_own_filters_and_ready_to_run(tmp_path
 def test_network_of_another_depth_is_refused_with_the_key(tmp_path):
     _weights(tmp_path, "model_flair.pt", ("flair",))
     with pytest.raises(UserError, match=r'model_flair.pt has 3 levels: run it with --filters "\[4, 4, 8\]"'):
-        TrainedNetworks(BUILD, [4, 8], 2.0).of(str(tmp_path / "model_flair.pt"), "flair")
+        TrainedNetworks(BUILD, [4, 8], 2.0).load(str(tmp_path / "model_flair.pt"), "flair")
 
 
 def test_routed_inference_is_that_of_the_chosen_network(tmp_path):

@@ -1,4 +1,5 @@
-"""Files on disk: the scan's geometry, the name by subject, the order in which they are written."""
+# SPDX-License-Identifier: Apache-2.0
+"""Files on disk: geometry, names, order of writing, and which existing files are skipped, replaced or protected."""
 
 import json
 
@@ -9,7 +10,13 @@ import torch
 from monai.data import MetaTensor
 
 from scripts.common.errors import UserError
-from scripts.inference.save_segmentation import SaveSegmentationd, label_map_path, pending_subjects
+from scripts.inference.save_segmentation import (
+    SaveSegmentationd,
+    check_overwrite,
+    label_map_path,
+    pending_subjects,
+    refuse_overwrite,
+)
 from scripts.inference.segmentation_record import network_facts
 
 RECORD = {"subject": "S1", "volumes_ml": {}, "networks": []}
@@ -45,7 +52,7 @@ def test_probabilities_are_written_on_request_only(tmp_path):
     assert image.shape == (5, 1, 1, 3) and image.get_fdata()[1, 0, 0].tolist() == pytest.approx([0, 0.9, 0])
 
 
-def test_label_map_is_written_last_so_that_it_vouches_for_the_rest(tmp_path, monkeypatch):
+def test_label_map_is_written_last_so_that_its_presence_means_that_all_is_written(tmp_path, monkeypatch):
     order = []
     monkeypatch.setattr(
         "scripts.inference.save_segmentation.save_atomically", lambda path, write: order.append(path.name)
@@ -54,63 +61,88 @@ def test_label_map_is_written_last_so_that_it_vouches_for_the_rest(tmp_path, mon
     assert order == ["S1_seg.json", "S1_probabilities.nii.gz", "S1_seg.nii.gz"]
 
 
-def test_subjects_with_a_label_map_are_left_out_only_if_they_shall_be_skipped(tmp_path):
-    items = [{"subject": "S1"}, {"subject": "S2"}]
-    path = label_map_path(tmp_path, "S1")
-    path.parent.mkdir()
-    path.with_name("S1_seg.json").write_text("{}")  # what a run that was killed before the label map leaves
-    assert pending_subjects(items, tmp_path, "skip") == items
+def _existing(folder, record=RECORD, subject="S1"):
+    """An existing label map with this record (None for no file; text as it is)."""
+    path = label_map_path(folder, subject)
+    path.parent.mkdir(exist_ok=True)
     path.touch()
+    if record is not None:
+        path.with_name(f"{subject}_seg.json").write_text(record if isinstance(record, str) else json.dumps(record))
+    return path
+
+
+def test_subjects_with_a_label_map_are_left_out_only_with_skip(tmp_path):
+    items = [{"subject": "S1"}, {"subject": "S2"}]
+    path = _existing(tmp_path)
     assert pending_subjects(items, tmp_path, "skip") == [{"subject": "S2"}]
-    path.with_name("S1_seg.json").write_text(json.dumps(RECORD))
     assert pending_subjects(items, tmp_path, "overwrite") == items
+    path.unlink()  # a run that was killed before the label map leaves the record alone
+    assert pending_subjects(items, tmp_path, "skip") == items
     with pytest.raises(UserError, match="existing is 'keep', but must be one of overwrite, skip"):
         pending_subjects(items, tmp_path, "keep")
 
 
+def test_listing_pending_subjects_never_refuses(tmp_path):
+    _existing(tmp_path, record=None)
+    items = [{"subject": "S1"}, {"subject": "S2"}]
+    assert pending_subjects(items, tmp_path, "overwrite") == items
+    assert pending_subjects(items, tmp_path, "skip") == items[1:]
+
+
+def _skip(folder, settings, weight_files=(), item=None):
+    refuse_overwrite([item or {"subject": "S1"}, {"subject": "S2"}], folder, "skip", settings, weight_files)
+
+
 def test_label_maps_of_other_settings_are_not_skipped_silently(tmp_path):
-    path = label_map_path(tmp_path, "S1")
-    path.parent.mkdir()
-    path.touch()
-    record = path.with_name("S1_seg.json")
-    record.write_text(json.dumps(RECORD | {"settings": {"label_convention": "brats", "amp": True}}))
-    assert pending_subjects([{"subject": "S1"}], tmp_path, "skip", {"label_convention": "brats", "mirror": False}) == []
-    with pytest.raises(UserError, match="S1_seg.nii.gz was made with numbering 'brats', now it is 'brats2023': choose"):
-        pending_subjects([{"subject": "S1"}], tmp_path, "skip", {"label_convention": "brats2023"})
-    # what the processor is able to do is no reason to begin anew
-    assert pending_subjects([{"subject": "S1"}], tmp_path, "skip", {"label_convention": "brats"}) == []
-    record.unlink()  # a label map from elsewhere says nothing
-    assert pending_subjects([{"subject": "S1"}], tmp_path, "skip", {"label_convention": "brats2023"}) == []
+    path = _existing(tmp_path, RECORD | {"settings": {"label_convention": "brats", "amp": True}})
+    _skip(tmp_path, {"label_convention": "brats", "test_time_mirroring": False})
+    with pytest.raises(
+        UserError, match="S1_seg.nii.gz was made with label_convention 'brats', but this run has 'brats2023': choose"
+    ):
+        _skip(tmp_path, {"label_convention": "brats2023"})
+    path.with_name("S1_seg.json").unlink()  # without a record nothing is known of the label map
+    _skip(tmp_path, {"label_convention": "brats2023"})
 
 
-def test_label_maps_of_other_networks_are_not_skipped_silently(tmp_path):
-    path = label_map_path(tmp_path, "S1")
-    path.parent.mkdir()
-    path.touch()
-    old, new = tmp_path / "old.pt", tmp_path / "new.pt"
+def test_records_of_earlier_versions_are_compared_under_the_names_of_today(tmp_path):
+    _existing(tmp_path, RECORD | {"settings": {"mirror": False, "numbering": "brats", "spacing": 2.0}})
+    same = {"test_time_mirroring": False, "label_convention": "brats", "spacing": 2.0}
+    _skip(tmp_path, same)
+    with pytest.raises(UserError, match="made with test_time_mirroring False, but this run has True"):
+        _skip(tmp_path, same | {"test_time_mirroring": True})
+    with pytest.raises(UserError, match="set --label_convention brats, or replace"):
+        _skip(tmp_path, same | {"label_convention": "brats2023"})
+
+
+def test_label_maps_of_other_weights_are_not_skipped_silently(tmp_path):
+    old, new, moved = (tmp_path / name for name in ("old.pt", "new.pt", "moved.pt"))
     old.write_bytes(b"old weights")
     new.write_bytes(b"new weights")
-    path.with_name("S1_seg.json").write_text(json.dumps(RECORD | {"networks": [network_facts(str(old))]}))
-    asked = [{"subject": "S1"}, {"subject": "S2"}]
-    assert pending_subjects(asked, tmp_path, "skip", networks=[str(old)]) == [{"subject": "S2"}]
-    moved = tmp_path / "moved.pt"
-    moved.write_bytes(b"old weights")  # the weights count, not where they lie
-    assert pending_subjects(asked, tmp_path, "skip", networks=[str(moved)]) == [{"subject": "S2"}]
-    for item, networks in (({"subject": "S1"}, [str(new)]), ({"subject": "S1", "network": str(new)}, None)):
-        with pytest.raises(UserError, match="was made by .*old.pt, now it would be by .*new.pt.* --existing overwrite"):
-            pending_subjects([item], tmp_path, "skip", networks=networks)
+    moved.write_bytes(b"old weights")  # the content counts, not the path
+    _existing(tmp_path, RECORD | {"networks": [network_facts(str(old))]})
+    for file in (old, moved, tmp_path / "missing.pt"):
+        _skip(tmp_path, {}, [str(file)])
+    for item, weight_files in (({"subject": "S1"}, [str(new)]), ({"subject": "S1", "network": str(new)}, None)):
+        with pytest.raises(UserError, match="made with .*old.pt, but this run uses .*new.pt.* --existing overwrite"):
+            _skip(tmp_path, {}, weight_files, item)
 
 
-@pytest.mark.parametrize("beside", [None, "{}", '{"Manufacturer": "of a BIDS sidecar"}', "{damaged"])
-def test_what_inference_has_not_made_is_not_overwritten(tmp_path, beside):
-    experts = label_map_path(tmp_path, "S1")
-    experts.parent.mkdir()
-    experts.touch()
-    if beside is not None:
-        experts.with_name("S1_seg.json").write_text(beside)
-    with pytest.raises(UserError, match="S1_seg.nii.gz is there and was not made by inference"):
-        pending_subjects([{"subject": "S1"}], tmp_path)
+@pytest.mark.parametrize("record", [None, "{}", '{"Manufacturer": "of a BIDS sidecar"}', "{damaged"])
+@pytest.mark.parametrize("existing", ["overwrite", "skip"])
+def test_files_that_inference_did_not_make_are_not_overwritten(tmp_path, record, existing):
+    items = [{"subject": "S0"}, {"subject": "S1"}]
+    experts = _existing(tmp_path, record)
+    with pytest.raises(UserError, match="S1_seg.nii.gz exists and was not made by inference"):
+        refuse_overwrite(items, tmp_path, "overwrite", {}, [])
+    refuse_overwrite(items, tmp_path, "skip", {}, [])  # it stays as it is
     experts.unlink()
-    if beside is not None:
-        with pytest.raises(UserError, match="S1_seg.json is there and was not made by inference"):
-            pending_subjects([{"subject": "S1"}], tmp_path)
+    if record is not None:
+        with pytest.raises(UserError, match="S1_seg.json exists and was not made by inference"):
+            refuse_overwrite(items, tmp_path, existing, {}, [])
+
+
+def test_own_label_maps_may_be_overwritten(tmp_path):
+    path = _existing(tmp_path)
+    check_overwrite(path)
+    check_overwrite(tmp_path / "new_seg.nii.gz")
+    refuse_overwrite([{"subject": "S1"}], tmp_path, "overwrite", {"spacing": 1.0}, [])

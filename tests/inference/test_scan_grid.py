@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Probabilities back in the scan's grid: the same as MONAI's Invertd, whatever the orientation and spacing."""
 
 import numpy as np

@@ -1,6 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Python function: the same as the config's run, from files or arrays, for all fifteen choices of sequences."""
 
 import json
+import subprocess
+import sys
 
 import nibabel as nib
 import numpy as np
@@ -68,17 +71,37 @@ def test_output_saves_label_map_record_and_probabilities(one_subject, fifteen, t
 
 def test_keys_of_the_config_are_taken_and_misspelt_ones_refused(one_subject, fifteen):
     scans = _files(one_subject, ["t1ce", "flair"]) | {"ckpt_dir": fifteen}
-    done = segment(**scans, label_convention="brats2023", mirror=True, et_min_ml=1e6, **KEYS)
+    done = segment(**scans, label_convention="brats2023", test_time_mirroring=True, et_min_ml=1e6, **KEYS)
     assert done.volumes_ml["et"] == 0 and set(np.unique(done.label_map)) <= {0, 1, 2}
     assert set(done.record["quality"]["mirror_disagreement"]) == {"tc", "wt", "et"}
     with pytest.raises(UserError, match="'et_min': did you mean 'et_min_ml'"):
         segment(**scans, et_min=1, **KEYS)
-    with pytest.raises(UserError, match="numbering is 'msd', but must be one of"):
+    with pytest.raises(UserError, match="label_convention is 'msd', but must be one of"):
         segment(**scans, label_convention="msd", **KEYS)
 
 
+@pytest.mark.parametrize("old, new", [({"mirror": True}, "test_time_mirroring"), ({"numbering": "brats"}, "label_convention")])
+def test_old_argument_names_are_answered_with_the_new_ones(one_subject, fifteen, old, new):
+    with pytest.raises(UserError, match=f"renamed to {new}"):
+        segment(**_files(one_subject, ["t2"]), ckpt_dir=fifteen, **old, **KEYS)
+
+
+def test_it_works_from_another_folder_that_has_scripts_of_its_own(one_subject, fifteen, tmp_path):
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "__init__.py").write_text("raise ImportError('the wrong scripts')")
+    (tmp_path / "s_t2.nii.gz").write_bytes((one_subject / f"{one_subject.name}_t2.nii.gz").read_bytes())
+    program = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from scripts.inference.segment import segment
+segment(t2="s_t2.nii.gz", output="s_seg.nii.gz", ckpt_dir={str(fifteen)!r}, **{KEYS!r})
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "s_seg.nii.gz").is_file() and (tmp_path / "s_seg.json").is_file()
+
+
 def test_keys_for_folders_are_refused(one_subject, fifteen):
-    with pytest.raises(UserError, match="student_modalities is for whole folders and does nothing here"):
+    with pytest.raises(UserError, match="student_modalities only applies to whole folders"):
         segment(flair=one_subject / f"{one_subject.name}_flair.nii.gz", student_modalities=["t1"], **KEYS)
 
 
@@ -94,9 +117,9 @@ def test_a_bad_scan_is_refused_and_the_next_call_is_not_affected(one_subject, fi
 @pytest.mark.parametrize(
     "arguments, sentence",
     [
-        ({}, "No scan was given: name at least one of t1, t1ce, t2, flair"),
+        ({}, "No scan was given: give at least one of t1, t1ce, t2, flair"),
         ({"flair": "nowhere.nii.gz"}, "nowhere.nii.gz does not exist"),
-        ({"flair": np.ones((4, 4, 4))}, "flair is an array: give the affine"),
+        ({"flair": np.ones((4, 4, 4))}, "flair is an array: also give the affine"),
         ({"flair": np.ones((4, 4, 4)), "affine": np.eye(3)}, r"affine has the shape \(3, 3\)"),
         ({"flair": "x.nii.gz", "output": "x.mha"}, "output is x.mha, but must end in .nii.gz or .nii"),
     ],
@@ -109,7 +132,7 @@ def test_impossible_arguments_are_refused_in_a_sentence(arguments, sentence, fif
 def test_sequences_without_a_network_are_refused_with_those_that_have_one(one_subject, tmp_path, fifteen):
     for ending in ("pt", "json"):
         (tmp_path / f"model_t2.{ending}").write_bytes((fifteen / f"model_t2.{ending}").read_bytes())
-    with pytest.raises(ScanError, match=r"it has t1, for which .* has no network, only for t2 \(model_t2.pt\)"):
+    with pytest.raises(ScanError, match=r"has no network for its sequences t1, only for t2 \(model_t2.pt\)"):
         segment(**_files(one_subject, ["t1"]), ckpt_dir=tmp_path, **KEYS)
 
 
@@ -131,7 +154,7 @@ def test_a_scan_is_not_overwritten_by_its_segmentation(one_subject, fifteen, tmp
     scan = tmp_path / "a_t2.nii.gz"
     scan.write_bytes(next(one_subject.glob("*_t2.nii.gz")).read_bytes())
     before = scan.read_bytes()
-    with pytest.raises(UserError, match="a_t2.nii.gz is there and was not made by inference"):
+    with pytest.raises(UserError, match="a_t2.nii.gz exists and was not made by inference"):
         segment(t2=scan, output=scan, ckpt_dir=fifteen, **KEYS)
     assert scan.read_bytes() == before
     for _ in range(2):  # its own output may be made anew
