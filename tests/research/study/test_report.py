@@ -26,7 +26,7 @@ def _cell(folder, name: str, networks: dict[str, tuple[float, ...]], facts: dict
             for region in ("tc", "wt", "et"):
                 distance = hd95_mm if region == "et" else 2.0
                 values = (subject, network, "flair", region, value, distance, 10.0, 9.0, "", value, distance)
-                rows.append(dict(zip(COLUMNS, values, strict=True)))
+                rows.append(dict(zip(COLUMNS, values)))
     write_cases(folder / f"{name}.csv", rows)
     if facts is not None:
         (folder / f"{name}.json").write_text(json.dumps(facts))

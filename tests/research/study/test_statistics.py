@@ -33,7 +33,7 @@ def _cases(dice: dict[str, float], network: str = "student", hd95_mm: dict | Non
         for region in ("tc", "wt", "et"):
             distance = (hd95_mm or {}).get((subject, region), 2.0)
             values = (subject, network, "flair", region, value, distance, 10.0, 9.0, "", value, distance)
-            rows.append(dict(zip(COLUMNS, values, strict=True)))
+            rows.append(dict(zip(COLUMNS, values)))
     return rows
 
 
