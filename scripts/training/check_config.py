@@ -163,6 +163,7 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
 def _replace(parser: ConfigParser, config: dict, key: str, value) -> None:
     config[key] = value
     parser.ref_resolver.get_item(key).update_config(value)
+    parser.ref_resolver.remove_resolved_content(key)
 
 
 def _check_device(device) -> None:

@@ -6,7 +6,14 @@ import math
 import pytest
 import torch
 
-from scripts.losses.shared import check_same_grid, layer_paths, positive_temperature
+from scripts.losses.shared import (
+    EXCLUSIVE_REGIONS,
+    check_same_grid,
+    exclusive_regions,
+    layer_paths,
+    positive_temperature,
+    region_means,
+)
 
 
 @pytest.mark.parametrize("temperature", [0, -1, math.inf, math.nan])
@@ -34,3 +41,37 @@ def test_grids_are_compared_and_channels_are_not():
     check_same_grid(torch.zeros(1, 2, 4, 4, 4), torch.zeros(1, 3, 4, 4, 4), "bottleneck")
     with pytest.raises(ValueError, match=r"'bottleneck'.*\(4, 4, 4\).*\(2, 4, 4\)"):
         check_same_grid(torch.zeros(1, 2, 4, 4, 4), torch.zeros(1, 2, 2, 4, 4), "bottleneck")
+
+
+# (tc, wt, et) of one voxel of each exclusive region, in their order
+NESTED = {"background": (0, 0, 0), "oedema": (0, 1, 0), "core": (1, 1, 0), "enhancing": (1, 1, 1)}
+
+
+def _label(*regions):
+    return torch.tensor([NESTED[region] for region in regions]).T.reshape(1, 3, -1, 1, 1).float()
+
+
+def test_each_voxel_lies_in_its_own_region_alone():
+    torch.testing.assert_close(exclusive_regions(_label(*EXCLUSIVE_REGIONS))[0, :, :, 0, 0], torch.eye(4))
+
+
+def test_means_by_hand_and_absent_regions():
+    # background 1 and 3: mean 2; enhancing 8; no oedema, no core
+    features = torch.tensor([1.0, 8.0, 3.0]).reshape(1, 1, 3, 1, 1)
+    means, present = region_means(features, _label("background", "enhancing", "background"))
+    assert means[0, :, 0].tolist() == [2, 0, 0, 8]
+    assert present.tolist() == [[True, False, False, True]]
+
+
+def test_label_is_sampled_at_the_centre_of_coarse_voxels():
+    # from 4 voxels to 2 the nearest ones are 1 and 3; the enhancing voxel 0 is lost
+    label = _label("enhancing", "oedema", "core", "background")
+    means, present = region_means(torch.tensor([5.0, 6.0]).reshape(1, 1, 2, 1, 1), label)
+    assert present.tolist() == [[True, True, False, False]] and means[0, :2, 0].tolist() == [6, 5]
+
+
+def test_cases_are_kept_apart():
+    label = torch.cat([_label("background", "core"), _label("core", "core")])
+    means, present = region_means(torch.tensor([1.0, 2.0, 3.0, 5.0]).reshape(2, 1, 2, 1, 1), label)
+    assert means[:, :, 0].tolist() == [[1, 0, 2, 0], [0, 0, 4, 0]]
+    assert present.tolist() == [[True, False, True, False], [False, False, True, False]]

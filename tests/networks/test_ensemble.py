@@ -18,12 +18,12 @@ class _Constant(nn.Module):
 
 
 def test_mean_of_the_two_probabilities_as_logits():
-    ensemble = Ensemble(_Constant(4, 0.9), _Constant(2, 0.3), [1, 3])
+    ensemble = Ensemble(_Constant(4, 0.9), _Constant(2, 0.3), ["t1ce", "flair"])
     probability = torch.sigmoid(ensemble(torch.zeros(1, 4, 2, 2, 2)))
     assert probability.shape == (1, 3, 2, 2, 2)
     assert probability.unique().item() == pytest.approx(0.6, abs=1e-6)  # (0.9 + 0.3) / 2
 
 
 def test_certain_networks_give_finite_logits():
-    ensemble = Ensemble(_Constant(4, 1.0), _Constant(1, 1.0), [0])
+    ensemble = Ensemble(_Constant(4, 1.0), _Constant(1, 1.0), ["t1"])
     assert ensemble(torch.zeros(1, 4, 1, 1, 1)).isfinite().all()

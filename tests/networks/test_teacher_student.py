@@ -1,4 +1,4 @@
-"""Teacher and student in one module: who sees what, what is tapped, where gradients go."""
+"""Teacher and student in one module: who sees what, what is recorded, where gradients go."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def _joint(**kwargs):
         "barlow_twins": Term(BarlowTwins(8, project_dim=4)),
     }
     terms.update(kwargs.pop("terms", {}))
-    return TeacherStudent(_network(2), Objective(terms), [1, 3], _network(4), **kwargs)
+    return TeacherStudent(_network(2), Objective(terms), ["t1ce", "flair"], _network(4), **kwargs)
 
 
 def _batch():
@@ -44,7 +44,7 @@ def test_student_sees_only_its_channels():
     assert torch.equal(before, joint(image, label)["student_segmentation"])
 
 
-def test_deep_supervision_is_tapped_at_its_own_scale():
+def test_deep_supervision_is_recorded_at_its_own_scale():
     output = _joint().run("student", _batch()[0])
     assert [tuple(z.shape[2:]) for z in output.logits] == [(16, 16, 16), (8, 8, 8)]
     assert output.features["bottleneck"].shape == (1, 8, 4, 4, 4)
@@ -74,7 +74,7 @@ def test_frozen_teacher_gets_no_gradient_and_stays_in_evaluation_mode():
 
 
 def test_training_without_a_teacher():
-    alone = TeacherStudent(_network(2), Objective({"s": Term(SegmentationLoss("student"))}), [1, 3])
+    alone = TeacherStudent(_network(2), Objective({"s": Term(SegmentationLoss("student"))}), ["t1ce", "flair"])
     assert alone(*_batch())["loss"].isfinite() and list(alone.networks()) == ["student"]
 
 
@@ -86,8 +86,8 @@ def test_bfloat16_step_gives_float32_loss_and_gradients():
     assert all(p.grad.dtype == torch.float32 and p.grad.isfinite().all() for p in joint.parameters())
 
 
-def test_unknown_tap_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match="no module 'bottlenek'.*bottleneck"):
+def test_unknown_layer_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match="no layer 'bottlenek'.*bottleneck"):
         _joint(terms={"barlow_twins": Term(BarlowTwins(8, layer="bottlenek"))})
 
 

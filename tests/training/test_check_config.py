@@ -1,10 +1,12 @@
 """Misspelt keys and impossible values are refused in a sentence."""
 
+import re
+
 import pytest
 from monai.bundle import ConfigParser
 
 from scripts.common.errors import UserError
-from scripts.training.check_config import check_config, check_output_dir, referred_keys
+from scripts.training.check_config import RENAMED, check_config, referred_keys
 
 
 def _check(**keys):
@@ -102,11 +104,17 @@ def test_references_are_found_in_every_kind_of_string():
     assert referred_keys(config) == {"b", "d", "e", "j"}
 
 
-def test_earlier_run_is_neither_overwritten_nor_missed(tmp_path):
-    with pytest.raises(UserError, match="nothing to resume"):
-        check_output_dir(str(tmp_path), resume=True)
-    check_output_dir(str(tmp_path), resume=False)
-    (tmp_path / "last.pt").touch()
-    check_output_dir(str(tmp_path), resume=True)
-    with pytest.raises(UserError, match="--resume true"):
-        check_output_dir(str(tmp_path), resume=False)
+@pytest.mark.parametrize("old, new", RENAMED.items())
+def test_key_of_an_earlier_version_is_answered_with_its_new_name(old, new):
+    with pytest.raises(UserError, match=re.escape(f"The key '{old}' was renamed to {new}.")):
+        _check(**{old: 1})
+
+
+def test_sequences_of_the_command_line_become_a_list_in_the_teachers_order():
+    run = ["$check_config()", "$values.append(@student_modalities)"]
+    parser = ConfigParser(
+        {"student_modalities": "flair,t1ce", "run": run},
+        globals={"check_config": check_config, "values": (values := [])},
+    )
+    parser.get_parsed_content("run")
+    assert values == [["t1ce", "flair"]]

@@ -27,7 +27,7 @@ def _joint():
         "student_segmentation": Term(SegmentationLoss("student")),
         "barlow_twins": Term(BarlowTwins(8, project_dim=8, detach_teacher=False)),
     }
-    return TeacherStudent(_network(2), Objective(terms), [1, 3], _network(4))
+    return TeacherStudent(_network(2), Objective(terms), ["t1ce", "flair"], _network(4))
 
 
 def _global_batch():

@@ -1,6 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
 """Around the training steps: logged terms, best weights, progress."""
 
-import json
 from types import SimpleNamespace
 
 import pytest
@@ -8,16 +8,14 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from scripts.training.checkpoints import BestCheckpoint, LastCheckpoint, resume
 from scripts.training.handlers import (
     ClipGradients,
     EpochMeans,
+    LossProgressBar,
     SeedEachEpoch,
     TrainingProgress,
-    dice_metrics,
     early_stop,
     loss_terms,
-    region_pairs,
 )
 
 
@@ -59,43 +57,6 @@ def test_no_epoch_has_the_numbers_of_another_one_or_of_another_seed():
     assert len(set(drawn[0] + drawn[1])) == 6
 
 
-def _evaluated(keeper, value, epoch):
-    keeper(SimpleNamespace(state=SimpleNamespace(metrics={"dice": value}, epoch=epoch)))
-
-
-def test_only_better_weights_replace_the_saved_ones(tmp_path):
-    network = nn.Linear(1, 1)
-    keeper = BestCheckpoint(network, "dice", tmp_path / "model.pt", {"seed": 0})
-    for value, epoch, weight in ((0.5, 1, 1.0), (0.4, 2, 2.0), (float("nan"), 3, 3.0)):
-        nn.init.constant_(network.weight, weight)
-        _evaluated(keeper, value, epoch)
-    assert torch.load(tmp_path / "model.pt")["weight"].item() == 1.0
-    assert json.loads((tmp_path / "model.json").read_text()) == {"seed": 0, "epoch": 1, "dice": 0.5}
-
-
-def test_best_value_survives_a_resume(tmp_path):
-    keeper = BestCheckpoint(nn.Linear(1, 1), "dice", tmp_path / "model.pt", {})
-    keeper.load_state_dict({"best": 0.9})
-    _evaluated(keeper, 0.8, 1)
-    assert not list(tmp_path.iterdir()) and keeper.state_dict() == {"best": 0.9}
-
-
-def test_last_checkpoint_holds_every_object_and_the_trainer(tmp_path):
-    engine = Engine(lambda engine, batch: None)
-    network = nn.Linear(1, 1)
-    LastCheckpoint({"distiller": network}, tmp_path / "last.pt").attach(engine)
-    engine.run([0, 1, 2], max_epochs=2)
-    state = torch.load(tmp_path / "last.pt", weights_only=True)
-    assert torch.equal(state["distiller"]["weight"], network.weight) and state["trainer"]["iteration"] == 6
-
-
-@pytest.mark.parametrize("region, channel", [("tc", 0), ("wt", 1), ("et", 2)])
-def test_a_metric_can_look_at_one_region(region, channel):
-    item = {"student": torch.arange(3.0).reshape(3, 1), "label": 10 + torch.arange(3.0).reshape(3, 1)}
-    predictions, labels = region_pairs("student", region)([item])
-    assert predictions[0].item() == channel and labels[0].item() == 10 + channel
-
-
 def test_training_stops_after_so_many_validations_without_progress():
     dice = iter([0.5, 0.6, 0.6, 0.4, 0.9])
     evaluator = Engine(lambda engine, batch: engine.state.metrics.update(student_dice=next(dice)))
@@ -104,42 +65,6 @@ def test_training_stops_after_so_many_validations_without_progress():
     trainer.run([0], max_epochs=5)
     # 0.6 is the best; 0.6 again and 0.4 are two without progress
     assert trainer.state.epoch == 4
-
-
-def test_a_resumed_training_remembers_how_long_it_has_made_no_progress(tmp_path):
-    def run(values, epochs, resumed):
-        dice = iter(values)
-        evaluator = Engine(lambda engine, batch: engine.state.metrics.update(student_dice=next(dice)))
-        trainer, objects = Engine(lambda engine, batch: None), {}
-        # as MONAI's ValidationHandler does, and before LastCheckpoint
-        trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda _: evaluator.run([0]))
-        early_stop(trainer, evaluator, 2, "student_dice", objects)
-        LastCheckpoint(objects, tmp_path / "last.pt").attach(trainer)
-        if resumed:
-            resume(trainer, objects, str(tmp_path), torch.device("cpu"))
-        trainer.run([0], max_epochs=epochs)
-        return trainer.state.epoch
-
-    LastCheckpoint({}, tmp_path / "last.pt")(Engine(lambda engine, batch: None))  # of a run that had no early stop
-    assert run([0.6, 0.5, 0.4, 0.9], 9, resumed=True) == 3
-    assert run([0.6, 0.5], 2, resumed=False) == 2  # killed after one validation without progress
-    assert run([0.4, 0.9], 9, resumed=True) == 3  # the second one ends it; forgetful, it would go on to 0.9
-
-
-def test_metrics_of_two_networks_by_hand_with_the_key_first():
-    # one voxel a region: teacher right in tc and wt, student in none; et is empty in the label
-    label = torch.tensor([1.0, 1.0, 0.0]).reshape(3, 1, 1, 1)
-    item = {"teacher": label.clone(), "student": 1 - label, "label": label}
-    metrics = dice_metrics(["teacher", "student"], "student_dice")
-    assert list(metrics)[0] == "student_dice" and len(metrics) == 2 + 1 + 2 * 3
-    evaluator = Engine(lambda engine, batch: [item])
-    for name, metric in metrics.items():
-        metric.attach(evaluator, name)
-    evaluator.run([0])
-    values = evaluator.state.metrics
-    # a region that is empty in the label is left out by MONAI
-    assert values["teacher_dice"] == 1 and values["student_dice"] == 0 and values["mean_dice"] == 0.5
-    assert values["teacher_wt"] == 1 and values["student_tc"] == 0
 
 
 def test_gradients_are_clipped_to_their_common_norm_before_the_step():
@@ -152,3 +77,14 @@ def test_gradients_are_clipped_to_their_common_norm_before_the_step():
     weight.grad, bias.grad = torch.tensor([3.0]), torch.tensor([0.5])
     ClipGradients([[weight], [bias]], max_norm=1.0)(None)  # each list by itself
     assert weight.grad.item() == pytest.approx(1.0, abs=1e-4) and bias.grad.item() == 0.5
+
+
+def test_progress_bar_counts_the_steps_of_all_epochs_and_shows_loss_and_dice():
+    evaluator = SimpleNamespace(state=SimpleNamespace(metrics={"student_dice": 0.5, "student_wt": 0.9}))
+    engine, bar, shown = Engine(lambda engine, batch: _output(a=2.0)), LossProgressBar(evaluator, "Training"), []
+    bar.attach(engine)
+    engine.add_event_handler(Events.ITERATION_COMPLETED, lambda _: shown.append((bar.pbar.n, bar.pbar.total)))
+    engine.add_event_handler(Events.ITERATION_COMPLETED, lambda _: shown.append(bar.pbar.postfix))
+    engine.run([0, 1], max_epochs=2)
+    assert shown[::2] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert shown[1] == "loss=2, student_dice=0.5" and bar.pbar is None

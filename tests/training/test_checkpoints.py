@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Best and last checkpoints of a training."""
+
+import json
+import logging
+from types import SimpleNamespace
+
+import pytest
+import torch
+from ignite.engine import Engine, Events
+from torch import nn
+
+from scripts.common.errors import UserError
+from scripts.training.checkpoints import BestCheckpoint, LastCheckpoint, check_output_dir, report_results, resume
+from scripts.training.handlers import early_stop
+
+
+def _evaluated(checkpoint, value, epoch):
+    checkpoint(SimpleNamespace(state=SimpleNamespace(metrics={"dice": value}, epoch=epoch)))
+
+
+def test_only_better_weights_replace_the_saved_ones(tmp_path):
+    network = nn.Linear(1, 1)
+    checkpoint = BestCheckpoint(network, "dice", tmp_path / "model.pt", {"seed": 0})
+    for value, epoch, weight in ((0.5, 1, 1.0), (0.4, 2, 2.0), (float("nan"), 3, 3.0)):
+        nn.init.constant_(network.weight, weight)
+        _evaluated(checkpoint, value, epoch)
+    assert torch.load(tmp_path / "model.pt")["weight"].item() == 1.0
+    assert json.loads((tmp_path / "model.json").read_text()) == {"seed": 0, "epoch": 1, "dice": 0.5}
+
+
+def test_best_value_survives_a_resume(tmp_path):
+    checkpoint = BestCheckpoint(nn.Linear(1, 1), "dice", tmp_path / "model.pt", {})
+    checkpoint.load_state_dict({"best": 0.9})
+    _evaluated(checkpoint, 0.8, 1)
+    assert not list(tmp_path.iterdir()) and checkpoint.state_dict() == {"best": 0.9}
+
+
+def test_last_checkpoint_holds_every_object_and_the_trainer(tmp_path):
+    engine = Engine(lambda engine, batch: None)
+    network = nn.Linear(1, 1)
+    LastCheckpoint({"distiller": network}, tmp_path / "last.pt").attach(engine)
+    engine.run([0, 1, 2], max_epochs=2)
+    state = torch.load(tmp_path / "last.pt", weights_only=True)
+    assert torch.equal(state["distiller"]["weight"], network.weight) and state["trainer"]["iteration"] == 6
+
+
+def test_a_resumed_training_remembers_how_long_it_has_made_no_progress(tmp_path):
+    def run(values, epochs, resumed):
+        dice = iter(values)
+        evaluator = Engine(lambda engine, batch: engine.state.metrics.update(student_dice=next(dice)))
+        trainer, objects = Engine(lambda engine, batch: None), {}
+        # as MONAI's ValidationHandler does, and before LastCheckpoint
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda _: evaluator.run([0]))
+        early_stop(trainer, evaluator, 2, "student_dice", objects)
+        LastCheckpoint(objects, tmp_path / "last.pt").attach(trainer)
+        if resumed:
+            resume(trainer, objects, str(tmp_path), torch.device("cpu"))
+        trainer.run([0], max_epochs=epochs)
+        return trainer.state.epoch
+
+    LastCheckpoint({}, tmp_path / "last.pt")(Engine(lambda engine, batch: None))  # of a run that had no early stop
+    assert run([0.6, 0.5, 0.4, 0.9], 9, resumed=True) == 3
+    assert run([0.6, 0.5], 2, resumed=False) == 2  # killed after one validation without progress
+    assert run([0.4, 0.9], 9, resumed=True) == 3  # the second one ends it; forgetful, it would go on to 0.9
+
+
+def test_earlier_run_is_neither_overwritten_nor_missed(tmp_path):
+    with pytest.raises(UserError, match="nothing to resume"):
+        check_output_dir(str(tmp_path), resume=True)
+    check_output_dir(str(tmp_path), resume=False)
+    (tmp_path / "last.pt").touch()
+    check_output_dir(str(tmp_path), resume=True)
+    with pytest.raises(UserError, match="--resume true"):
+        check_output_dir(str(tmp_path), resume=False)
+
+
+def test_end_of_a_run_names_the_weights_their_dice_and_the_next_command(tmp_path, caplog):
+    checkpoint = BestCheckpoint(nn.Linear(1, 1), "student_dice", tmp_path / "model.pt", {})
+    checkpoint.best = 0.6789
+    with caplog.at_level(logging.INFO):
+        report_results([checkpoint], str(tmp_path))
+    assert f"The weights are in {tmp_path}: model.pt (student_dice 0.679)." in caplog.text
+    assert f"--ckpt_dir {tmp_path} --output_dir {tmp_path}/evaluation" in caplog.text
