@@ -1,14 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers, intervals and tables as the pages in docs/ write them."""
+"""Numbers, intervals, names and tables in the markdown pages of ``docs/``."""
 
 import math
+from pathlib import Path
 
-DASH = "–"  # where there is no number
+from scripts.common.errors import UserError
+from scripts.common.files import save_atomically
+
+DASH = "–"
 REGION_NAMES = {"wt": "WT", "tc": "TC", "et": "ET", "mean": "mean"}
+"""Regions in the order of every table; "mean" is a subject's mean Dice of the three."""
+TUMOUR_REGIONS = ("wt", "tc", "et")
+
+
+def subset_title(subset: str) -> str:
+    """``T1ce + FLAIR`` for ``t1ce+flair``."""
+    return " + ".join("FLAIR" if name == "flair" else name.replace("t", "T", 1) for name in subset.split("+"))
 
 
 def number(value, form: str = ".3f") -> str:
-    """A number as the tables write it, a dash where there is none, no minus before a zero."""
+    """A formatted number; a dash for an undefined one; no minus before a zero."""
     if value is None or math.isnan(value):
         return DASH
     text = format(value, form)
@@ -16,13 +27,21 @@ def number(value, form: str = ".3f") -> str:
 
 
 def span(low: float, high: float, form: str = "+.3f") -> str:
-    """An interval, a dash where it is undefined."""
+    """An interval; a dash for an undefined one."""
     return DASH if math.isnan(low) else f"[{number(low, form)}, {number(high, form)}]"
 
 
-def bold(text: str, low: float, high: float) -> str:
-    """The text, bold where the interval from low to high excludes zero."""
-    return f"**{text}**" if low > 0 or high < 0 else text
+def with_interval(measured: dict, form: str = ".3f", scale: float = 1) -> str:
+    """``0.812 [0.772, 0.851]`` for a dictionary with ``mean`` and ``interval``; a dash for an undefined one."""
+    text = number(scale * measured["mean"], form)
+    return text if text == DASH else f"{text} {span(*(scale * end for end in measured['interval']), form)}"
+
+
+def difference(measured: dict) -> str:
+    """A difference with its interval, bold where the interval excludes zero."""
+    low, high = measured["interval"]
+    text = number(measured["mean"], "+.3f")
+    return f"{f'**{text}**' if low > 0 or high < 0 else text} {span(low, high)}"
 
 
 def markdown_table(head: list[str], rows: list[list[str]]) -> list[str]:
@@ -30,6 +49,25 @@ def markdown_table(head: list[str], rows: list[list[str]]) -> list[str]:
     return ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)]
 
 
-def counted(count: int, noun: str) -> str:
-    """``1 seed``, ``2 seeds``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def fill_between_markers(path: str | Path, command: str, lines: list[str]) -> None:
+    """Replace what stands between the two markers of a page.
+
+    Args:
+        path: a page with the two lines of `markers`.
+        command: module that makes the lines, such as ``scripts.research.accuracy``.
+        lines: the new content.
+
+    Raises:
+        UserError: the page has not each of the markers once, in order.
+    """
+    path, (begin, end) = Path(path), markers(command)
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise UserError(f"{path} must have the line '{begin}' once and then '{end}' once: add them around the tables.")
+    text = text.split(begin)[0] + "\n".join([begin, "", *lines, "", end]) + text.split(end)[1]
+    save_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def markers(command: str) -> tuple[str, str]:
+    """The lines of a page between which a command writes."""
+    return f"<!-- from here made by python -m {command} -->", f"<!-- to here made by python -m {command} -->"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From trained networks to what is published: small weight files, each with its history, and the stored cases."""
+"""From trained networks to what is published: float16 weight files with their provenance, and stored results."""
 
 import json
 import shutil
@@ -15,17 +15,22 @@ from scripts.common.weights import provenance_of, provenance_path, student_file
 from scripts.evaluation.summary import read_cases, write_cases
 
 HEADLINE = ("t1ce", "flair")
-"""The setting of ``models/model.pt``: that of Choi et al. 2023."""
-OF_A_STAGE = (
+"""The sequences of ``models/model.pt``: those of Choi et al. 2023."""
+STAGE_KEYS = (
     *("recipe", "dataset", "training_subjects", "real_subjects", "real_share", "unenhanced", "learning_rate", "seed"),
 )
-"""What differs from one stage of the training to the next, beside the steps."""
+"""What differs between the stages of a training, beside the steps."""
+LEFT_OUT = (
+    *STAGE_KEYS[1:],
+    *("epochs", "steps_per_epoch", "epoch", "subsets", "subset_weights", "students_per_step"),
+    "starts_from",  # folders of one machine; the stages say what they were
+)
 
 
 def collect(output: Path, folder: Path) -> None:
-    """Copy a training's networks, each with its provenance, into the folder where those of several come together.
+    """Copy the networks of a training, each with its provenance, to another folder as float16 (`halved`).
 
-    The copies are rounded to float16 (`halved`), so that what is measured is what is published.
+    What is evaluated there is what is published.
     """
     for path in sorted(output.glob("*.pt")):
         if path.name != "last.pt":
@@ -35,7 +40,7 @@ def collect(output: Path, folder: Path) -> None:
 
 
 def halved(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The state dict in float16, half the size; a layer that stands in it under two names is stored once."""
+    """The state dict in float16; a tensor that has two names is stored once."""
     once = {}
     return {
         name: (
@@ -46,25 +51,26 @@ def halved(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def provenance(stages: list[dict]) -> dict:
-    """What is said beside a weight file.
+    """The JSON beside a published weight file.
 
     Args:
-        stages: what was written beside the network at the end of each stage of its training, in order.
+        stages: the JSON beside the network after each stage of its training, in order.
+
+    Returns:
+        what the last stage says of the network, and ``stages``: `STAGE_KEYS` and ``steps`` of each.
     """
-    left_out = (*OF_A_STAGE[1:], "epochs", "steps_per_epoch", "epoch", "settings", "students_per_step")
-    left_out += ("start_from", "teacher_from", "warm_start")  # folders of one machine, which the stages stand for
-    last = {key: value for key, value in stages[-1].items() if key not in left_out and not key.endswith("_dice")}
-    history = [{key: stage[key] for key in OF_A_STAGE if key in stage} | {"steps": _steps(stage)} for stage in stages]
+    last = {key: value for key, value in stages[-1].items() if key not in LEFT_OUT and not key.endswith("_dice")}
+    history = [{key: stage[key] for key in STAGE_KEYS if key in stage} | {"steps": _steps(stage)} for stage in stages]
     version = json.loads((ROOT / "configs" / "metadata.json").read_text())["version"]
     return last | {"stages": history, "stored_as": "float16", "version": version, "commit": commit()}
 
 
 def _steps(stage: dict) -> int:
-    """Until the epoch whose weights were kept; of students that learn in turns, a student's own."""
+    """Steps until the epoch whose weights were kept; of students that take turns, those of one student."""
     steps = stage["epoch"] * stage["steps_per_epoch"]
     if "students_per_step" not in stage or stage["sequences"] == list(SEQUENCES):
         return steps
-    return steps * stage["students_per_step"] // len(stage["settings"])
+    return steps * stage["students_per_step"] // len(stage["subsets"])
 
 
 def commit() -> str | None:
@@ -76,21 +82,22 @@ def commit() -> str | None:
         return None
 
 
-def publish(work: Path, folds: list[str], came_through: list[Path], models: Path, results: Path) -> None:
-    """Write the 15 networks to ``models`` and the cases of their measurements to ``results``.
+def publish(work: Path, folds: list[str], shared: list[Path], models: Path, results: Path) -> None:
+    """Write the 15 networks to ``models`` and the cases of their evaluations to ``results``.
 
     Args:
         work: folder of `scripts.research.train_weights`.
-        folds: of its trainings with real subjects, the first the one with all; empty without.
-        came_through: weight files of the stages that all networks share, in order.
+        folds: names of its trainings with real subjects, first that with all of them; empty without real subjects.
+        shared: weight files of the stages that all networks share, in order.
         models: gets ``teacher.pt``, ``model.pt`` (T1ce + FLAIR) and ``model_<sequences>.pt``, each with its ``.json``.
-        results: gets ``simulated.csv`` and, with real subjects, ``real_kfold.csv`` (each subject by networks that have
-            not seen it), ``real_seen.csv`` (by the published ones, which have) and ``real_unseen_training.csv`` (by
-            networks that have seen simulated subjects only), all of the networks as they are; and those of the
-            published ones once more with ET only where it enhances (`scripts.inference.enhancement`), as ``..._enhancing.csv``.
+        results: gets ``simulated.csv`` and, with real subjects, ``real_kfold.csv`` (each subject by networks that were
+            not trained on it), ``real_seen.csv`` (by the published networks, which were) and
+            ``real_unseen_training.csv`` (by networks that were trained on simulated subjects only), all without the
+            rule of enhancement (`scripts.inference.enhancement`). ``..._enhancing.csv`` are of the published networks
+            with the rule.
     """
     last = work / (folds[0] if folds else "simulated")
-    common = [provenance_of(path) for path in came_through]
+    common = [provenance_of(path) for path in shared]
     for sequences in (SEQUENCES, *limited_subsets()):
         name = "teacher.pt" if sequences == SEQUENCES else student_file(sequences)
         published = models / ("model.pt" if sequences == HEADLINE else name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trainings and evaluations started from Python: each once, going on where it was killed, several beside each other."""
+"""Trainings and evaluations started from Python: each once, resumed after an interruption, several side by side."""
 
 import json
 import logging
@@ -18,63 +18,77 @@ from scripts.common.errors import UserError, user_message
 from scripts.common.files import ROOT, save_atomically
 from scripts.training.processor import keep_freed_memory
 
+PLANS = ROOT / "scripts" / "research" / "plans"
+
 
 def configs(*names: str) -> list[str]:
-    """Paths of ``configs/train.json`` and these overlays."""
+    """Paths of ``configs/train.json`` and these overlays, such as ``("kd_net",)``."""
     return [str(ROOT / "configs" / f"{name}.json") for name in ("train", *names)]
 
 
 def train_once(overlays: tuple[str, ...], output: Path, keys: dict) -> float | None:
-    """Train if it is not trained yet, going on where it was killed.
+    """Run a training unless it is finished; an interrupted one is resumed.
 
     Args:
-        overlays: config names after train.json, such as ``("kd_net",)``.
-        output: folder of the weights; what only an interrupted training needs is dropped at the end.
-        keys: config values.
+        overlays: names of configs after ``train.json``.
+        output: folder of the weights; files that only a resumed training needs are removed at the end.
+        keys: values of config keys.
 
     Returns:
-        Its seconds, None if it was killed on the way.
+        Its duration in seconds; None if it was interrupted.
 
     Raises:
-        UserError: if there is a training in the folder, finished or not, that was started with other overlays or keys.
+        UserError: the folder has a training, finished or not, with other overlays or keys.
     """
     resumed = (output / "last.pt").is_file()
-    took = output / "seconds.json"
-    _same_keys(output / "keys.json", {"overlays": list(overlays)} | keys, resumed or took.is_file())
-    if not took.is_file():
+    duration = output / "seconds.json"
+    _check_keys(output / "keys.json", {"overlays": list(overlays)} | keys, resumed or duration.is_file())
+    if not duration.is_file():
         start = time.time()
         run_workflow(configs(*overlays), "train", keys | {"output_dir": str(output), "resume": resumed})
         seconds = None if resumed else round(time.time() - start, 1)
-        save_atomically(took, lambda file: file.write_text(json.dumps(seconds)))
+        save_atomically(duration, lambda file: file.write_text(json.dumps(seconds)))
         (output / "last.pt").unlink(missing_ok=True)
         shutil.rmtree(output / "tensorboard", ignore_errors=True)
-    return json.loads(took.read_text())
+    return json.loads(duration.read_text())
 
 
-def _same_keys(path: Path, keys: dict, started: bool) -> None:
-    """Remember the keys of a training, and compare them with those of one that was started; folders may move."""
-    asked = json.loads(json.dumps({name: value for name, value in keys.items() if name != "bundle_root"}, default=str))
+def _check_keys(path: Path, keys: dict, started: bool) -> None:
+    """Store the keys of a new training; compare them with those of a training that was started before."""
+    given = json.loads(json.dumps({name: value for name, value in keys.items() if name != "bundle_root"}, default=str))
     if not started:
-        save_atomically(path, lambda file: file.write_text(json.dumps(asked, indent=1) + "\n"))
+        save_atomically(path, lambda file: file.write_text(json.dumps(given, indent=1) + "\n"))
     elif path.is_file():
-        had = json.loads(path.read_text())
-        differing = [name for name in sorted(had.keys() | asked.keys()) if had.get(name) != asked.get(name)]
+        stored = json.loads(path.read_text())
+        differing = [name for name in sorted(stored.keys() | given.keys()) if stored.get(name) != given.get(name)]
         if differing:
             name = differing[0]
             raise UserError(
-                f"{path.parent} has a training with {name} {had.get(name)!r}, now it is {asked.get(name)!r}: remove "
-                "the folder to train anew, or choose another one."
+                f"{path.parent} has a training with {name} {stored.get(name)!r}, now it is {given.get(name)!r}: remove "
+                "the folder to train again, or choose another folder."
             )
 
 
-def evaluate(overlays: tuple[str, ...], folder: Path, keys: dict) -> Path:
-    """Measure trained networks (``ckpt_dir`` is one of the keys); the path of ``cases.csv`` in the folder."""
-    run_workflow(configs(*overlays, "evaluate"), "evaluation", keys | {"output_dir": str(folder)})
-    return folder / "cases.csv"
+def evaluate_once(overlays: tuple[str, ...], output: Path, keys: dict) -> Path:
+    """Evaluate trained networks unless that is finished; an interrupted evaluation starts again.
+
+    Args:
+        overlays: names of configs after ``train.json`` and before ``evaluate.json``.
+        output: folder of the results.
+        keys: values of config keys, among them ``ckpt_dir``.
+
+    Returns:
+        path of ``cases.csv`` in the folder.
+    """
+    finished = output / "finished"
+    if not finished.is_file():  # cases.csv is written during the evaluation: it may be incomplete
+        run_workflow(configs(*overlays, "evaluate"), "evaluation", keys | {"output_dir": str(output), "report": False})
+        finished.touch()
+    return output / "cases.csv"
 
 
 def run_workflow(files: list[str], kind: str, keys: dict) -> None:
-    """Initialise, run and finalise a bundle's workflow."""
+    """Initialize, run and finalize a bundle's workflow."""
     workflow = ConfigWorkflow(config_file=files, logging_file=False, workflow_type=kind, **keys)
     workflow.initialize()
     workflow.run()
@@ -82,30 +96,30 @@ def run_workflow(files: list[str], kind: str, keys: dict) -> None:
 
 
 def run_all(tasks: list[tuple], workers: int) -> None:
-    """Run (name, function, arguments), the cores shared among the workers; one that fails does not stop the others.
+    """Call (name, function, arguments) in worker processes, which share the cores; a failure does not stop the others.
 
     Raises:
-        UserError: at the end, naming those that failed.
+        UserError: at the end, with the name and the error of each failed task.
     """
     if not tasks:
         return
     failed = []
     workers = min(workers, len(tasks))
     threads = max(1, (os.cpu_count() or 1) // workers)
-    os.environ["TQDM_DISABLE"] = "1"  # tqdm looks when it is imported, in the workers
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_worker, initargs=(threads,)) as pool:
-        waiting = {pool.submit(_run, function, *arguments): name for name, function, arguments in tasks}
+    os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported, in the workers
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_set_up_worker, initargs=(threads,)) as pool:
+        waiting = {pool.submit(_call, function, *arguments): name for name, function, arguments in tasks}
         for number, done in enumerate(as_completed(waiting), 1):
             name = waiting[done]
             if error := done.exception():
                 failed.append(f"{name}: {error}")
             print(f"{number}/{len(tasks)} {name}{' FAILED' if error else ''}", flush=True)
     if failed:
-        raise UserError(f"{len(failed)} of {len(tasks)} tasks failed, the others are kept. {' '.join(failed)}")
+        raise UserError(f"{len(failed)} of {len(tasks)} tasks failed; the others are kept. {' '.join(failed)}")
 
 
-def _run(function, *arguments):
-    """Call it; an exception loses its cause on the way to the parent, so what is to be said is said here."""
+def _call(function, *arguments):
+    """Call it; an exception loses its cause on the way to the parent process, so the message is made here."""
     try:
         return function(*arguments)
     except Exception as error:
@@ -115,7 +129,7 @@ def _run(function, *arguments):
         raise
 
 
-def _worker(threads: int) -> None:
+def _set_up_worker(threads: int) -> None:
     torch.set_num_threads(threads)
     keep_freed_memory()
     logging.disable(logging.INFO)

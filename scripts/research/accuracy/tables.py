@@ -1,112 +1,151 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of the accuracy page that are about this bundle's networks alone, as lines of markdown."""
+"""The tables of the accuracy page and of the model card about this bundle's networks, as lines of markdown."""
 
 from collections.abc import Mapping
 
-from scripts.report.overlay import OUTERMOST_FIRST
-from scripts.report.page import sequences_text
-from scripts.research.accuracy.cases import LIMITED, SETTINGS, TEACHER, Evaluation
-from scripts.research.markdown import DASH, REGION_NAMES, bold, markdown_table, number, span
+import pandas as pd
 
-SHOWCASE = "t1ce+flair"
-AIM_OF_TEACHER = {"wt": 0.90, "tc": 0.85, "et": 0.82}
-AIM_OF_SHOWCASE = -0.02
-"""How far it may be from the teacher, in every region."""
-AIM_OF_LIMITED = {"wt": 0.86, "tc": 0.75, "et": 0.62}
-MEANS = {"mean of the 14 limited": LIMITED, "mean of all 15": SETTINGS}
-"""Means over settings, as rows below the settings' own."""
+from scripts.evaluation.summary import ENTROPY
+from scripts.inference.segmentation_record import RecordSegmentationd
+from scripts.research.accuracy.evaluation import LIMITED, SUBSETS, TEACHER, Evaluation
+from scripts.research.markdown import (
+    DASH,
+    REGION_NAMES,
+    TUMOUR_REGIONS,
+    difference,
+    markdown_table,
+    number,
+    subset_title,
+    with_interval,
+)
 
-
-def with_interval(measured: Mapping, form: str = ".3f", scale: float = 1) -> str:
-    """``0.812 [0.772, 0.851]``; a dash for what is undefined."""
-    text = number(scale * measured["mean"], form)
-    if text == DASH:
-        return DASH
-    return f"{text} {span(*(scale * end for end in measured['interval']), form)}"
-
-
-def difference_text(measured: Mapping) -> str:
-    low, high = measured["interval"]
-    return f"{bold(number(measured['mean'], '+.3f'), low, high)} {span(low, high)}"
+HEADLINE = "t1ce+flair"
+TEACHER_AIM = {"wt": 0.90, "tc": 0.85, "et": 0.82}
+HEADLINE_AIM = dict.fromkeys(TUMOUR_REGIONS, -0.02)
+"""Dice minus the teacher's."""
+LIMITED_AIM = {"wt": 0.86, "tc": 0.75, "et": 0.62}
+MEANS = {"mean of the 14 limited": LIMITED, "mean of all 15": SUBSETS}
+"""Rows of means below those of the subsets."""
+BANDS = (0.0, 0.4, 0.6, 0.8)
+"""Lower ends of the bands of whole tumour Dice."""
 
 
 def overview_table(evaluations: Mapping[str, Evaluation]) -> list[str]:
-    """A row per setting, Dice of the three regions on each of the evaluations, and the means over settings.
-
-    Args:
-        evaluations: what each is called in the head, such as ``{"simulated": ...}``.
-    """
-    head = ["sequences"] + [f"{name}: {REGION_NAMES[region]}" for name in evaluations for region in OUTERMOST_FIRST]
-    columns = [(evaluation, region) for evaluation in evaluations.values() for region in OUTERMOST_FIRST]
+    """Dice of the three regions: a row for each subset and mean, columns by evaluation (name: evaluation)."""
+    head = ["sequences"] + [f"{name}: {REGION_NAMES[region]}" for name in evaluations for region in TUMOUR_REGIONS]
+    columns = [(evaluation, region) for evaluation in evaluations.values() for region in TUMOUR_REGIONS]
     rows = [
-        [sequences_text(setting)]
-        + [with_interval(evaluation.measure(setting, region)) for evaluation, region in columns]
-        for setting in SETTINGS
+        [subset_title(subset)] + [with_interval(evaluation.measure(subset, region)) for evaluation, region in columns]
+        for subset in SUBSETS
     ]
     rows += [
-        [f"**{title}**"] + [with_interval(evaluation.mean_over(settings, region)) for evaluation, region in columns]
-        for title, settings in MEANS.items()
+        [f"**{title}**"] + [with_interval(evaluation.mean_over(subsets, region)) for evaluation, region in columns]
+        for title, subsets in MEANS.items()
     ]
     return markdown_table(head, rows)
 
 
 def dice_table(evaluation: Evaluation) -> list[str]:
-    """A row per setting: Dice of every region, and of enhancing tumour in the three ways of counting it."""
+    """A row for each subset: Dice of every region, and of enhancing tumour counted in three ways."""
     without = evaluation.subjects - evaluation.with_et
-    head = ["sequences", *(f"Dice {REGION_NAMES[region]}" for region in (*OUTERMOST_FIRST, "mean")), "ET without tiny"]
+    head = ["sequences", *(f"Dice {name}" for name in REGION_NAMES.values()), "ET without tiny"]
     head += [f"ET of the {evaluation.with_et} that have it", f"ET predicted in the {without} that have none"]
     rows = []
-    for setting in SETTINGS:
-        cells = [with_interval(evaluation.measure(setting, region)) for region in (*OUTERMOST_FIRST, "mean")]
-        cells.append(with_interval(evaluation.measure(setting, "et", "dice_cleaned")))
-        cells.append(with_interval(evaluation.et_where_present(setting)))
-        rows.append([sequences_text(setting), *cells, str(evaluation.false_et(setting)) if without else DASH])
+    for subset in SUBSETS:
+        cells = [with_interval(evaluation.measure(subset, region)) for region in REGION_NAMES]
+        cells.append(with_interval(evaluation.measure(subset, "et", "dice_cleaned")))
+        cells.append(with_interval(evaluation.et_where_present(subset)))
+        rows.append([subset_title(subset), *cells, str(evaluation.false_et(subset)) if without else DASH])
     return markdown_table(head, rows)
 
 
 def distance_table(evaluation: Evaluation) -> list[str]:
-    """A row per setting: HD95 in mm with the number of undefined ones, and how much too large WT is drawn."""
-    head = ["sequences", *(f"HD95 {REGION_NAMES[region]} mm (undefined)" for region in OUTERMOST_FIRST)]
+    """A row for each subset: HD95 in mm with the number of undefined ones, and the volume error of WT."""
+    head = ["sequences", *(f"HD95 {REGION_NAMES[region]} mm (undefined)" for region in TUMOUR_REGIONS)]
     rows = []
-    for setting in SETTINGS:
-        measured = [evaluation.measure(setting, region, "hd95_mm") for region in OUTERMOST_FIRST]
+    for subset in SUBSETS:
+        measured = [evaluation.measure(subset, region, "hd95_mm") for region in TUMOUR_REGIONS]
         cells = [f"{with_interval(distance, '.1f')} ({distance['undefined']})" for distance in measured]
-        volume = with_interval(evaluation.measure(setting, "wt", "predicted_minus_true_ml"), "+.1f")
-        rows.append([sequences_text(setting), *cells, volume])
+        volume = with_interval(evaluation.measure(subset, "wt", "predicted_minus_true_ml"), "+.1f")
+        rows.append([subset_title(subset), *cells, volume])
     return markdown_table([*head, "WT, predicted minus true ml"], rows)
 
 
 def teacher_gap_table(evaluation: Evaluation) -> list[str]:
-    """A row per student: its Dice minus the teacher's on the same subjects."""
-    head = ["sequences", *REGION_NAMES.values(), "p (mean)"]
+    """A row for each student: its Dice minus the teacher's on the same subjects."""
     rows = []
-    for setting in LIMITED:
-        differences = {region: evaluation.minus_teacher(setting, region) for region in REGION_NAMES}
-        cells = [difference_text(difference) for difference in differences.values()]
-        rows.append([sequences_text(setting), *cells, number(differences["mean"]["wilcoxon_p"], "#.2g")])
-    return markdown_table(head, rows)
+    for subset in LIMITED:
+        gaps = {region: evaluation.minus_teacher(subset, region) for region in REGION_NAMES}
+        cells = [difference(gap) for gap in gaps.values()]
+        rows.append([subset_title(subset), *cells, number(gaps["mean"]["wilcoxon_p"], "#.2g")])
+    return markdown_table(["sequences", *REGION_NAMES.values(), "p (mean)"], rows)
 
 
 def aim_table(evaluation: Evaluation) -> list[str]:
-    """Asked beside measured, a row per aim and region."""
+    """Aims beside measured values: a row for each aim and region."""
     rows = []
-    showcase = sequences_text(SHOWCASE)
-    for what, asked, measured_of, form in (
-        ("teacher, all four sequences", AIM_OF_TEACHER, lambda region: evaluation.measure(TEACHER, region), ".3f"),
+    for what, aims, measured_of, form in (
+        ("teacher, all four sequences", TEACHER_AIM, lambda region: evaluation.measure(TEACHER, region), ".3f"),
         (
-            f"{showcase} minus teacher",
-            dict.fromkeys(OUTERMOST_FIRST, AIM_OF_SHOWCASE),
-            lambda region: evaluation.minus_teacher(SHOWCASE, region),
+            f"{subset_title(HEADLINE)} minus teacher",
+            HEADLINE_AIM,
+            lambda region: evaluation.minus_teacher(HEADLINE, region),
             "+.3f",
         ),
-        ("mean of the 14 limited", AIM_OF_LIMITED, lambda region: evaluation.mean_over(LIMITED, region), ".3f"),
+        ("mean of the 14 limited", LIMITED_AIM, lambda region: evaluation.mean_over(LIMITED, region), ".3f"),
     ):
-        for region in OUTERMOST_FIRST:
+        for region, aim in aims.items():
             measured = measured_of(region)
-            gap = measured["mean"] - asked[region]
+            gap = measured["mean"] - aim
             met = "yes" if round(gap, 9) >= 0 else "**no**"
-            asked_text = f"at least {number(asked[region], form.replace('3', '2'))}"
-            rows.append(
-                [what, REGION_NAMES[region], asked_text, with_interval(measured, form), number(gap, "+.3f"), met]
-            )
+            asked = f"at least {number(aim, form.replace('3', '2'))}"
+            rows.append([what, REGION_NAMES[region], asked, with_interval(measured, form), number(gap, "+.3f"), met])
     return markdown_table(["what", "region", "asked", "measured", "measured minus asked", "met"], rows)
+
+
+def enhancement_table(without: Evaluation, with_rule: Evaluation) -> list[str]:
+    """A row for each subset with T1ce: ET without and with the rule of `scripts.inference.enhancement`."""
+    head = ["sequences", "Dice ET without", "with", "difference", "drawn without any, before", "after"]
+    rows = []
+    absent = f" of {without.subjects - without.with_et}"
+    for subset in (name for name in SUBSETS if "t1ce" in name.split("+")):
+        dice = [number(evaluation.measure(subset, "et")["mean"]) for evaluation in (without, with_rule)]
+        gain = difference(with_rule.minus(without, subset, "et"))
+        lost = with_rule.missed_et(subset) - without.missed_et(subset)
+        drawn = [f"{evaluation.false_et(subset)}{absent}" for evaluation in (without, with_rule)]
+        rows.append([subset_title(subset), *dice, gain, *drawn, f"{lost} of {without.with_et}"])
+    return markdown_table([*head, "lost where there is"], rows)
+
+
+def flag_table(evaluations: Mapping[str, Evaluation], limits: Mapping) -> list[str]:
+    """Flagged segmentations of all networks in each band of WT Dice; dashes where the entropy was not stored.
+
+    Args:
+        evaluations: by the name in the first column.
+        limits: arguments of `scripts.inference.segmentation_record.RecordSegmentationd`.
+    """
+    ends = [*BANDS[1:], None]
+    head = [f"WT Dice from {low:g} to {high:g}" if high else f"from {low:g}" for low, high in zip(BANDS, ends)]
+    rows = []
+    for name, evaluation in evaluations.items():
+        wt = evaluation.cases[evaluation.cases.region == "wt"]
+        if wt[ENTROPY].isna()[wt.predicted_ml > 0].any():
+            rows.append([name, *[DASH] * len(BANDS)])
+            continue
+        flagged, cells = _flagged(wt, limits), []
+        for low, high in zip(BANDS, ends):
+            in_band = flagged[(wt.dice >= low) & (wt.dice < (high or 2))]
+            cells.append(f"{in_band.sum()} of {len(in_band)}" if len(in_band) else DASH)
+        rows.append([name, *cells])
+    return markdown_table(["flagged", *head], rows)
+
+
+def _flagged(wt: pd.DataFrame, limits: Mapping) -> pd.Series:
+    """Whether inference without test-time mirroring would flag each of these rows of WT."""
+    record = RecordSegmentationd([], **limits)
+
+    def flagged(case: pd.Series) -> bool:
+        entropy = None if pd.isna(case[ENTROPY]) else case[ENTROPY]
+        return bool(record.flags({"wt": case.predicted_ml}, {"entropy_bits": entropy, "mirror_disagreement": None}))
+
+    return wt.apply(flagged, axis=1).astype(bool)

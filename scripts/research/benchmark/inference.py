@@ -22,7 +22,7 @@ from monai.transforms import Activationsd, AsDiscreted, Compose, Lambdad, LoadIm
 from scripts.common.errors import UserError
 from scripts.common.files import ROOT
 from scripts.common.sequences import SEQUENCES
-from scripts.data.datalist import require, subjects_in
+from scripts.data.datalist import require_complete, subjects_in
 from scripts.research.benchmark.process import peak_of
 from scripts.research.benchmark.table import Row
 from scripts.simulation.cohort import make_cohort
@@ -104,7 +104,7 @@ def one_subject(scans: str | None, folder: Path, seed: int, spacing: float = 1.0
     """
     if scans is None:
         scans = make_cohort(str(folder), training=0, validation=0, test=1, spacing=spacing, seed=seed, workers=1)
-    item = require(subjects_in(scans, SEQUENCES, labelled=False)[:1], SEQUENCES, label=False)[0]
+    item = require_complete(subjects_in(scans, SEQUENCES, labelled=False)[:1], SEQUENCES, label=False)[0]
     if not all(isinstance(item[name], str) for name in SEQUENCES):
         raise UserError(f"{item['subject']} of {scans} is a 4D file: give a subject of one file a sequence.")
     return item

@@ -8,7 +8,7 @@ import pytest
 from tiny import ROOT
 
 from scripts.common.errors import UserError
-from scripts.evaluation.expected import accuracy_of, read_expected
+from scripts.evaluation.expected import expected_accuracy, read_expected
 from scripts.evaluation.summary import write_cases
 from scripts.research.accuracy.__main__ import COMMAND, main, write_accuracy
 from scripts.research.markdown import markers
@@ -40,7 +40,7 @@ def test_page_card_and_expected_accuracy_are_written(root):
     assert "before any was trained on" not in page and "Does enhancing tumour enhance" not in page
     assert card.startswith(f"before\n{BEGIN}\n\nDice on **2 held-out") and card.endswith(f"\n\n{END}\nafter\n")
     assert "old" not in card and "| T1ce + FLAIR | 0.700 [0.600, 0.800] |" in card
-    first, second = accuracy_of(read_expected(root / EXPECTED), ["flair", "t1ce"])
+    first, second = expected_accuracy(read_expected(root / EXPECTED), ["flair", "t1ce"])
     assert "by cross-validation" in first["data"] and second["data"] == "2 simulated subjects, none trained on"
     assert first["dice"]["wt"] == {"mean": 0.7, "interval": [0.6, 0.8]}
 

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A stored evaluation of the teacher and its 14 students, checked, with the statistics of the accuracy page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from scripts.common.errors import UserError
+from scripts.common.sequences import REGIONS, SEQUENCES, limited_subsets, subset_name, subset_order
+from scripts.evaluation.bootstrap import bootstrap_interval, describe, paired_difference
+from scripts.evaluation.summary import read_cases, summarise
+
+TEACHER = subset_name(SEQUENCES)
+LIMITED = tuple(sorted(map(subset_name, limited_subsets()), key=subset_order))
+SUBSETS = (*LIMITED, TEACHER)
+"""All 15 choices of sequences, few sequences first: the order of every table."""
+
+
+class Evaluation:
+    """A cases.csv of the 15 networks, which are identified by their sequences.
+
+    Args:
+        path: the file.
+        seed, resamples: of the bootstraps.
+
+    Raises:
+        UserError: the file is missing or no cases.csv, a subset of the sequences is missing or there twice, or the
+            networks were not evaluated on the same subjects.
+    """
+
+    def __init__(self, path: str | Path, seed: int = 0, resamples: int = 10_000) -> None:
+        path = Path(path)
+        if not path.is_file():
+            raise UserError(f"There is no {path}: run `python -m scripts.research.train_weights`, which writes it.")
+        cases = read_cases(path)
+        cases = cases.assign(network=[subset_name(sequences) for sequences in cases.sequences])
+        if missing := [subset for subset in SUBSETS if subset not in set(cases.network)]:
+            raise UserError(f"{path} lacks the network of {', '.join(missing)}: evaluate all 15 networks.")
+        twice = cases[cases.duplicated(["subject", "network", "region"])]
+        if len(twice):
+            raise UserError(
+                f"{path} has two networks of {twice.network.iloc[0]} for {twice.subject.iloc[0]}: keep one."
+            )
+        subjects = cases.groupby("network").subject.unique().map(frozenset)
+        if differing := [subset for subset in LIMITED if subjects[subset] != subjects[TEACHER]]:
+            raise UserError(f"{path} has other subjects for {differing[0]} than for the teacher: evaluate both on all.")
+        self.cases = cases.sort_values("network", key=lambda names: names.map(SUBSETS.index), kind="stable")
+        self.seed, self.resamples = seed, resamples
+        self._networks = summarise(self.cases, seed, resamples)["networks"]
+        self._dice = {measure: self._wide(measure) for measure in ("dice", "dice_cleaned")}
+        truth = self.cases[(self.cases.network == TEACHER) & (self.cases.region == "et")].set_index("subject").true_ml
+        self.et_ml = truth.sort_index()
+        self.subjects = len(truth)
+        self.with_et = int((truth > 0).sum())
+
+    def measure(self, subset: str, region: str, measure: str = "dice") -> dict:
+        """`describe` of a measure of `scripts.evaluation.summary.MEASURES`; region "mean" has Dice alone."""
+        return self._networks[subset]["regions"][region][measure]
+
+    def false_et(self, subset: str) -> int:
+        """Number of subjects without enhancing tumour in which it was predicted."""
+        return self._networks[subset]["regions"]["et"]["empty"]["truth"]
+
+    def missed_et(self, subset: str) -> int:
+        """Number of subjects with enhancing tumour in which none was predicted."""
+        return self._networks[subset]["regions"]["et"]["empty"]["prediction"]
+
+    def et_where_present(self, subset: str) -> dict:
+        """`describe` of the Dice of ET over the subjects that have ET."""
+        return self._describe(self._dice["dice"]["et"][subset][self.et_ml > 0])
+
+    def mean_over(self, subsets: Sequence[str], region: str, measure: str = "dice") -> dict:
+        """`describe` of each subject's mean over these subsets, of "dice" or "dice_cleaned"."""
+        return self._describe(self._dice[measure][region][list(subsets)].mean(axis=1))
+
+    def minus_teacher(self, subset: str, region: str) -> dict:
+        """`paired_difference` of the Dice of a student and of the teacher on the same subjects."""
+        dice = self._dice["dice"][region]
+        return paired_difference(dice[subset], dice[TEACHER], self.seed, self.resamples)
+
+    def minus(self, other: "Evaluation", subset: str, region: str) -> dict:
+        """`paired_difference` of the Dice of a subset here and in another evaluation of the same subjects."""
+        here, there = (evaluation._dice["dice"][region][subset] for evaluation in (self, other))
+        if list(here.index) != list(there.index):
+            raise UserError("Two evaluations to compare have different subjects: evaluate both on the same.")
+        return paired_difference(here, there, self.seed, self.resamples)
+
+    def _wide(self, measure: str) -> dict[str, pd.DataFrame]:
+        """A table of subjects x subsets for each region and for the mean of the three."""
+        wide = self.cases.pivot(index="subject", columns=["network", "region"], values=measure).sort_index()
+        tables = {region: wide.xs(region, axis=1, level="region") for region in REGIONS}
+        return tables | {"mean": sum(tables.values()) / len(tables)}
+
+    def _describe(self, values: pd.Series) -> dict:
+        return describe(values, bootstrap_interval(values, self.seed, self.resamples))
