@@ -9,6 +9,7 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
+from scripts.common import namings
 from scripts.common.errors import ScanError, UserError
 from scripts.common.sequences import REGIONS
 
@@ -17,20 +18,21 @@ LABEL_CONVENTIONS = {
     "brats2023": {"core": 1, "oedema": 2, "enhancing": 3, "cavity": 4},
     "msd": {"oedema": 1, "core": 2, "enhancing": 3},
 }
-"""What each number means: `brats` is 2017-2021, `brats2023` that year and later (4, the resection cavity of the
-post-treatment cohort, counts as background), `msd` is Task01_BrainTumour. Core is necrotic or non-enhancing tumour."""
+"""The number of each tissue in a label map: `brats` is BraTS 2017 to 2021, `brats2023` BraTS 2023 and later (its 4, the
+resection cavity of the post-treatment cohort, counts as background), `msd` is MSD Task01_BrainTumour. Core is necrotic
+or non-enhancing tumour."""
 
 
 def detect_convention(values: Iterable[float], label_convention: str = "brats") -> str:
-    """The numbering of a label map that holds these values, given the one that its file's name suggests.
+    """The convention of a label map that holds these values, starting from the one that its file's name suggests.
 
-    `brats` with a 3 and no 4 is taken as `brats2023`: up to 2021 no label 3 exists.
+    `brats` with a 3 and no 4 becomes `brats2023`, as `brats` has no label 3.
 
     Raises:
-        UserError: an unknown numbering, or a value that it does not have.
+        UserError: an unknown convention, or a value that it does not have.
     """
     if label_convention not in LABEL_CONVENTIONS:
-        raise UserError(f"'{label_convention}' is not a label numbering: choose from {', '.join(LABEL_CONVENTIONS)}.")
+        raise UserError(f"'{label_convention}' is not a label convention: choose from {', '.join(LABEL_CONVENTIONS)}.")
     values = set(values) - {0}
     if label_convention == "brats" and 3 in values and 4 not in values:
         label_convention = "brats2023"
@@ -38,7 +40,7 @@ def detect_convention(values: Iterable[float], label_convention: str = "brats") 
     unknown = sorted(values - known)
     if unknown:
         raise UserError(
-            f"holds the unknown label value {', '.join(map(str, unknown[:5]))} ({label_convention} numbering has "
+            f"holds the unknown label value {', '.join(map(str, unknown[:5]))} (label convention {label_convention} has "
             f"{', '.join(map(str, [0, *sorted(known)]))})"
         )
     return label_convention
@@ -49,10 +51,11 @@ def regions_from_label(label: torch.Tensor, label_convention: str = "brats") -> 
 
     Args:
         label: (1, X, Y, Z), or any batch of maps (B, 1, X, Y, Z): the channel axis is the fourth from the end.
-        label_convention: one of `LABEL_CONVENTIONS`, as `detect_convention` gives it; values it does not have become background.
+        label_convention: one of `LABEL_CONVENTIONS`, as `detect_convention` returns it; values that it does not have
+            become background.
 
     Returns:
-        float32 of 0 and 1 with the channels of `scripts.common.sequences.REGIONS`, a plain tensor.
+        A plain float32 tensor of 0 and 1 whose channels are `scripts.common.sequences.REGIONS`.
     """
     numbers = LABEL_CONVENTIONS[label_convention]
     plain = label.as_tensor() if isinstance(label, MetaTensor) else label
@@ -63,7 +66,7 @@ def regions_from_label(label: torch.Tensor, label_convention: str = "brats") -> 
 
 
 def label_from_regions(regions, label_convention: str = "brats"):
-    """One label map from the three regions, nested by force: et, then the rest of tc, then the rest of wt.
+    """One label map from the three regions: et, then what of tc is not et, then what of wt is neither.
 
     Args:
         regions: binary (3, X, Y, Z) in the order of `scripts.common.sequences.REGIONS`: tensor or array, bool or 0 and 1.
@@ -73,10 +76,13 @@ def label_from_regions(regions, label_convention: str = "brats"):
         uint8 (X, Y, Z), an array if an array was given.
 
     Raises:
-        UserError: another numbering.
+        UserError: another label convention.
     """
     if label_convention not in ("brats", "brats2023"):
-        raise UserError(f"Label maps are written with the numbering 'brats' or 'brats2023', not '{label_convention}'.")
+        raise UserError(
+            f"Label maps are written in the label convention 'brats' or 'brats2023', not '{label_convention}': set "
+            "--label_convention to one of them."
+        )
     numbers = LABEL_CONVENTIONS[label_convention]
     tensor = torch.as_tensor(regions).bool()
     label = tensor.new_zeros(tensor.shape[1:], dtype=torch.uint8)
@@ -103,11 +109,11 @@ class Nestd(MapTransform):
 class RegionsFromLabeld(MapTransform):
     """Turn the label map (1, X, Y, Z), integer, into its regions (3, X, Y, Z), float32 of 0 and 1, geometry kept.
 
-    The numbering is the item's `label_convention` (default `brats`), corrected by the values found (`detect_convention`) where the
-    subject is called as those of BraTS.
+    The label convention is the item's `label_convention` (default `brats`). Where the values show another one
+    (`detect_convention`), that is used if label maps of the subject's naming may follow it (`scripts.common.namings`).
 
     Raises:
-        ScanError: a value that the numbering does not have, or values that leave it open.
+        ScanError: a value that the convention does not have, or values that two conventions explain.
     """
 
     def __init__(self, keys: KeysCollection = "label") -> None:
@@ -117,8 +123,7 @@ class RegionsFromLabeld(MapTransform):
         data = dict(data)
         for key in self.keys:
             label = data[key]
-            label_convention = self._convention(label, data)
-            regions = regions_from_label(label, label_convention)
+            regions = regions_from_label(label, self._convention(label, data))
             if isinstance(label, MetaTensor):
                 regions = MetaTensor(regions, meta=label.meta, applied_operations=label.applied_operations)
             data[key] = regions
@@ -127,26 +132,28 @@ class RegionsFromLabeld(MapTransform):
     @staticmethod
     def _convention(label: torch.Tensor, data) -> str:
         subject = str(data.get("subject", "a subject"))
+        naming = namings.naming_of(subject)
         file = getattr(label, "meta", {}).get("filename_or_obj", "the label map")
         values = _values(label)
-        # BraTS-PED 2024 numbers its tissues in another way: 4 is oedema there and must not become background
-        if subject.upper().startswith("BRATS-PED") and 4 in values:
-            raise ScanError(
-                f"{subject}: {file} holds label value 4, which is oedema in the paediatric BraTS numbering and is not "
-                "understood here: convert it to 1 (core), 2 (oedema), 3 (enhancing), or leave the subject out."
-            )
+        for value, meaning in naming.refused_labels.items() if naming else ():
+            if value in values:
+                raise ScanError(
+                    f"{subject}: {file} holds label value {value}, which is {meaning} and is not understood here: "
+                    "convert it to 1 (core), 2 (oedema), 3 (enhancing), or leave the subject out."
+                )
         given = data.get("label_convention", "brats")
         try:
             found = detect_convention(values, given)
         except UserError as error:
             raise ScanError(
-                f"{subject}: {file}: {error}: correct the map, leave the subject out, or name the numbering "
-                f"({', '.join(LABEL_CONVENTIONS)}) with --label_convention, or in a dataset.json as \"numbering\"."
+                f"{subject}: {file}: {error}: correct the map, leave the subject out, or give the label convention "
+                f'({", ".join(LABEL_CONVENTIONS)}) with --label_convention, or in a dataset.json as "label_convention".'
             ) from error
-        if found != given and not subject.upper().startswith("BRATS"):
+        if found != given and not (naming and found in naming.label_conventions):
             raise ScanError(
-                f"{subject}: {file} has a label 3 and no 4: brats2023 and msd both call enhancing tumour so, "
-                "but mean opposite things by 1 and 2: say which it is with --label_convention brats2023 or msd."
+                f"{subject}: {file} has a label 3 and no 4, which is enhancing tumour in the label conventions brats2023 "
+                "and msd, but these swap the meaning of 1 and 2: give the right one with --label_convention brats2023 "
+                "or --label_convention msd."
             )
         return found
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one table of what a sequence is: its name, its aliases in the wild, its place in the teacher's input."""
+"""The four sequences: their order, their names in files, and subsets of them."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -7,41 +7,23 @@ from difflib import get_close_matches
 from itertools import combinations
 from pathlib import Path
 
+from scripts.common import namings
 from scripts.common.errors import UserError
 
-ALIASES = {
-    "t1": ("t1", "t1n", "t1w", "t1pre"),
-    "t1ce": ("t1ce", "t1c", "t1gd", "t1gad", "t1post", "t1wce", "t1wgd", "cet1", "cet1w", "ct1", "t1+c", "t1km"),
-    "t2": ("t2", "t2w"),
-    "flair": ("flair", "fla", "t2f", "t2flair", "flairw"),
-}
-"""What files call each sequence: BraTS 2017-2021, BraTS 2023 and later, MSD, BIDS, UPENN-GBM, UCSF-PDGM, LUMIERE. The
-order is the teacher's input."""
-
-SEQUENCES = tuple(ALIASES)
+SEQUENCES = ("t1", "t1ce", "t2", "flair")
 """Channel order of the teacher's input."""
 
 REGIONS = ("tc", "wt", "et")
 """Channel order of every network's output: tumour core, whole tumour, enhancing tumour (nested: et in tc in wt)."""
 
-MSD_ORDER = ("flair", "t1", "t1ce", "t2")
-"""Order along the fourth axis of MSD Task01_BrainTumour (its dataset.json: FLAIR, T1w, t1gd, T2w)."""
-
-LABEL_ALIASES = ("seg", "segm", "label", "labels", "tumorsegmentation", "manuallycorrected")
-"""What files call the label map. One BraTS 2020 subject (355) has it as `W39_1998.09.19_Segm.nii`; the TCGA collections
-as `<subject>_GlistrBoost_ManuallyCorrected.nii.gz`."""
-
 SEPARATORS = "-_."
-_NAMES = {alias: name for name, aliases in ALIASES.items() for alias in aliases} | dict.fromkeys(LABEL_ALIASES, "label")
 _CONTRAST_AGENT = {"ce", "gd", "gad", "gadolinium"}
-_BIDS = re.compile(r"(sub-[^_]+(?:_ses-[^_]+)?)((?:_[a-z]+-[^_]+)*)_(.+)", re.IGNORECASE)
-_BIDS_CONTRAST = re.compile(r"_ce-(?!no|pre)|_acq-(?:[^_]*(?:post|gd|gad)|ce(?:_|$))", re.IGNORECASE)
 _MAYBE = {"t1": {"t1", "t1ce"}, "mprage": {"t1", "t1ce"}, "spgr": {"t1", "t1ce"}, "flair": {"flair"}}
 
 
 def sequence_of_name(name: str) -> str | None:
     """The sequence that one name such as `T1w`, `t1gd` or `FLAIR` means, `label` for a label map, None if unknown."""
-    return _NAMES.get(re.sub(rf"[{SEPARATORS} ]", "", name).lower())
+    return namings.sequence_by_alias().get(re.sub(rf"[{SEPARATORS} ]", "", name).lower())
 
 
 def nifti_stem(filename: str) -> str | None:
@@ -51,52 +33,52 @@ def nifti_stem(filename: str) -> str | None:
 
 
 def sequence_of_folder(name: str) -> str | None:
-    """The sequence that a folder is called after, perhaps behind a number: `T1CE` and `2_T1GD` are t1ce."""
+    """The sequence that a folder is named after, with or without a number before it: `T1CE` and `2_T1GD` are t1ce."""
     return sequence_of_name(re.sub(rf"^\d+[{SEPARATORS} ]+", "", name))
 
 
 def parse_filename(filename: str, subjects: Collection[str] = ()) -> tuple[str, str] | None:
-    """Split a NIfTI file name into (what stands before the sequence, sequence or `label`); None if it names neither.
+    """Split a NIfTI file name into (prefix, sequence or `label`); None if it names no sequence and no label map.
 
-    Only the end of the name counts, whatever its case: `BraTS-GLI-00005-000-t2f.nii.gz` is
-    (`BraTS-GLI-00005-000`, `flair`), `flair.nii.gz` is (``, `flair`). A contrast agent belongs to the sequence where it
-    stands directly before or after it: `sub_T1_Gd.nii` and `sub_Gd_T1.nii` are (`sub`, `t1ce`), `GD_001_t1.nii.gz` is
-    (`GD_001`, `t1`). Of a BIDS name only subject and session stay, and a contrast agent is seen in whichever entity
-    names it: `sub-01_ses-2_ce-gadolinium_run-1_T1w.nii.gz` is (`sub-01_ses-2`, `t1ce`).
+    The sequence is at the end of the name, in upper or lower case: `BraTS-GLI-00005-000-t2f.nii.gz` is
+    (`BraTS-GLI-00005-000`, `flair`), `flair.nii.gz` is (``, `flair`). A contrast agent directly before or after the
+    sequence belongs to it: `sub_T1_Gd.nii` and `sub_Gd_T1.nii` are (`sub`, `t1ce`), `GD_001_t1.nii.gz` is
+    (`GD_001`, `t1`). The prefix of a BIDS name is its subject and session, and its other entities may name a contrast
+    agent: `sub-01_ses-2_ce-gadolinium_run-1_T1w.nii.gz` is (`sub-01_ses-2`, `t1ce`).
 
     Args:
         filename: without its folders.
-        subjects: names that subjects may have. What such a name ends in is no contrast agent: with `S_CE` among them
-            `S_CE_t1.nii.gz` is (`S_CE`, `t1`), without (`S`, `t1ce`).
+        subjects: names that subjects may have. The end of such a name is not read as a contrast agent: with `S_CE`
+            among them `S_CE_t1.nii.gz` is (`S_CE`, `t1`), without it (`S`, `t1ce`).
     """
     stem = nifti_stem(filename)
     if stem is None:
         return None
-    bids = _BIDS.fullmatch(stem)
-    name = _meaning(re.split(rf"[{SEPARATORS}]", bids[3])) if bids else None
-    if name:
-        return bids[1], "t1ce" if name == "t1" and _BIDS_CONTRAST.search(bids[2]) else name
+    for naming in namings.NAMINGS:
+        match = re.fullmatch(naming.file, stem, re.IGNORECASE) if naming.file else None
+        if match and (name := _meaning(re.split(rf"[{SEPARATORS}]", match[3]))):
+            contrast = naming.contrast_agent and re.search(naming.contrast_agent, match[2], re.IGNORECASE)
+            return match[1], "t1ce" if name == "t1" and contrast else name
     tokens = re.split(rf"[{SEPARATORS}]", stem)
     readings = []
     for count in range(min(3, len(tokens)), 0, -1):  # the longest first: `Gd_T1_w`, `t1_ce` and `T2-FLAIR` are one name
         if name := _meaning(tokens[-count:]):
-            before = stem[: len(stem) - len("".join(tokens[-count:])) - count + 1].rstrip(SEPARATORS)
-            readings.append((before, name))
+            prefix = stem[: len(stem) - len("".join(tokens[-count:])) - count + 1].rstrip(SEPARATORS)
+            readings.append((prefix, name))
     if readings and readings[0][1] == "t1ce":
         readings.sort(key=lambda reading: not (reading[1] == "t1" and reading[0] in subjects))
     return readings[0] if readings else None
 
 
 def parse_files(paths: Iterable[Path]) -> dict[Path, tuple[str, str]]:
-    """What `parse_filename` says of files that lie together; those that name no sequence are left out.
+    """`parse_filename` of files that lie together, without those that name no sequence.
 
-    A contrast agent that ends what another of the files, too, begins with, or the name of a folder above, is a part of
-    the subject's name: beside `S_CE_flair.nii.gz`, or in a folder `S_CE`, `S_CE_t1.nii.gz` is the t1.
+    A contrast agent is part of the subject's name if another file has the same prefix or a folder above the same name:
+    beside `S_CE_flair.nii.gz`, or in a folder `S_CE`, `S_CE_t1.nii.gz` is the t1.
     """
     parsed = {path: parse_filename(path.name) for path in paths}
-    subjects = {before for before, _ in filter(None, parsed.values())} | {
-        part for folder in {path.parent for path in parsed} for part in folder.parts
-    }
+    subjects = {understood[0] for understood in parsed.values() if understood}
+    subjects |= {part for folder in {path.parent for path in parsed} for part in folder.parts}
     return {path: parse_filename(path.name, subjects) for path, understood in parsed.items() if understood}
 
 
@@ -109,10 +91,10 @@ def _meaning(words: list[str]) -> str | None:
 
 
 def possible_sequences(filename: str) -> set[str]:
-    """The sequences that a NIfTI file may be whose name has one in it, but not at the end.
+    """The sequences that a NIfTI file may be if its name has a sequence in it, but not at the end.
 
-    `S1_t1ce_mprage.nii.gz` may be the t1ce, `S1_MPRAGE_GD.nii.gz` t1 or t1ce, `S1_mask.nii.gz` none. The folder may
-    tell: `T1CE/scan.nii.gz` may be the t1ce.
+    `S1_t1ce_mprage.nii.gz` may be the t1ce, `S1_MPRAGE_GD.nii.gz` t1 or t1ce, `S1_mask.nii.gz` none. A folder before
+    the name counts too: `T1CE/scan.nii.gz` may be the t1ce.
     """
     stem = nifti_stem(filename)
     if stem is None or parse_filename(filename):
@@ -122,14 +104,14 @@ def possible_sequences(filename: str) -> set[str]:
     known = {name for name in map(sequence_of_name, pairs + tokens) if name in SEQUENCES}
     if len(known) > 1 and "t1" in known:
         known.discard("t1")  # `t1_ce` is the t1ce alone
-    return known or set().union(*(may for token in tokens for start, may in _MAYBE.items() if token.startswith(start)))
+    return known or set().union(*(may for start, may in _MAYBE.items() for token in tokens if token.startswith(start)))
 
 
 def ordered(modalities: str | Iterable[str]) -> tuple[str, ...]:
-    """The chosen sequences in the teacher's order, without aliases.
+    """The chosen sequences in the order of the teacher's input.
 
     Args:
-        modalities: any non-empty choice of t1, t1ce, t2, flair: a list, or one text such as `flair` or `flair,t1ce`.
+        modalities: any non-empty subset of t1, t1ce, t2, flair: a list, or one text such as `flair` or `flair,t1ce`.
 
     Raises:
         UserError: nothing chosen, an unknown name (the nearest valid one is proposed), or one named twice.
@@ -140,7 +122,7 @@ def ordered(modalities: str | Iterable[str]) -> tuple[str, ...]:
         raise UserError(f"No sequence was chosen: give at least one of {', '.join(SEQUENCES)}.")
     for name in names:
         if name not in SEQUENCES:
-            near = _NAMES.get(name) or next(iter(get_close_matches(name, SEQUENCES, 1)), None)
+            near = namings.sequence_by_alias().get(name) or next(iter(get_close_matches(name, SEQUENCES, 1)), None)
             hint = f"did you mean '{near}'? " if near in SEQUENCES else ""
             raise UserError(f"'{name}' is not a sequence: {hint}Choose from {', '.join(SEQUENCES)}.")
     twice = [name for name in SEQUENCES if names.count(name) > 1]
@@ -149,22 +131,22 @@ def ordered(modalities: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in SEQUENCES if name in names)
 
 
-def channels_of(modalities: str | Iterable[str]) -> list[int]:
+def channels_of(sequences: str | Iterable[str]) -> list[int]:
     """Channel indices of the chosen sequences in the teacher's input, ascending."""
-    return [SEQUENCES.index(name) for name in ordered(modalities)]
+    return [SEQUENCES.index(name) for name in ordered(sequences)]
 
 
-def subset_name(modalities: str | Iterable[str]) -> str:
-    """Name of a choice of sequences in file names and tables, such as `t1ce+flair`."""
-    return "+".join(ordered(modalities))
+def subset_name(sequences: str | Iterable[str]) -> str:
+    """Name of a subset of sequences in file names and tables, such as `t1ce+flair`."""
+    return "+".join(ordered(sequences))
 
 
-def subset_order(setting: str) -> tuple:
-    """Sort key: few sequences first, then the order of the teacher's input."""
-    names = setting.split("+")
+def subset_order(name: str) -> tuple:
+    """Sort key of a `subset_name`: few sequences first, then the order of the teacher's input."""
+    names = name.split("+")
     return len(names), tuple(SEQUENCES.index(name) for name in names)
 
 
 def limited_subsets() -> list[tuple[str, ...]]:
-    """All 14 choices of one to three of the four sequences, the smallest first."""
-    return [setting for size in range(1, len(SEQUENCES)) for setting in combinations(SEQUENCES, size)]
+    """All 14 subsets of one to three of the four sequences, the smallest first."""
+    return [subset for size in range(1, len(SEQUENCES)) for subset in combinations(SEQUENCES, size)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Augmentation of real scans: another pose, and another scanner with the effects that simulated ones get."""
+"""Augmentation of real scans: another pose, and the acquisition effects that simulated scans have."""
 
 import torch
 from monai.transforms import RandAffined
@@ -9,13 +9,13 @@ from scripts.simulation.smooth_fields import Draws
 
 
 class AcquisitionEffects(torch.nn.Module):
-    """Adds the bias field, noise, blur, thick slices and intensity errors of ``scripts.simulation.acquisition`` to real scans.
+    """Add bias field, noise, blur, thick slices and intensity errors (``scripts.simulation.acquisition``) to real scans.
 
-    Ours: one model of a scanner serves simulated and real subjects, so that mixing them leaves no other cue.
+    Ours. Simulated and real subjects get the same effects, so that a network cannot tell them apart by these.
 
     Args:
         spacing: mm per voxel.
-        strength: 0 leaves the scans as they are, 1 is calibrated to the differences between BraTS scans.
+        strength: 0 changes nothing, 1 is calibrated to the differences between BraTS scans.
     """
 
     def __init__(self, spacing: float, strength: float = 0.5) -> None:
@@ -24,7 +24,7 @@ class AcquisitionEffects(torch.nn.Module):
 
     @torch.no_grad()
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """(B, 4, X, Y, Z) in z-units, background 0, to the same; each subject with its own random numbers."""
+        """(B, 4, X, Y, Z) in z-units, background 0, to the same; each subject has its own random numbers."""
         if self.strength == 0:
             return image
         seeds = torch.randint(2**62, (len(image),)).tolist()
@@ -37,10 +37,10 @@ class AcquisitionEffects(torch.nn.Module):
 
 
 class RandomPose:
-    """Turns, scales and shears a real scan with its label map (MONAI ``RandAffined``); background comes in as 0.
+    """Rotate, scale and shear a real scan with its label map (MONAI ``RandAffined``), padded with 0.
 
     Args:
-        prob: how often.
+        prob: probability.
         rotation: largest angle about each axis, in degrees.
         scale: largest relative change of size along each axis.
         shear: largest shear factor.
@@ -59,7 +59,7 @@ class RandomPose:
         )
 
     def __call__(self, image: torch.Tensor, label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(4, X, Y, Z) and (3, X, Y, Z) to the same; torch's generator decides, so that a resumed run repeats it."""
+        """(4, X, Y, Z) and (3, X, Y, Z) to the same; drawn from torch's generator, so that a resumed run repeats it."""
         self.affine.set_random_state(seed=int(torch.randint(2**31, ())))
         moved = self.affine({"image": image, "label": label})
         return moved["image"].as_tensor(), moved["label"].as_tensor()

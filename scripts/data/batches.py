@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From cached subjects to the batches that the trainer sees: simulated maps rendered anew, real scans augmented."""
+"""From cached subjects to the trainer's batches: simulated subjects are rendered anew, real scans augmented."""
 
 import numpy as np
 import torch
@@ -8,21 +8,21 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, RandomizableTransform, Transform
 
 from scripts.common.errors import UserError
-from scripts.common.labels import regions_from_label
+from scripts.common.labels import LABEL_CONVENTIONS, regions_from_label
 from scripts.simulation.contrast import MAPS
 from scripts.simulation.maps import load_maps
 
-KEYS = ("patch", "label")
+ENHANCING, CORE = LABEL_CONVENTIONS["brats"]["enhancing"], LABEL_CONVENTIONS["brats"]["core"]
 
 
 class LoadSubject(Transform):
-    """Loads a simulated subject by its maps and a real one by its scans, both as ``patch`` and ``label``.
+    """Load a simulated subject by its maps and a real one by its scans, both as ``patch`` and ``label``.
 
-    A MONAI ``Transform``, since a ``CacheDataset`` stops caching at the first one that is none.
+    It is a MONAI ``Transform`` because a ``CacheDataset`` caches up to the first transform that is not one.
 
     Args:
-        maps: transform for items that have ``maps``; leaves ``maps`` and ``label``.
-        scan: transform for the others; leaves ``image`` and ``label``.
+        maps: transform for items that have ``maps``; its result has ``maps`` and ``label``.
+        scan: transform for the others; its result has ``image`` and ``label``.
     """
 
     def __init__(self, maps, scan) -> None:
@@ -31,22 +31,21 @@ class LoadSubject(Transform):
     def __call__(self, item: dict) -> dict:
         """
         Returns:
-            ``patch`` and ``label``: of a simulated subject uint8 (5, X, Y, Z) and (1, X, Y, Z) with BraTS numbers, of a
-            real one float32 (4, X, Y, Z) in z-units and (3, X, Y, Z) with regions.
+            ``simulated``, ``patch`` and ``label``: of a simulated subject True, uint8 (5, X, Y, Z) and (1, X, Y, Z)
+            in the label convention ``brats``; of a real one False, float32 (4, X, Y, Z) in z-units and (3, X, Y, Z)
+            with the regions.
         """
-        if "maps" in item:
-            loaded = self.maps(item)
-            return {"patch": loaded["maps"], "label": loaded["label"]}
-        loaded = self.scan(item)
-        return {"patch": loaded["image"], "label": loaded["label"]}
+        simulated = "maps" in item
+        loaded = self.maps(item) if simulated else self.scan(item)
+        return {"simulated": simulated, "patch": loaded["maps" if simulated else "image"], "label": loaded["label"]}
 
 
 class LoadMapsd(MapTransform):
-    """Load a simulated subject's maps, cropped to its brain, as a uint8 tensor (5, X, Y, Z); its label map beside them.
+    """Load a simulated subject's maps as uint8 (5, X, Y, Z), cropped to its brain, and add its label map as ``label``.
 
     Args:
         keys: of the paths.
-        spacing: voxel size in mm that the training expects; maps are not resampled.
+        spacing: voxel size of the training in mm; maps are not resampled.
 
     Raises:
         UserError: if the maps were simulated at another spacing.
@@ -60,10 +59,10 @@ class LoadMapsd(MapTransform):
         data = dict(data)
         for key in self.keys:
             maps, affine = load_maps(data[key])
-            made = np.linalg.norm(affine[:3, 0])
-            if not np.isclose(made, self.spacing):
+            size = np.linalg.norm(affine[:3, 0])
+            if not np.isclose(size, self.spacing):
                 raise UserError(
-                    f"{data[key]} was simulated at {made:g} mm, but spacing is {self.spacing:g}: set it to {made:g}, "
+                    f"{data[key]} was simulated at {size:g} mm, but spacing is {self.spacing:g}: set --spacing {size:g}, "
                     f"or simulate a cohort at {self.spacing:g} mm (python -m scripts.simulation.cohort)."
                 )
             brain = maps[: MAPS.index("label")].any(axis=0)
@@ -75,14 +74,14 @@ class LoadMapsd(MapTransform):
 
 
 class RandUnenhancedd(RandomizableTransform, MapTransform):
-    """Turns the enhancing tumour of simulated maps into non-enhancing core: the same subject without enhancement.
+    """Turn the enhancing tumour of a simulated subject into non-enhancing core; real scans stay as they are.
 
-    Ours. Most simulated tumours enhance, so that a network learns to guess ET from where it usually lies; the same
-    tumours without it teach that T1ce decides. Real scans stay as they are.
+    Ours. Most simulated tumours enhance, so that a network learns to guess ET from its usual place. The same tumours
+    without enhancement teach it to decide by the T1ce.
 
     Args:
-        keys: maps (5, X, Y, Z) and label (1, X, Y, Z), whose last channel holds BraTS numbers.
-        prob: how often.
+        keys: maps (5, X, Y, Z) and label (1, X, Y, Z), whose last channel is the label map.
+        prob: probability.
     """
 
     def __init__(self, keys: KeysCollection, prob: float) -> None:
@@ -92,45 +91,43 @@ class RandUnenhancedd(RandomizableTransform, MapTransform):
     def __call__(self, data):
         data = dict(data)
         self.randomize(None)
-        if self._do_transform and all(data[key].dtype == torch.uint8 for key in self.keys):
+        if self._do_transform and data["simulated"]:
             for key in self.keys:
-                changed = data[key].clone()
-                label = changed[-1]
-                label[label == 4] = 1
-                data[key] = changed
+                data[key] = data[key].clone()
+                label = data[key][-1]
+                label[label == ENHANCING] = CORE
         return data
 
 
 def list_collate(samples: list) -> list[dict]:
-    """``collate_fn``: the samples as they are, since maps and scans in a batch have no common shape until rendered.
+    """``collate_fn`` that keeps the samples in a list, as maps and scans have a common shape only after rendering.
 
     Args:
-        samples: a dictionary each, or a list of them where a transform draws several patches of a subject.
+        samples: a dictionary each, or a list of dictionaries if a transform draws several patches of a subject.
     """
     return [one for sample in samples for one in (sample if isinstance(sample, list) else [sample])]
 
 
 def sampling_weights(items: list[dict], real: float) -> list[float]:
-    """How likely each subject is drawn, so that real ones are a given share of the patches; the sum is 1.
+    """Probability of each subject in a draw, such that real ones are a given share of the patches; the sum is 1.
 
     Args:
-        items: simulated ones have ``maps``.
-        real: share of the real ones, 0 to 1; where there is only one kind, all of it.
+        items: of the datalist; simulated subjects have ``maps``.
+        real: share of the real subjects, 0 to 1; without effect if all are real or all simulated.
     """
     simulated = sum("maps" in item for item in items)
     scans = len(items) - simulated
-    of_real = 1.0 if not simulated else real if scans else 0.0
-    return [(1 - of_real) / simulated if "maps" in item else of_real / scans for item in items]
+    share = 1.0 if not simulated else real if scans else 0.0
+    return [(1 - share) / simulated if "maps" in item else share / scans for item in items]
 
 
 class PrepareBatch:
-    """MONAI ``prepare_batch``: moves patches to the device, renders simulated maps there, anew each time, and augments
-    real scans.
+    """MONAI ``prepare_batch``: move patches to the device, render the simulated ones there, and augment real scans.
 
     Args:
-        contrast: ``scripts.simulation.contrast.Contrast``, for maps.
-        pose: ``scripts.data.augment.RandomPose``, for scans.
-        acquisition: ``scripts.data.augment.AcquisitionEffects``, for scans.
+        contrast: ``scripts.simulation.contrast.Contrast``, for simulated subjects.
+        pose: ``scripts.data.augment.RandomPose``, for real scans.
+        acquisition: ``scripts.data.augment.AcquisitionEffects``, for real scans.
     """
 
     def __init__(self, contrast: torch.nn.Module, pose, acquisition: torch.nn.Module) -> None:
@@ -141,23 +138,28 @@ class PrepareBatch:
     def __call__(self, batch: list[dict], device=None, non_blocking: bool = False, **kwargs):
         """
         Args:
-            batch: ``patch`` and ``label`` of ``LoadSubject`` a sample, all patches of one size.
+            batch: samples with the keys of ``LoadSubject``, all patches of one size.
 
         Returns:
-            image (B, 4, X, Y, Z), label (B, 3, X, Y, Z), and label again as the argument that ``forward`` of
-            ``scripts.networks.teacher_student.NetworkGroup`` takes beside the image.
+            image (B, 4, X, Y, Z), label (B, 3, X, Y, Z), and label again as the second argument of ``forward`` of
+            ``scripts.networks.teacher_student.NetworkGroup``.
         """
-        pairs = [self._one(*(_plain(s[key]).to(device, non_blocking=non_blocking) for key in KEYS)) for s in batch]
+        pairs = []
+        for sample in batch:
+            patch, label = (_plain(sample[key]).to(device, non_blocking=non_blocking) for key in ("patch", "label"))
+            pairs.append(self._image_and_regions(patch, label, sample["simulated"]))
         image, label = (torch.stack(column) for column in zip(*pairs))
         return image, label, (label,), {}
 
-    def _one(self, patch: torch.Tensor, label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        if patch.dtype == torch.uint8:
+    def _image_and_regions(
+        self, patch: torch.Tensor, label: torch.Tensor, simulated: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        if simulated:
             return self.contrast(patch[None])[0], regions_from_label(label[None], "brats")[0]
         patch, label = self.pose(patch, label)
         return self.acquisition(patch[None])[0], label
 
 
 def _plain(tensor: torch.Tensor) -> torch.Tensor:
-    # the trainer needs no geometry, and MetaTensor operations are slower
+    # the trainer needs no geometry, and operations on a MetaTensor are slower
     return tensor.as_tensor() if isinstance(tensor, MetaTensor) else tensor

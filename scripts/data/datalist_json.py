@@ -1,14 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read a decathlon `dataset.json`: MSD Task01_BrainTumour with its 4D files, or lists that name each sequence."""
+"""Read a `dataset.json`: MSD Task01_BrainTumour with its 4D files, or lists that name each sequence."""
 
 import json
 from pathlib import Path
 
 from scripts.common.errors import UserError
 from scripts.common.labels import LABEL_CONVENTIONS
-from scripts.common.sequences import MSD_ORDER, SEQUENCES, nifti_stem, parse_files, sequence_of_name
+from scripts.common.namings import naming_of_4d_files
+from scripts.common.sequences import (
+    SEQUENCES,
+    nifti_stem,
+    parse_files,
+    sequence_of_name,
+)
+from scripts.data.subject_folders import files_and_folders
 
 PARTS = ("training", "validation", "test")
+CONVENTION_KEYS = ("label_convention", "numbering")
+"""The key of the label convention, and its name before version 0.7."""
 FORMS = (
     '{"training": [{"subject": "a", "flair": "a_flair.nii.gz", "label": "a_seg.nii.gz"}]} or the 4D form of MSD '
     '{"modality": {"0": "FLAIR"}, "training": [{"image": "a.nii.gz", "label": "a_seg.nii.gz"}]}'
@@ -16,19 +25,21 @@ FORMS = (
 
 
 def subjects_in_json(path: Path, labelled: bool) -> list[tuple[dict, str]]:
-    """The items of a dataset.json, each with the place it was found; paths become absolute, relative to the file.
+    """The items of a dataset.json, each with its place in the file. Paths become absolute, relative to the file.
 
-    An entry names its sequences itself, or has `image`: one 4D file, whose volumes `modality` names, or a list of
-    files, whose own names tell. `label_convention` of the file or of an entry is `brats` (default), `brats2023` or `msd`
-    (default for 4D files). Subjects with the same `patient` stay in one part of a split. Items get the `part` that
-    lists them, and as `empty_parts` those that the file lists as empty, so that a split leaves them so.
+    An entry names each sequence itself, or has `image`: one 4D file, whose volumes `modality` names, or a list of
+    files whose names tell the sequence. `label_convention` (older files: `numbering`) of the file or of an entry is
+    `brats` (default), `brats2023` or `msd` (default for 4D files). Subjects with the same `patient` stay in one part of
+    a split. Items get the `part` that lists them, and as `empty_parts` those that the file lists as empty, which a
+    split leaves empty.
 
     Args:
         path: the dataset.json.
         labelled: leave out entries that have neither a label map nor maps.
 
     Raises:
-        UserError: not JSON, of another form, an unknown sequence or numbering, or a subject whose name is no folder's.
+        UserError: not JSON, of another form, an unknown sequence or label convention, or a subject whose name cannot
+            be that of a folder.
     """
     try:
         content = json.loads(path.read_text())
@@ -47,6 +58,24 @@ def subjects_in_json(path: Path, labelled: bool) -> list[tuple[dict, str]]:
             item = _item(entry if isinstance(entry, dict) else {"image": entry}, content, path.parent, place)
             if not labelled or "label" in item or "maps" in item:
                 found.append((item | {"part": part} | ({"empty_parts": empty} if empty else {}), place))
+    return found
+
+
+def msd_without_json(root: Path, labelled: bool) -> list[tuple[dict, Path]]:
+    """The items of MSD Task01_BrainTumour without its dataset.json, as `subjects_in_json` gives them."""
+    naming = naming_of_4d_files()
+    found = []
+    for images, labels in (("imagesTr", "labelsTr"), *([] if labelled else [("imagesTs", "labelsTs")])):
+        contents = files_and_folders(root / images) if (root / images).is_dir() else None
+        for path in contents[0] if contents else []:
+            stem = nifti_stem(path.name)
+            if stem is None or sequence_of_name(stem):
+                continue
+            item = {"subject": stem, "label_convention": naming.label_conventions[0]}
+            item |= {name: {"file": str(path), "volume": volume} for volume, name in enumerate(naming.volumes)}
+            if (root / labels / path.name).is_file():
+                item["label"] = str(root / labels / path.name)
+            found.append((item, path))
     return found
 
 
@@ -70,13 +99,17 @@ def _item(entry: dict, content: dict, folder: Path, place: str) -> dict:
         item |= {name: {"file": file, "volume": volume} for volume, name in _volumes(content, place)}
     if not item.keys() - {"label"}:
         raise UserError(f"{place} names neither a sequence nor an image: use the form {FORMS}.")
-    label_convention = entry.get("label_convention", content.get("label_convention", "msd" if four_d else "brats"))
+    given = next((source[key] for source in (entry, content) for key in CONVENTION_KEYS if key in source), None)
+    default = naming_of_4d_files().label_conventions[0] if four_d else "brats"
+    label_convention = default if given is None else given
     if not isinstance(label_convention, str) or label_convention not in LABEL_CONVENTIONS:
-        raise UserError(f'{place}: "numbering" is "{label_convention}": choose one of {", ".join(LABEL_CONVENTIONS)}.')
-    if four_d and "label_convention" not in content | entry and "edema" not in _meaning_of_one(content):
         raise UserError(
-            f'{place}: label 1 is "{_meaning_of_one(content)}", not the oedema of MSD Task01: say which numbering '
-            f'the label maps have by adding "numbering", one of {", ".join(LABEL_CONVENTIONS)}, to dataset.json.'
+            f'{place}: "label_convention" is "{label_convention}": choose one of {", ".join(LABEL_CONVENTIONS)}.'
+        )
+    if four_d and given is None and "edema" not in _meaning_of_one(content):
+        raise UserError(
+            f'{place}: label 1 is "{_meaning_of_one(content)}", not the oedema of MSD Task01: add "label_convention", '
+            f'one of {", ".join(LABEL_CONVENTIONS)}, to dataset.json.'
         )
     subject = _name_of(item) if entry.get("subject") is None else entry["subject"]
     if not isinstance(subject, (str, int)) or str(subject).strip() in ("", ".", "..") or "\0" in str(subject):
@@ -108,7 +141,7 @@ def _path(source, folder: Path, place: str) -> str:
 def _volumes(content: dict, place: str) -> list[tuple[int, str]]:
     """Which volume of a 4D file is which sequence, by `modality` (nnU-Net: `channel_names`) or else MSD's order."""
     key = "modality" if content.get("modality") else "channel_names"
-    names = content.get(key) or dict(enumerate(MSD_ORDER))
+    names = content.get(key) or dict(enumerate(naming_of_4d_files().volumes))
     if not isinstance(names, dict):
         raise UserError(
             f'{place}: "{key}" in dataset.json is {json.dumps(names)}, and must number the volumes: '
@@ -130,10 +163,10 @@ def _meaning_of_one(content: dict) -> str:
 
 
 def _name_of(item: dict) -> str:
-    """A subject without a name is called as its first file begins, or else after its folder; a 4D file, as the file."""
+    """The name of a subject that has none: its first file's prefix, or else its folder's; of a 4D file, the file's."""
     source = next(item[name] for name in (*SEQUENCES, "maps") if name in item)
     if isinstance(source, dict):
         return nifti_stem(Path(source["file"]).name) or Path(source["file"]).name
     files = [Path(file) for name, file in item.items() if isinstance(file, str) and name != "maps"]
-    beginning, _ = parse_files(files).get(Path(source), ("", None))
-    return beginning or Path(source).parent.name
+    prefix, _ = parse_files(files).get(Path(source), ("", None))
+    return prefix or Path(source).parent.name

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One bad scan does not stop the others: it is reported, skipped, and remembered for the end of the run."""
+"""Load a dataset subject by subject: one that cannot be loaded is skipped, and reported at the end of the run."""
 
 import logging
 import traceback
@@ -18,11 +18,12 @@ logger = logging.getLogger(__name__)
 
 
 class ScanDataset(Dataset):
-    """MONAI ``Dataset`` whose item is ``{"subject", "error"}`` where the subject's files cannot be used.
+    """MONAI ``Dataset`` whose item is ``{"subject", "error"}`` if the subject cannot be used.
 
-    So it is where an item of its ``data`` has an ``error`` already, as `scripts.inference.routing.assign_networks` gives it. Any other
-    exception becomes ``{"subject", "crash"}``: raised here, in the thread of MONAI's ``ThreadDataLoader`` (evaluation),
-    it would end the thread and with it, unnoticed, the run.
+    That is if its files cannot be used (``ScanError``), or if the datalist item has an ``error`` already, as
+    `scripts.inference.routing.assign_networks` gives it. After any other exception the item is
+    ``{"subject", "crash"}``: raised here, in a thread of MONAI's ``ThreadDataLoader`` (evaluation), it would end the
+    thread and the run would stop without a message.
     """
 
     def _transform(self, index: int):
@@ -32,17 +33,59 @@ class ScanDataset(Dataset):
         try:
             return super()._transform(index)
         except Exception as error:
-            bad_scan = user_error(error)
-            if isinstance(bad_scan, ScanError):
-                return {"subject": item["subject"], "error": str(bad_scan)}
+            reason = user_error(error)
+            if isinstance(reason, ScanError):
+                return {"subject": item["subject"], "error": str(reason)}
             return {"subject": item["subject"], "crash": traceback.format_exc()}
 
 
+class PrefetchLoader(DataLoader):
+    """MONAI ``DataLoader`` that loads the next batches in several threads of this process.
+
+    The batches and their order are those of loading without threads. Reading, decompressing and most of numpy and torch
+    release Python's lock meanwhile. MONAI's ``ThreadDataLoader`` has one thread only: loading a scan takes longer than
+    segmenting it, so the network would wait.
+
+    Args:
+        dataset: several threads load its items at once, so its transforms must keep no state between items.
+        ahead: number of threads, and of batches that may wait, so that memory does not grow with the dataset. 0 loads
+            each batch when it is asked for, without a thread.
+        kwargs: of MONAI's ``DataLoader``, such as ``batch_size``.
+
+    Raises:
+        ValueError: ``ahead`` is negative.
+    """
+
+    def __init__(self, dataset: Dataset, ahead: int = 2, **kwargs) -> None:
+        if ahead < 0:
+            raise ValueError(f"ahead is {ahead}, but must be at least 0.")
+        super().__init__(dataset, num_workers=0, **kwargs)
+        self.ahead = ahead
+
+    def __iter__(self) -> Iterator:
+        return self._from_threads() if self.ahead else super().__iter__()
+
+    def _from_threads(self) -> Iterator:
+        batches = iter(self.batch_sampler)
+        pool = ThreadPoolExecutor(self.ahead, "load")
+        try:
+            loading = deque(pool.submit(self._load, batch) for batch in islice(batches, self.ahead))
+            while loading:
+                first = loading.popleft()
+                loading.extend(pool.submit(self._load, batch) for batch in islice(batches, 1))
+                yield first.result()
+        finally:  # also if the caller stops early
+            pool.shutdown(cancel_futures=True)
+
+    def _load(self, indices: list[int]):
+        return self.collate_fn([self.dataset[index] for index in indices])
+
+
 class ScanEvaluator(SupervisedEvaluator):
-    """MONAI ``SupervisedEvaluator`` that passes over the bad items of a ``ScanDataset``.
+    """MONAI ``SupervisedEvaluator`` that skips the subjects of a ``ScanDataset`` that cannot be used.
 
     Attributes:
-        failures: sentence by subject, of all that could not be done.
+        failures: the message of each skipped subject, by its name.
     """
 
     def __init__(self, *args, **kwargs) -> None:
@@ -50,8 +93,8 @@ class ScanEvaluator(SupervisedEvaluator):
         super().__init__(*args, **kwargs)
 
     def run(self, *args, **kwargs) -> None:
-        """MONAI's; without any item only what is done at the start and the end, such as the report."""
-        if len(self.data_loader) == 0:  # ignite refuses that
+        """MONAI's; without any item it only fires the events of start and end, so that the report is written."""
+        if len(self.data_loader) == 0:  # ignite refuses an empty loader
             self.fire_event(Events.STARTED)
             self.fire_event(Events.COMPLETED)
         else:
@@ -69,56 +112,14 @@ class ScanEvaluator(SupervisedEvaluator):
 
 
 def report_failures(evaluator: ScanEvaluator) -> None:
-    """End the program with a sentence a subject that could not be done.
+    """End the program with the messages of all skipped subjects.
 
     Raises:
-        UserError: if there was any.
+        UserError: a subject was skipped.
     """
     if evaluator.failures:
-        every = evaluator.state.epoch_length
-        sentences = "\n  ".join(evaluator.failures.values())
+        count = evaluator.state.epoch_length
+        messages = "\n  ".join(evaluator.failures.values())
         raise UserError(
-            f"{every - len(evaluator.failures)} of {every} subjects were done. These were not:\n  {sentences}"
+            f"{count - len(evaluator.failures)} of {count} subjects were done. These were not:\n  {messages}"
         )
-
-
-class LoadAheadLoader(DataLoader):
-    """MONAI ``DataLoader`` whose batches are loaded by several threads of this process.
-
-    What it gives, and in which order, is what loading one after the other gives. Reading and decompressing, and most of
-    numpy and torch, leave Python to the other threads meanwhile. MONAI's ``ThreadDataLoader`` has one such thread: a
-    scan takes longer to load than to compute, so that the network would wait for it.
-
-    Args:
-        dataset: its items are loaded by several threads at once, so its transforms must keep nothing from item to item.
-        ahead: how many threads load; as many batches at most wait to be taken, so that memory does not grow with the
-            dataset. 0 loads each batch when it is asked for, in the thread that asks.
-        kwargs: of MONAI's ``DataLoader``, such as ``batch_size``.
-
-    Raises:
-        ValueError: if ``ahead`` is negative.
-    """
-
-    def __init__(self, dataset: Dataset, ahead: int = 2, **kwargs) -> None:
-        if ahead < 0:
-            raise ValueError(f"ahead is {ahead}, but must be at least 0.")
-        super().__init__(dataset, num_workers=0, **kwargs)
-        self.ahead = ahead
-
-    def __iter__(self) -> Iterator:
-        return self._from_threads() if self.ahead else super().__iter__()
-
-    def _from_threads(self) -> Iterator:
-        places = iter(self.batch_sampler)
-        pool = ThreadPoolExecutor(self.ahead, "load")
-        try:
-            loading = deque(pool.submit(self._load, place) for place in islice(places, self.ahead))
-            while loading:
-                first = loading.popleft()
-                loading.extend(pool.submit(self._load, place) for place in islice(places, 1))
-                yield first.result()
-        finally:  # also where the one who iterates stops early
-            pool.shutdown(cancel_futures=True)
-
-    def _load(self, place: list[int]):
-        return self.collate_fn([self.dataset[index] for index in place])

@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Divide subjects into training, validation and test: seeded, by k-fold, as a split file says, or as they came."""
+"""Divide subjects into training, validation and test: by a split file, a fold, dataset.json, or a seeded draw."""
 
 import hashlib
 import json
-import re
 import warnings
 from pathlib import Path
 
 from scripts.common.errors import UserError
+from scripts.common.namings import patient_of_subject
 
 PARTS = ("training", "validation", "test")
-TIME_POINT = re.compile(
-    r"(BraTS-[A-Z]+-\d+)-\d+$|(sub-[^_]+)_ses-|(UPENN-GBM-\d+)_\d+$|(UCSF-PDGM-\d+)_|(Patient-\d+)_week-", re.IGNORECASE
-)
 
 
 def split(
@@ -26,16 +23,16 @@ def split(
 ) -> dict[str, list[dict]]:
     """Divide datalist items into `training`, `validation` and `test`, each sorted by subject.
 
-    The first of these that applies: `split_file`; `fold`; the parts that dataset.json gave (a part that it lacks is
-    drawn from its training subjects, one that it lists as empty stays empty); the fractions. Draws go by patient
-    (`patient_of`), whose time points stay together. They depend on names and seed only: not on the order of the items,
-    the machine or library versions.
+    The first of these that is given decides: `split_file`; `fold`; the parts in dataset.json (a part that it lacks is
+    drawn from its training subjects, one that it lists as empty stays empty); the fractions. All time points of a
+    patient (`patient_of`) go to one part. A draw depends on names and seed only, not on the order of the items, the
+    machine or library versions.
 
     Args:
         items: from `scripts.data.datalist.subjects_in`.
-        validation, test: fraction of all patients in a part, at least one patient; 0 leaves the part empty.
+        validation, test: fraction of all patients that goes to the part, at least one patient; 0 leaves it empty.
         seed: of the draw.
-        fold: 0 to `folds` - 1, whose patients are the test part; validation is drawn from the others.
+        fold: 0 to `folds` - 1: the patients of this fold are the test part; validation is drawn from the others.
         folds: number of folds.
         split_file: JSON with the three lists of subject names, followed exactly.
 
@@ -48,8 +45,8 @@ def split(
     items = sorted(items, key=lambda item: item["subject"])
     if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
         raise UserError(
-            f"The fractions validation {validation} and test {test} must not be negative, and must leave something for "
-            "training: choose such as 0.1 and 0.2."
+            f"The fractions are validation {validation} and test {test}, but must not be negative, and must add up to less "
+            "than 1: choose for example 0.1 and 0.2."
         )
     if split_file is not None:
         return _by_file(items, Path(split_file))
@@ -75,14 +72,23 @@ def split(
     return {part: [item for item in items if patient_of(item) in set(chosen[part])] for part in PARTS}
 
 
-def patient_of(item: dict) -> str:
-    """The patient behind a datalist item: what it says under `patient` (from dataset.json), else by its subject's name.
+def part_of(items: list[dict], part: str, **split_arguments) -> list[dict]:
+    """The items of one part (training, validation or test) of a `split`, or with ``all`` every item.
 
-    Time points are known of BraTS 2023 and later (`BraTS-GLI-00005-001`), BIDS sessions (`sub-01_ses-2`), UPENN-GBM
-    (`UPENN-GBM-00001_21`), UCSF-PDGM (`UCSF-PDGM-0433_FU001d_nifti`) and LUMIERE (`Patient-001_week-044`).
+    Raises:
+        UserError: an unknown part, or as `split`.
     """
-    match = TIME_POINT.match(item["subject"])
-    return str(item.get("patient") or (match and match[match.lastindex]) or item["subject"])
+    if part == "all":
+        return items
+    if part not in PARTS:
+        raise UserError(f"part is '{part}': choose one of {', '.join(PARTS)} or all.")
+    return split(items, **split_arguments)[part]
+
+
+def patient_of(item: dict) -> str:
+    """The patient of a datalist item: its `patient` (from dataset.json), else by its subject's name, as
+    `scripts.common.namings` has it, so that `BraTS-GLI-00005-001` is of the patient `BraTS-GLI-00005`."""
+    return str(item.get("patient") or patient_of_subject(item["subject"]))
 
 
 def _size(fraction: float, count: int) -> int:

@@ -22,7 +22,7 @@ def test_other_errors_have_no_sentence():
 
 def _stderr_of(raised):
     wrapped = f"try:\n    raise {raised}\nexcept ValueError as e:\n    raise RuntimeError('deep') from e"
-    program = f"from scripts.common.errors import *\nspeak_plainly()\n{wrapped}"
+    program = f"from scripts.common.errors import *\ninstall_error_hook()\n{wrapped}"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert result.returncode == 1
     return result.stderr

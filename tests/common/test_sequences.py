@@ -7,7 +7,6 @@ import pytest
 
 from scripts.common.errors import UserError
 from scripts.common.sequences import (
-    MSD_ORDER,
     REGIONS,
     SEQUENCES,
     channels_of,
@@ -21,9 +20,8 @@ from scripts.common.sequences import (
 )
 
 
-def test_the_table_has_the_documented_orders():
+def test_sequences_and_regions_have_the_documented_orders():
     assert SEQUENCES == ("t1", "t1ce", "t2", "flair")
-    assert MSD_ORDER == ("flair", "t1", "t1ce", "t2")
     assert REGIONS == ("tc", "wt", "et")
 
 
@@ -81,7 +79,7 @@ def test_a_file_is_recognised_by_the_end_of_its_name(filename, sequence):
     assert (parsed and parsed[1]) == sequence
 
 
-def test_what_stands_before_the_sequence_is_kept_whole():
+def test_the_prefix_is_kept_whole():
     assert parse_filename("BraTS-GLI-00005-000-t2f.nii.gz") == ("BraTS-GLI-00005-000", "flair")
     assert parse_filename("a.b_t1_ce.nii") == ("a.b", "t1ce")
     assert parse_filename("flair.nii.gz") == ("", "flair")
@@ -177,8 +175,8 @@ def test_a_wrong_choice_is_refused_with_the_way_out(given, message):
         ordered(given)
 
 
-def test_there_are_fourteen_limited_settings_each_in_the_teachers_order():
-    settings = limited_subsets()
-    assert len(settings) == len(set(settings)) == 14  # 4 + 6 + 4
-    assert all(ordered(setting) == setting for setting in settings)
-    assert SEQUENCES not in settings
+def test_there_are_fourteen_limited_subsets_each_in_the_teachers_order():
+    subsets = limited_subsets()
+    assert len(subsets) == len(set(subsets)) == 14  # 4 + 6 + 4
+    assert all(ordered(subset) == subset for subset in subsets)
+    assert SEQUENCES not in subsets

@@ -1,4 +1,4 @@
-"""Batches for the trainer: maps are rendered anew, scans augmented."""
+"""Batches for the trainer: simulated subjects are rendered anew, real scans augmented."""
 
 import numpy as np
 import pytest
@@ -38,19 +38,19 @@ def _prepare(strength=0.5, pose=0.0):
 
 
 def _simulated():
-    return {"patch": torch.from_numpy(_maps()), "label": torch.from_numpy(_maps())[4:]}
+    return {"simulated": True, "patch": torch.from_numpy(_maps()), "label": torch.from_numpy(_maps())[4:]}
 
 
 def _scan():
-    return {"patch": torch.randn(4, 12, 12, 12), "label": torch.ones(3, 12, 12, 12)}
+    return {"simulated": False, "patch": torch.randn(4, 12, 12, 12), "label": torch.ones(3, 12, 12, 12)}
 
 
 def test_simulated_and_real_subjects_are_loaded_under_the_same_names():
     load = LoadSubject(
         lambda item: {"maps": item["maps"] + 1, "label": 4}, lambda item: {"image": item["t1"] + 2, "label": 5}
     )
-    assert load({"maps": 10, "t1": 20}) == {"patch": 11, "label": 4}
-    assert load({"t1": 20, "label": 0}) == {"patch": 22, "label": 5}
+    assert load({"maps": 10, "t1": 20}) == {"simulated": True, "patch": 11, "label": 4}
+    assert load({"t1": 20, "label": 0}) == {"simulated": False, "patch": 22, "label": 5}
 
 
 def test_maps_become_a_new_image_each_time_and_nested_regions():
@@ -66,6 +66,12 @@ def test_scans_are_augmented_and_without_another_pose_their_label_is_not():
     for strength, same in ((0, True), (1, False)):
         image, label, _, _ = _prepare(strength)([scan], "cpu")
         assert torch.equal(image[0], scan["patch"]) == same and torch.equal(label[0], scan["label"])
+
+
+def test_a_real_scan_of_another_number_type_is_not_taken_for_simulated_maps():
+    scan = {"simulated": False} | {key: value.to(torch.uint8) for key, value in _scan().items() if key != "simulated"}
+    image, label, _, _ = _prepare(strength=0)([scan], "cpu")
+    assert torch.equal(image[0], scan["patch"]) and torch.equal(label[0], scan["label"])
 
 
 def test_a_batch_may_hold_simulated_and_real_subjects():
@@ -95,7 +101,7 @@ def test_the_same_subject_without_enhancement_has_more_core_and_the_same_tissue(
 
 
 def test_a_real_scan_keeps_its_enhancement():
-    item = {"patch": torch.full((4, 4, 4, 4), 4.0), "label": torch.full((3, 4, 4, 4), 4.0)}
+    item = {"simulated": False, "patch": torch.full((4, 4, 4, 4), 4.0), "label": torch.full((3, 4, 4, 4), 4.0)}
     assert RandUnenhancedd(["patch", "label"], prob=1.0)(item)["label"].unique().tolist() == [4.0]
 
 

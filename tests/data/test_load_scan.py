@@ -12,7 +12,8 @@ from conftest import AFFINE, SHAPE, VALUES, label_array, save, scan_array, write
 from monai.data import MetaTensor, list_data_collate
 
 from scripts.common.errors import ScanError
-from scripts.common.sequences import MSD_ORDER, SEQUENCES
+from scripts.common.namings import naming_of_4d_files
+from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import subjects_in
 from scripts.data.load_scan import LoadSequencesd
 
@@ -82,7 +83,7 @@ def test_msd_volumes_go_to_the_right_channels(tmp_path):
     save(volumes, tmp_path / "imagesTr" / "BRATS_001.nii.gz")
     (item,) = subjects_in(tmp_path, SEQUENCES)
     out = LoadSequencesd(SEQUENCES, label=True)(item)
-    assert MSD_ORDER == ("flair", "t1", "t1ce", "t2")
+    assert naming_of_4d_files().volumes == ("flair", "t1", "t1ce", "t2")
     assert peaks(out["image"]) == [101, 102, 103, 100]  # t1, t1ce, t2, flair
     assert out["image"].affine.shape == (4, 4) and out["label_convention"] == "msd"
 

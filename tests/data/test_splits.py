@@ -8,7 +8,7 @@ import pytest
 
 from scripts.common.errors import UserError
 from scripts.data.datalist import subjects_in
-from scripts.data.splits import PARTS, patient_of, split
+from scripts.data.splits import PARTS, part_of, patient_of, split
 
 
 def items_named(*subjects, **extra):
@@ -92,7 +92,7 @@ def test_a_fraction_of_zero_leaves_the_part_empty():
         (3, {"fold": 0}, "3 patients cannot make 5 folds"),
         (11, {"fold": 5}, "fold 5 of 5 folds does not exist"),
         (11, {"fold": 0, "folds": 1}, "fold 0 of 1 folds does not exist"),
-        (11, {"validation": 0.5, "test": 0.5}, "must leave something for training"),
+        (11, {"validation": 0.5, "test": 0.5}, "must add up to less than 1"),
         (11, {"test": -0.1}, "must not be negative"),
     ],
 )
@@ -174,3 +174,9 @@ def test_a_split_file_that_cannot_be_followed_is_refused(tmp_path, text, message
 def test_a_missing_split_file_is_refused(tmp_path):
     with pytest.raises(UserError, match="none.json does not exist"):
         split(ELEVEN, split_file=tmp_path / "none.json")
+
+
+def test_one_part_is_that_of_the_split():
+    assert part_of(ELEVEN, "test", seed=3) == split(ELEVEN, seed=3)["test"] and part_of(ELEVEN, "all") == ELEVEN
+    with pytest.raises(UserError, match="part is 'tset': choose one of training, validation, test or all"):
+        part_of(ELEVEN, "tset")

@@ -76,7 +76,10 @@ def test_subjects_get_the_network_of_exactly_what_they_have(tmp_path):
     ]
     no_network, nothing = items[3]["error"], items[4]["error"]
     assert " has no network for its sequences t1+t2, only for " in no_network and "network" not in items[3]
-    assert no_network.startswith("S4: ") and "only for flair (model_flair.pt), t1ce+flair (model.pt), t1+t1ce+t2+flair (teacher.pt)" in no_network
+    assert (
+        no_network.startswith("S4: ")
+        and "only for flair (model_flair.pt), t1ce+flair (model.pt), t1+t1ce+t2+flair (teacher.pt)" in no_network
+    )
     assert "--student_modalities \"['t1', 't2']\"" in no_network
     assert nothing.startswith("S5: no file of any sequence was found")
 
