@@ -7,6 +7,7 @@ from monai.data.utils import affine_to_spacing
 from monai.transforms import Transform
 from scipy.ndimage import find_objects, label
 
+from scripts.common.errors import UserError
 from scripts.common.labels import label_from_regions, nest
 from scripts.common.metrics import remove_tiny, voxel_ml
 from scripts.common.sequences import REGIONS
@@ -22,6 +23,9 @@ class LabelMapd(Transform):
         et_min_ml: enhancing tumour whose total volume is smaller than this, in ml, becomes necrotic core (source: see
             `scripts.common.metrics.remove_tiny`); 0 for never.
         largest_component: keep only the largest connected component of the whole tumour (`largest_component`).
+
+    Raises:
+        UserError: another label convention.
     """
 
     def __init__(
@@ -32,6 +36,8 @@ class LabelMapd(Transform):
         et_min_ml: float = 0.0,
         largest_component: bool = False,
     ) -> None:
+        if label_convention not in ("brats", "brats2023"):
+            raise UserError(f"label_convention is {label_convention!r}, but must be one of brats, brats2023.")
         self.key = key
         self.threshold = threshold
         self.label_convention = label_convention

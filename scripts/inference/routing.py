@@ -15,7 +15,7 @@ from scripts.inference.inferer import BrainBoxInferer
 
 
 def assign_networks(items: list[dict], ckpt_dir: str | Path) -> list[dict]:
-    """Add to each datalist item its ``sequences`` (such as ``t1ce+flair``) and ``network``, the path of its weight file.
+    """Add to each datalist item its ``sequences``, such as ``t1ce+flair``, and ``network``, its weight file.
 
     A subject without any sequence, or with a subset for which there is no network, gets ``error`` instead, a message
     that ``scripts.data.scan_dataset.ScanDataset`` reports. Absent sequences are never filled in.
@@ -40,14 +40,14 @@ def _assign(item: dict, weight_files: dict[tuple[str, ...], str], ckpt_dir: str 
     sequences = sequences_present(item)
     if not sequences:
         return item | {
-            "error": f"{item['subject']}: no file of any sequence was found: name the files as <subject>_t1ce.nii.gz, or "
-            "take the subject out of the folder."
+            "error": f"{item['subject']}: no file of any sequence was found: name the files as <subject>_t1ce.nii.gz, "
+            "or take the subject out of the folder."
         }
     if sequences not in weight_files:
         available = ", ".join(f"{subset_name(known)} ({Path(file).name})" for known, file in weight_files.items())
         return item | {
-            "error": f"{item['subject']}: {ckpt_dir} has no network for its sequences {subset_name(sequences)}, only for "
-            f'{available}: train one with --student_modalities "{list(sequences)}", or set this key to sequences that '
+            "error": f"{item['subject']}: {ckpt_dir} has no network for its sequences {subset_name(sequences)}, only "
+            f'for {available}: train one with --student_modalities "{list(sequences)}", or set this key to sequences that '
             "have a network."
         }
     return item | {"sequences": subset_name(sequences), "network": weight_files[sequences]}
@@ -94,5 +94,5 @@ class RoutedInferer(BrainBoxInferer):
     """``BrainBoxInferer`` that runs the subject's own network of a `TrainedNetworks`."""
 
     def __call__(self, inputs: torch.Tensor, network: TrainedNetworks, file: list[str], sequences: list[str]):
-        """``file`` and ``sequences`` are ``network`` and ``sequences`` of `assign_networks`, collated to lists of one."""
+        """``file`` and ``sequences`` are those that `assign_networks` gives, collated to lists of one."""
         return super().__call__(inputs, network.load(file[0], sequences[0]))

@@ -64,5 +64,5 @@ def _in_scan_grid(image: MetaTensor) -> MetaTensor:
 
 
 def _interpolation(where: torch.Tensor, count: int) -> torch.Tensor:
-    """Weights (n, count) of linear interpolation between voxels 0 ... count - 1 at positions ``where`` (n,), clamped."""
+    """Weights (n, count) of linear interpolation between voxels 0 ... count - 1 at ``where`` (n,), clamped."""
     return (1 - (where.clamp(0, count - 1)[:, None] - torch.arange(count)).abs()).clamp(min=0)

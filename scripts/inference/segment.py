@@ -10,7 +10,7 @@ import numpy as np
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 
-from scripts.common.errors import ScanError, UserError
+from scripts.common.errors import ScanError, UserError, user_error
 from scripts.common.files import ROOT
 from scripts.common.sequences import SEQUENCES, nifti_stem
 from scripts.inference.routing import assign_networks
@@ -163,4 +163,9 @@ def _pipeline(keys: str):
     parser["evaluator#postprocessing"] = "@result"
     parser.parse(reset=True)
     check_config(parser)
-    return parser.get_parsed_content("evaluator"), parser.get_parsed_content("dataset")
+    try:
+        return parser.get_parsed_content("evaluator"), parser.get_parsed_content("dataset")
+    except RuntimeError as error:  # MONAI wraps what a constructor raises
+        if (cause := user_error(error)) is None:
+            raise
+        raise cause from None

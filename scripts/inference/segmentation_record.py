@@ -84,7 +84,7 @@ class RecordSegmentationd(Transform):
         return dict(data) | {"record": record}
 
     def flags(self, volumes_ml: Mapping[str, float], quality: Mapping) -> list[str]:
-        """Flags that follow from volumes and quality: `NO_TUMOUR` alone, or `ODD_VOLUME` and `UNCERTAIN` as they apply."""
+        """Flags of volumes and quality: `NO_TUMOUR` alone, or `ODD_VOLUME` and `UNCERTAIN` as they apply."""
         wt = volumes_ml["wt"]
         if wt == 0:
             return [NO_TUMOUR]

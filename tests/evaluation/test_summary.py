@@ -11,7 +11,16 @@ import pytest
 from tiny import ROOT
 
 from scripts.common.errors import UserError
-from scripts.evaluation.summary import COLUMNS, ENTROPY, REQUIRED, main, read_cases, summarise, write_cases, write_summary
+from scripts.evaluation.summary import (
+    COLUMNS,
+    ENTROPY,
+    REQUIRED,
+    main,
+    read_cases,
+    summarise,
+    write_cases,
+    write_summary,
+)
 
 pytestmark = pytest.mark.filterwarnings("error")
 NAN = float("nan")

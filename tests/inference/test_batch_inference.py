@@ -211,7 +211,12 @@ def test_loading_ahead_changes_nothing_but_the_time_and_a_bad_scan_is_skipped(on
 def test_options_reach_the_label_map(one_subject, fifteen, tmp_path):
     _subject(one_subject, tmp_path / "scans", "S1", ["t2"])
     _segment(tmp_path / "scans", tmp_path / "plain", fifteen)
-    options = {"label_convention": "brats2023", "probabilities": True, "test_time_mirroring": True, "largest_component": True}
+    options = {
+        "label_convention": "brats2023",
+        "probabilities": True,
+        "test_time_mirroring": True,
+        "largest_component": True,
+    }
     _segment(tmp_path / "scans", tmp_path / "out", fifteen, **options)
     record = json.loads((tmp_path / "out" / "S1" / "S1_seg.json").read_text())
     assert options.items() - record["settings"].items() == {("probabilities", True)}

@@ -88,7 +88,9 @@ def test_batch_of_two_scans_is_refused():
 
 
 def test_student_output_is_bit_identical_whatever_the_absent_sequences_hold():
-    joint = TeacherStudent(_network(2), Objective({"s": Term(SegmentationLoss("student"))}), ["t1ce", "flair"], _network(4)).eval()
+    joint = TeacherStudent(
+        _network(2), Objective({"s": Term(SegmentationLoss("student"))}), ["t1ce", "flair"], _network(4)
+    ).eval()
     inferer = NetworksInferer(BrainBoxInferer(divisor=4))
     scan = _scan(4)
     before = inferer(scan, joint)
@@ -100,7 +102,9 @@ def test_student_output_is_bit_identical_whatever_the_absent_sequences_hold():
 
 
 def test_ensemble_is_the_mean_of_both_networks_probabilities():
-    joint = TeacherStudent(_network(2), Objective({"s": Term(SegmentationLoss("student"))}), ["t1ce", "flair"], _network(4)).eval()
+    joint = TeacherStudent(
+        _network(2), Objective({"s": Term(SegmentationLoss("student"))}), ["t1ce", "flair"], _network(4)
+    ).eval()
     result = NetworksInferer(BrainBoxInferer(divisor=4), ensemble=True)(_scan(4), joint)
     assert list(result) == ["teacher", "student", "ensemble"]
     torch.testing.assert_close(result["ensemble"], (result["teacher"] + result["student"]) / 2)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
+from scripts.common.errors import UserError
 from scripts.inference.label_map import LabelMapd, largest_component
 
 AFFINE = torch.tensor([[0.0, -1, 0, 7], [1, 0, 0, -3], [0, 0, 2, 5], [0, 0, 0, 1]])
@@ -28,6 +29,11 @@ def test_nested_regions_become_label_numbers_and_volumes(label_convention, enhan
     assert out["label_map"].flatten().tolist() == [0, 2, 1, enhancing, 0] and out["label_map"].dtype == torch.uint8
     assert torch.equal(out["label_map"].affine, AFFINE.double())
     assert out["volumes_ml"] == pytest.approx({"wt": 0.006, "tc": 0.004, "et": 0.002})
+
+
+def test_label_maps_are_not_written_in_the_convention_of_msd():
+    with pytest.raises(UserError, match="label_convention is 'msd', but must be one of brats, brats2023"):
+        LabelMapd(label_convention="msd")
 
 
 def test_volume_of_sheared_voxels_is_that_of_the_parallelepiped():

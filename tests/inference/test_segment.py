@@ -80,7 +80,9 @@ def test_keys_of_the_config_are_taken_and_misspelt_ones_refused(one_subject, fif
         segment(**scans, label_convention="msd", **KEYS)
 
 
-@pytest.mark.parametrize("old, new", [({"mirror": True}, "test_time_mirroring"), ({"numbering": "brats"}, "label_convention")])
+@pytest.mark.parametrize(
+    "old, new", [({"mirror": True}, "test_time_mirroring"), ({"numbering": "brats"}, "label_convention")]
+)
 def test_old_argument_names_are_answered_with_the_new_ones(one_subject, fifteen, old, new):
     with pytest.raises(UserError, match=f"renamed to {new}"):
         segment(**_files(one_subject, ["t2"]), ckpt_dir=fifteen, **old, **KEYS)
