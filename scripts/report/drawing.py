@@ -1,29 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One subject's part of a report, from its scans and its label map as they lie on disk."""
+"""Writes the parts of an inference's report from scans and label maps on disk."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from scripts.common.errors import ScanError
+from scripts.common.errors import ScanError, UserError
 from scripts.common.metrics import voxel_ml
 from scripts.common.sequences import REGIONS, SEQUENCES, ordered
+from scripts.data.datalist import subjects_in
 from scripts.data.load_scan import LoadSequencesd
 from scripts.inference.save_segmentation import label_map_path, record_path
 from scripts.inference.segmentation_record import read_record
-from scripts.report.label_map import read_regions, turned_to
-from scripts.report.overlay import picture
-from scripts.report.page import used_first
+from scripts.report.label_map_record import recorded_facts
 from scripts.report.parts import read_part, write_part
-from scripts.report.segmentation import written_facts
+from scripts.report.picture import picture
+from scripts.report.read_label_map import read_regions, reoriented
+from scripts.report.run_info import read_run
+from scripts.report.titles import SEQUENCE_TITLES
 
 
-def scans_of(item: Mapping, sequences) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """A datalist item's scans, (X, Y, Z) by sequence in the order of rows, and their affine: the first one's grid.
+def load_scans(item: Mapping, sequences: Iterable[str]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """A datalist item's scans, (X, Y, Z) by sequence in the order in which they are shown, and their affine.
 
-    Those on another grid are resampled: where a label map was made, this was asked for.
+    Scans on another grid than the first are resampled to it: the run that made the label map was allowed to.
 
     Raises:
         ScanError: a file that cannot be used.
@@ -31,91 +33,116 @@ def scans_of(item: Mapping, sequences) -> tuple[dict[str, np.ndarray], np.ndarra
     names = ordered(sequences)
     image = LoadSequencesd(names, resample=True)(item)["image"]
     volumes = dict(zip(names, image.numpy()))
-    return {name: volumes[name] for name in used_first(names)}, np.asarray(image.affine, dtype=float)
+    return {name: volumes[name] for name in SEQUENCE_TITLES if name in volumes}, np.asarray(image.affine, dtype=float)
 
 
-def keep_segmented(output_dir, item: Mapping, sequences=None, network: str | None = None, label_map=None) -> None:
-    """Keep a segmented subject for the report: volumes of its label map, and a picture where the scans can be read.
+def draw_subject(output_dir, item: Mapping, sequences=None, network: str | None = None, label_map=None) -> None:
+    """Write the part of a segmented subject: volumes of its label map, and a picture if the scans can be read.
 
-    What ``<subject>_seg.json`` says of the sequences, the network and the numbering goes before what is given here.
+    The record ``<subject>_seg.json`` takes precedence over ``sequences``, ``network`` and the item's label convention.
 
     Args:
         output_dir: folder of the segmentations.
-        item: datalist item with ``subject``, the paths of its sequences and perhaps the label map's ``label_convention``.
-        sequences: that the network saw; those of the item by default.
-        network: what to call it.
-        label_map: path, ``<output_dir>/<subject>/<subject>_seg.nii.gz`` by default.
+        item: datalist item: ``subject``, the paths of its sequences and perhaps the label map's ``label_convention``.
+        sequences: what the network saw; by default all of the item's.
+        network: its weight file, whose name is shown.
+        label_map: path, by default ``<output_dir>/<subject>/<subject>_seg.nii.gz``.
 
     Raises:
         ScanError: the label map cannot be used.
     """
     subject = item["subject"]
     path = Path(label_map or label_map_path(output_dir, subject))
-    given = [name for name in SEQUENCES if name in item]
-    record = {"subject": subject, "sequences": list(ordered(sequences)) if sequences else given, "network": network}
-    written = written_facts(record_path(path))
-    record |= {name: written[name] for name in ("sequences", "network") if name in written}
-    label_convention = _convention(written, item)
-    regions, affine = read_regions(subject, path, label_convention)
-    one = voxel_ml(affine)
-    volumes = {name: float(np.count_nonzero(region) * one) for name, region in zip(REGIONS, regions)}
-    record |= {"volumes_ml": volumes, "label_map": {"sha256": _sha256(path), "label_convention": label_convention}}
+    available = [name for name in SEQUENCES if name in item]
+    seen = list(ordered(sequences)) if sequences else available
+    facts = {"subject": subject, "sequences": seen, "network": network and Path(network).name}
+    recorded = recorded_facts(path)
+    facts |= {name: recorded[name] for name in ("sequences", "network") if name in recorded}
+    regions, affine = read_regions(subject, path, _convention(recorded, item))
+    voxels = np.count_nonzero(regions, axis=(1, 2, 3))
+    facts["volumes_ml"] = {region: float(count * voxel_ml(affine)) for region, count in zip(REGIONS, voxels)}
+    facts["label_map"] = _identity(path, recorded, item)
+    html = ""
     try:
-        if not given:
-            raise ScanError("no scan of the subject was found: name their folder to scripts.report as --dataset_dir.")
-        images, scan_affine = scans_of(item, record["sequences"])
-        regions = turned_to(scan_affine, next(iter(images.values())).shape, regions, affine, str(path))
-        drawn = picture(subject, images, scan_affine, {"prediction": regions})
+        if not available:
+            raise ScanError("no scan of this subject was found: name the folder of the scans with --dataset_dir.")
+        images, scan_affine = load_scans(item, facts["sequences"])
+        regions = reoriented(regions, affine, scan_affine, next(iter(images.values())).shape, str(path))
+        html = picture(subject, images, scan_affine, {"prediction": regions})
     except ScanError as error:
-        record["note"], drawn = f"No picture: {error}", ""
-    write_part(Path(output_dir) / "report", record, drawn)
+        facts["note"] = f"No picture: {error}"
+    write_part(Path(output_dir) / "report", facts, html)
 
 
 def draw_missing(
-    output_dir, items: Mapping[str, Mapping], label_convention: str | None = None, every: bool = False
+    output_dir, items: Mapping[str, Mapping], label_convention: str | None = None, foreign: bool = False
 ) -> None:
-    """Keep every subject whose part of the report is not that of its label map, as a stopped run leaves them.
+    """Write the missing and outdated parts of all label maps in a folder, as a stopped run leaves them.
 
-    These have a label map with a record beside it and no part yet, or a part without picture, or one of a label map
-    that was changed since. One whose label map cannot be used is kept with its sentence, and the others go on; those
-    that the run itself could not do are left alone.
+    A part is outdated if it has no picture, or if the label map or its label convention has changed since. A label
+    map that cannot be used becomes a failed subject, and the others go on. Subjects that the run itself could not
+    segment are left alone.
 
     Args:
         output_dir: folder of the segmentations.
         items: datalist items by subject; without one there is no picture.
-        label_convention: of the label maps without a record; by default as they were drawn before, or as their items say.
-        every: also draw label maps that have neither record nor part, those from elsewhere.
+        label_convention: of label maps without a record; by default that of the old part, or else the item's.
+        foreign: also draw label maps that have neither a record nor a part: other software made them.
     """
     parts = Path(output_dir) / "report"
     for path in sorted(Path(output_dir).glob("*/*_seg.nii.gz")):
         subject = path.parent.name
         if path != label_map_path(output_dir, subject):
             continue
-        kept = read_part(parts, subject)
+        part = read_part(parts, subject)
         item = {"subject": subject, "label_convention": "brats"} | dict(items.get(subject, {}))
-        before = (kept or {}).get("label_map", {})
-        item["label_convention"] = label_convention or before.get("label_convention", item["label_convention"])
-        if kept is None:
-            wanted = every or read_record(record_path(path)) is not None
+        drawn = (part or {}).get("label_map", {})
+        item["label_convention"] = label_convention or drawn.get("label_convention", item["label_convention"])
+        if part is None:
+            wanted = foreign or read_record(record_path(path)) is not None
+        elif "failed" in part:
+            wanted = "label_map" in part  # without it, the run could not segment the subject
         else:
-            wanted = _outdated(kept, path, item)
+            wanted = "note" in part or drawn != _identity(path, recorded_facts(path), item)
         try:
             if wanted:
-                keep_segmented(output_dir, item)
+                draw_subject(output_dir, item)
         except ScanError as error:
             write_part(parts, {"subject": subject, "failed": str(error), "label_map": {"sha256": _sha256(path)}})
 
 
-def _outdated(kept: dict, path: Path, item: Mapping) -> bool:
-    """Whether a part is to be drawn anew."""
-    if "failed" in kept:
-        return "label_map" in kept  # without it, it was the run that could not do the subject
-    now = {"sha256": _sha256(path), "label_convention": _convention(written_facts(record_path(path)), item)}
-    return "note" in kept or kept.get("label_map") != now
+def draw_folder(output_dir, dataset_dir=None, label_convention: str | None = None) -> None:
+    """`draw_missing` with the scans of the run and, if given, those of another folder.
+
+    Args:
+        output_dir: folder of the label maps.
+        dataset_dir: folder of scans; only with it, label maps that other software made are drawn too.
+        label_convention: of those label maps, of `LABEL_CONVENTIONS`; by default as the subjects' names tell.
+
+    Raises:
+        UserError: the dataset folder does not exist or is not understood, or the report is of an evaluation.
+    """
+    run, items = read_run(output_dir), []
+    if run["kind"] == "evaluation":
+        if dataset_dir:
+            raise UserError(
+                f"{output_dir} holds an evaluation, whose pictures are complete: leave --dataset_dir out, or put the "
+                "label maps into another folder."
+            )
+        return
+    if dataset_dir:
+        items = subjects_in(dataset_dir, SEQUENCES, labelled=False, label_convention=label_convention)
+    scans = run["scans"] | {item["subject"]: item for item in items}
+    draw_missing(output_dir, scans, label_convention, foreign=bool(dataset_dir))
 
 
-def _convention(written: Mapping, item: Mapping) -> str | None:
-    return written.get("label_convention") or item.get("label_convention")
+def _identity(label_map: Path, recorded: Mapping, item: Mapping) -> dict:
+    """What a picture of a label map depends on."""
+    return {"sha256": _sha256(label_map), "label_convention": _convention(recorded, item)}
+
+
+def _convention(recorded: Mapping, item: Mapping) -> str | None:
+    return recorded.get("label_convention") or item.get("label_convention")
 
 
 def _sha256(path: Path) -> str:

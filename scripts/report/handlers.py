@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The handlers that keep each subject for the report as it is done, and write the page at the end."""
+"""The handlers that write a subject's part of the report as soon as it is done, and the page at the end."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,25 +11,24 @@ from ignite.engine import Engine, Events
 
 from scripts.common.errors import ScanError
 from scripts.common.sequences import SEQUENCES, ordered
-from scripts.report.__main__ import write_report
-from scripts.report.drawing import draw_missing, keep_segmented, scans_of
-from scripts.report.evaluation import drawn_networks, main_network
-from scripts.report.overlay import picture
-from scripts.report.parts import forget, write_part
-from scripts.report.run import make_room, read_run, write_run
+from scripts.report.drawing import draw_missing, draw_subject, load_scans
+from scripts.report.evaluation_page import main_network, networks_to_draw
+from scripts.report.page import write_report
+from scripts.report.parts import remove_parts, write_part
+from scripts.report.picture import picture
+from scripts.report.run_info import read_run, set_aside_other_report, write_run
 
 
-class _Report:
+class _ReportHandler:
     """What both reports have in common: failed subjects, and the page at the end.
 
     Args:
-        output_dir: ``report.html`` goes there, what it is made of into ``report/``.
+        output_dir: ``report.html`` goes there, its parts into ``report/``.
         subjects: datalist items with the paths of the scans, which are read again for the pictures.
-        facts: what the reader must know of the run, any values.
-        when: what the page says of the time of the run; nothing by default, so that its bytes repeat.
+        facts: settings of the run that the page lists, any values.
+        when: what the page says about the time of the run; nothing by default, so that the same run gives the same
+            bytes.
     """
-
-    kind = ""
 
     def __init__(self, output_dir, subjects: Iterable[Mapping], facts: Mapping | None = None, when: str | None = None):
         self.output_dir = Path(output_dir)
@@ -37,53 +36,52 @@ class _Report:
         self.items = {item["subject"]: item for item in subjects}
         self.facts = dict(facts or {})
         self.when = when
+        self.failed: set[str] = set()
 
     def attach(self, engine: Engine) -> None:
         """Called by MONAI for each entry of ``val_handlers``."""
         engine.add_event_handler(Events.STARTED, self.start)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self.keep)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.add_subjects)
         engine.add_event_handler(Events.COMPLETED, self.finish)
 
     def start(self, engine: Engine) -> None:
         raise NotImplementedError
 
-    def keep(self, engine: Engine) -> None:
-        """Keep this iteration's subjects, done or not."""
-        self._keep_failed(engine)
+    def add_subjects(self, engine: Engine) -> None:
+        """Write the parts of this iteration's subjects and of those that failed."""
+        self._add_failed(engine)
         for batch, output in zip(engine.state.batch, engine.state.output) if engine.state.output else ():
-            self.keep_subject({**batch, **output})
+            self.add_subject({**batch, **output})
 
-    def keep_subject(self, item: Mapping) -> None:
+    def add_subject(self, item: Mapping) -> None:
         raise NotImplementedError
 
     def finish(self, engine: Engine) -> None:
-        """Write the page from what was kept."""
-        self._keep_failed(engine)
+        """Write the page."""
+        self._add_failed(engine)
         write_report(self.output_dir, self.when)
 
-    def _keep_failed(self, engine: Engine) -> None:
+    def _add_failed(self, engine: Engine) -> None:
         for subject, sentence in getattr(engine, "failures", {}).items():
             if subject not in self.failed:
                 write_part(self.parts, {"subject": subject, "failed": sentence})
                 self.failed.add(subject)
 
 
-class ReportSegmentations(_Report):
+class ReportSegmentations(_ReportHandler):
     """Report of an inference. Attach it behind `scripts.inference.save_segmentation.SaveSegmentationd`.
 
-    Subjects of an earlier inference into the same folder stay in the report, as their label maps stay in the folder;
-    those that it was stopped before drawing are drawn at the end.
+    Subjects of an earlier inference into the folder stay in the report, as their label maps stay in the folder. Label
+    maps whose picture a stopped run has not drawn are drawn at the end.
 
     Args:
-        sequences: that the network saw, unless ``<subject>_seg.json`` says so; by default those of the item.
-        network: what to call the network, unless that file says so.
-        expected: file of expected accuracy (`scripts.evaluation.expected`); it need not exist.
-        behind: so many subjects at most wait for their picture, which a thread draws while the next ones are segmented;
-            0 draws each picture before the run goes on. The page waits for all.
-        others: see `_Report`.
+        sequences: what the network saw, unless the record ``<subject>_seg.json`` says it; by default all of the item's.
+        network: its weight file, whose name is shown, unless the record says it.
+        expected: file of expected accuracy (`scripts.evaluation.expected`); it may be missing.
+        behind: how many subjects may wait for their picture, which a thread draws while the next ones are segmented;
+            with 0 each picture is drawn before the run goes on. The page waits for all.
+        others: see `_ReportHandler`.
     """
-
-    kind = "inference"
 
     def __init__(
         self, output_dir, subjects, sequences=None, network=None, expected=None, facts=None, when=None, behind=0
@@ -93,73 +91,73 @@ class ReportSegmentations(_Report):
         self.behind, self.drawing, self.pool = behind, deque(), None
 
     def start(self, engine: Engine) -> None:
-        """Forget who could not be done in an earlier run: it is tried again."""
-        self.failed = set()
+        """Remove the failed subjects of an earlier run, which are tried again."""
+        self.failed.clear()
         self.drawing.clear()
         self.pool = ThreadPoolExecutor(1, "draw") if self.behind else None
-        make_room(self.output_dir, self.kind)
-        forget(self.parts, failed_only=True)
-        self.items = read_run(self.output_dir)["scans"] | self.items  # subjects that are skipped are not this run's
-        write_run(self.output_dir, self.kind, self.facts, self.expected, self.items)
+        set_aside_other_report(self.output_dir, "inference")
+        remove_parts(self.parts, failed_only=True)
+        self.items = (
+            read_run(self.output_dir)["scans"] | self.items
+        )  # with --existing skip, the run lacks the done ones
+        write_run(self.output_dir, "inference", self.facts, self.expected, self.items)
 
-    def keep_subject(self, item: Mapping) -> None:
-        """Volumes and picture of one subject from the label map that was saved."""
+    def add_subject(self, item: Mapping) -> None:
+        """Write the part of one subject from the label map that was saved."""
         scans = self.items.get(item["subject"], {"subject": item["subject"]})
         arguments = (self.output_dir, scans, self.sequences, self.network, item.get("saved"))
         if self.pool is None:
-            keep_segmented(*arguments)
+            draw_subject(*arguments)
         else:
-            self.drawing.append(self.pool.submit(keep_segmented, *arguments))
+            self.drawing.append(self.pool.submit(draw_subject, *arguments))
             self._wait_for_drawing(self.behind)
 
     def finish(self, engine: Engine) -> None:
-        """Wait for the last pictures, draw what an earlier run has left, and write the page."""
+        """Wait for the last pictures, draw what an earlier run has left undrawn, and write the page."""
         self._wait_for_drawing(0)
         if self.pool is not None:
             self.pool.shutdown()
         draw_missing(self.output_dir, self.items)
         super().finish(engine)
 
-    def _wait_for_drawing(self, left: int) -> None:
-        """Until at most so many subjects are left; what went wrong in the thread is raised here."""
-        while len(self.drawing) > left:
+    def _wait_for_drawing(self, limit: int) -> None:
+        """Wait until at most so many subjects are left; an error in the thread is raised here."""
+        while len(self.drawing) > limit:
             self.drawing.popleft().result()
 
 
-class ReportEvaluation(_Report):
+class ReportEvaluation(_ReportHandler):
     """Report of an evaluation. Attach it behind `scripts.evaluation.save_cases.SaveCases`, which measures.
 
     Args:
-        networks: key of each network's maps, with the sequences that it sees. At most four of them are drawn
-            (`scripts.report.evaluation.drawn_networks`).
-        others: see `_Report`.
+        network_sequences: the sequences that each network sees, by the key of its maps. Which networks are drawn:
+            `scripts.report.evaluation_page.networks_to_draw`.
+        others: see `_ReportHandler`.
     """
 
-    kind = "evaluation"
-
-    def __init__(self, output_dir, subjects, networks: Mapping[str, Sequence[str]], facts=None, when=None):
+    def __init__(self, output_dir, subjects, network_sequences: Mapping[str, Sequence[str]], facts=None, when=None):
         super().__init__(output_dir, subjects, facts, when)
-        self.networks = {name: networks[name] for name in drawn_networks(networks)}
-        first = main_network(networks)
-        self.sequences = [s for s in SEQUENCES if any(s in ordered(seen) for seen in self.networks.values())]
-        unseen = f"not seen by {first}"
-        self.notes = {name: unseen for name in self.sequences if name not in ordered(networks[first])}
+        main, self.networks = main_network(network_sequences), networks_to_draw(network_sequences)
+        seen = {name: ordered(network_sequences[name]) for name in self.networks}
+        self.sequences = [name for name in SEQUENCES if any(name in sequences for sequences in seen.values())]
+        self.notes = {name: f"not seen by {main}" for name in self.sequences if name not in seen[main]}
 
     def start(self, engine: Engine) -> None:
-        """Forget the subjects of an earlier run, as cases.csv does."""
-        self.failed = set()
-        make_room(self.output_dir, self.kind)
-        forget(self.parts)
-        write_run(self.output_dir, self.kind, self.facts, scans=read_run(self.output_dir)["scans"])
+        """Remove the subjects of an earlier run, as `SaveCases` does in cases.csv."""
+        self.failed.clear()
+        set_aside_other_report(self.output_dir, "evaluation")
+        remove_parts(self.parts)
+        write_run(self.output_dir, "evaluation", self.facts, scans=read_run(self.output_dir)["scans"])
 
-    def keep_subject(self, item: Mapping) -> None:
-        """Picture of one subject with the contours of truth and networks."""
+    def add_subject(self, item: Mapping) -> None:
+        """Write the part of one subject: a picture with the contours of truth and networks."""
         subject = item["subject"]
-        maps = {name: np.asarray(item[name].numpy(force=True)) > 0.5 for name in self.networks}
-        truth = np.asarray(item["label"].numpy(force=True)) > 0.5
+        regions = {name: np.asarray(item[name].numpy(force=True)) > 0.5 for name in (*self.networks, "label")}
+        truth = regions.pop("label")
         try:
-            images, affine = scans_of(self.items[subject], self.sequences)
+            images, affine = load_scans(self.items[subject], self.sequences)
         except (KeyError, ScanError):
-            write_part(self.parts, {"subject": subject}, '<p class="small">No picture: the scans were not found.</p>')
-            return
-        write_part(self.parts, {"subject": subject}, picture(subject, images, affine, maps, truth, self.notes))
+            html = '<p class="small">No picture: the scans were not found.</p>'
+        else:
+            html = picture(subject, images, affine, regions, truth, self.notes)
+        write_part(self.parts, {"subject": subject}, html)

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run keeps for its report: a file per subject, so that a stopped run loses nothing and memory stays flat."""
+"""A part of the report: one subject's facts and picture, ``<subject>.html.part``, written as soon as it is done."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,56 +16,62 @@ def part_path(folder, subject: str) -> Path:
     return Path(folder) / f"{subject}{ENDING}"
 
 
-def write_part(folder, record: dict, picture: str = "") -> None:
-    """Keep one subject: its facts as one line of JSON, then its picture's HTML; replaced at once.
+def write_part(folder, facts: dict, picture: str = "") -> None:
+    """Write one subject's part: its facts as one line of JSON, then the HTML of its picture.
 
     Args:
         folder: ``<output_dir>/report``.
-        record: JSON values, with ``subject``.
+        facts: JSON values; ``subject`` is required, ``failed`` is the reason why a subject could not be done.
         picture: HTML, or nothing.
     """
-    text = json.dumps(record) + "\n" + picture
-    save_atomically(part_path(folder, record["subject"]), lambda file: file.write_text(text, encoding="utf-8"))
+    text = json.dumps(facts) + "\n" + picture
+    save_atomically(part_path(folder, facts["subject"]), lambda file: file.write_text(text, encoding="utf-8"))
 
 
-def read_records(folder) -> Iterator[dict]:
-    """The facts of every kept subject, in the order of their names; no picture is read.
+def read_parts(folder) -> Iterator[dict]:
+    """The facts of every part, ordered by subject; pictures are not read.
 
     Raises:
-        UserError: a file that is no part of a report.
+        UserError: a file that is not a part.
     """
     for path in sorted(Path(folder).glob(f"*{ENDING}")):
-        if not path.name.startswith("."):  # of a run that is writing just now, or was killed
-            yield _facts(path)
+        if not path.name.startswith("."):  # a temporary file of a run that is writing now, or was killed
+            yield _read_facts(path)
 
 
 def read_part(folder, subject: str) -> dict | None:
-    """The facts of one kept subject, None if there are none; raises like `read_records`."""
+    """The facts of one subject, None if it has no part; raises like `read_parts`."""
     path = part_path(folder, subject)
-    return _facts(path) if path.is_file() else None
+    return _read_facts(path) if path.is_file() else None
 
 
-def _facts(path: Path) -> dict:
+def read_picture(folder, subject: str) -> str:
+    """The HTML of a subject's picture, empty where it has none."""
+    path = part_path(folder, subject)
+    if not path.is_file():
+        return ""
+    with path.open(encoding="utf-8") as file:
+        file.readline()
+        return file.read()
+
+
+def remove_parts(folder, failed_only: bool = False) -> None:
+    """Remove the parts of an earlier run: all, or those of the subjects that failed."""
+    for facts in list(read_parts(folder)):
+        if not failed_only or facts.get("failed"):
+            part_path(folder, facts["subject"]).unlink(missing_ok=True)
+
+
+def current_names(facts: dict) -> dict:
+    """``numbering``, as files of version 0.6 and older have it, renamed to ``label_convention``."""
+    return {"label_convention" if name == "numbering" else name: value for name, value in facts.items()}
+
+
+def _read_facts(path: Path) -> dict:
     with path.open(encoding="utf-8") as file:
         try:
-            record = json.loads(file.readline())
-            record["subject"]
+            facts = json.loads(file.readline())
+            facts["subject"]
         except (ValueError, KeyError, TypeError):
-            raise UserError(f"{path} is no part of a report: remove it, and run again.") from None
-        return record
-
-
-def copy_picture(folder, subject: str, out) -> None:
-    """Append a subject's picture to the open text file ``out``; nothing where it has none."""
-    path = part_path(folder, subject)
-    if path.is_file():
-        with path.open(encoding="utf-8") as file:
-            file.readline()
-            shutil.copyfileobj(file, out)
-
-
-def forget(folder, failed_only: bool = False) -> None:
-    """Remove the kept subjects of an earlier run, or those of them that could not be done."""
-    for record in list(read_records(folder)):
-        if not failed_only or record.get("failed"):
-            part_path(folder, record["subject"]).unlink(missing_ok=True)
+            raise UserError(f"{path} is not a part of a report: remove it, and run again.") from None
+    return facts | ({"label_map": current_names(facts["label_map"])} if "label_map" in facts else {})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which three planes of a scan a reader is shown, turned as radiologists look at them."""
+"""Chooses the three planes of a scan that are shown, in radiological orientation."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,18 @@ import numpy as np
 
 NAMES = ("axial", "coronal", "sagittal")
 EDGES = {"axial": "RLAP", "coronal": "RLSI", "sagittal": "APSI"}
-"""What lies at the left, right, upper and lower edge of each plane."""
+"""The directions at the left, right, upper and lower edge of each plane."""
 MARGIN_MM = 6  # around the head, for the letters at the edges
 
 _AXIS = {"axial": 2, "coronal": 1, "sagittal": 0}
-# axes that run to the patient's left, back and feet: each plane, transposed, is then as radiologists hang it
+# axes that run to the patient's left, back and feet: each plane, transposed, is then in radiological orientation
 _DISPLAY = nib.orientations.axcodes2ornt("LPI")
 
 
 def to_display(volume: np.ndarray, affine) -> np.ndarray:
     """A volume (X, Y, Z) of any orientation with its axes turned and flipped to left, posterior, inferior; a view.
 
-    Oblique scans are turned to the nearest right angles, not resampled.
+    Oblique scans are turned by multiples of a right angle only, not resampled.
     """
     return nib.orientations.apply_orientation(np.asarray(volume), _turn(affine))
 
@@ -35,9 +35,9 @@ class Plane:
     Attributes:
         name: of `NAMES`.
         at: index along the plane's axis in display orientation.
-        number, count: the slice as viewers number it in the file's own order, from 1, and how many there are.
+        number, count: number of the slice in the file's own order, from 1, and how many slices there are.
         rows, columns: the part that holds the head.
-        row_mm, column_mm: size of a pixel down and across.
+        row_mm, column_mm: height and width of a pixel.
     """
 
     name: str
@@ -66,12 +66,12 @@ def planes_through(tumour: np.ndarray, head: np.ndarray, affine) -> list[Plane]:
     """The axial, coronal and sagittal plane in which the tumour's area is largest, cropped to the head.
 
     Args:
-        tumour: bool (X, Y, Z) in display orientation; without any voxel the planes go through the head's middle.
-        head: bool, of the same shape; without any voxel nothing is cropped.
+        tumour: bool (X, Y, Z) in display orientation; if it is empty, the planes go through the middle of the head.
+        head: bool, of the same shape; if it is empty, nothing is cropped.
         affine: (4, 4) voxel to RAS mm of the volume as it lies in the file.
 
     Returns:
-        planes in the order of `NAMES`; of equally large slices the first is taken.
+        planes in the order of `NAMES`; the first of equally large slices.
     """
     turn = _turn(affine)
     size, flipped = np.empty(3), np.empty(3, dtype=bool)
@@ -92,7 +92,7 @@ def planes_through(tumour: np.ndarray, head: np.ndarray, affine) -> list[Plane]:
 
 
 def _range(line: np.ndarray, voxel_mm: float) -> slice:
-    """From the first to behind the last true element, with a margin; everything if there is none."""
+    """From the first to the last true element, with a margin; everything if there is none."""
     hits = np.flatnonzero(line)
     if not len(hits):
         return slice(0, len(line))

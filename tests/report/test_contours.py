@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from scripts.report.contours import outline, svg_path
+from scripts.report.contours import outlines, svg_path
 
 
 def _mask(*pixels, shape=(5, 6)) -> np.ndarray:
@@ -16,7 +16,7 @@ def _mask(*pixels, shape=(5, 6)) -> np.ndarray:
 
 
 def test_one_pixel_is_a_diamond_around_its_middle():
-    (points,) = outline(_mask((2, 3)))
+    (points,) = outlines(_mask((2, 3)))
     # row 2, column 3 has its middle at (2 * 3 + 1, 2 * 2 + 1) half pixels; the contour is one half pixel away
     assert {tuple(point) for point in points} == {(7, 4), (8, 5), (7, 6), (6, 5)}
     assert tuple(points[0]) == tuple(points[-1])
@@ -25,7 +25,7 @@ def test_one_pixel_is_a_diamond_around_its_middle():
 def test_a_rectangle_has_straight_sides_between_pixels():
     mask = _mask()
     mask[1:3, 2:5] = True  # rows 1 and 2, columns 2 to 4: from (4, 2) to (10, 6) half pixels
-    (points,) = outline(mask)
+    (points,) = outlines(mask)
     assert points.min(0).tolist() == [4, 2] and points.max(0).tolist() == [10, 6]
     corners = re.findall(r"-?\d+ -?\d+", svg_path(mask))
     assert len(corners) == 1 + 7  # a start and seven of eight sides (each corner is cut off); z draws the last one
@@ -42,12 +42,12 @@ def test_a_path_returns_to_its_start():
 def test_parts_and_holes_have_outlines_of_their_own():
     mask = np.ones((5, 5), dtype=bool)
     mask[2, 2] = False
-    assert len(outline(mask)) == 2
-    assert len(outline(_mask((0, 0), (4, 5)))) == 2
+    assert len(outlines(mask)) == 2
+    assert len(outlines(_mask((0, 0), (4, 5)))) == 2
 
 
 def test_a_region_at_the_edge_is_closed():
-    (points,) = outline(np.ones((2, 2), dtype=bool))
+    (points,) = outlines(np.ones((2, 2), dtype=bool))
     assert points.min() == 0 and points.max() == 4
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scripts.common.errors import ScanError
-from scripts.report.label_map import read_regions, turned_to
+from scripts.report.read_label_map import read_regions, reoriented
 
 AFFINE = np.array([[-1.0, 0, 0, 5], [0, -1, 0, 7], [0, 0, 2, -3], [0, 0, 0, 1]])
 PARALLEL = np.array([[1.0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
@@ -40,17 +40,17 @@ def test_a_slope_that_leaves_almost_whole_numbers_does_no_harm(tmp_path):
     assert _counts(tmp_path, _label(np.float32) * np.float32(0.9999)) == [4, 6, 3]
 
 
-def test_a_last_axis_of_one_is_no_axis(tmp_path):
+def test_a_last_axis_of_length_one_is_dropped(tmp_path):
     assert _counts(tmp_path, _label()[..., None]) == [4, 6, 3]
 
 
-def test_numbers_mean_what_the_numbering_says(tmp_path):
+def test_the_label_convention_gives_numbers_their_meaning(tmp_path):
     label = _label()
     label[label == 4] = 3
     assert _counts(tmp_path, label, "brats2023") == [1 + 3, 6, 3]
     assert _counts(tmp_path, label, "msd") == [2 + 3, 6, 3]  # its 2 is the core
     assert _counts(tmp_path, label, "brats", "BraTS2021_00006") == [4, 6, 3]
-    with pytest.raises(ScanError, match="S1_seg.nii.gz has a label 3 and no 4.*--label_convention brats2023 or msd"):
+    with pytest.raises(ScanError, match="S1_seg.nii.gz has a label 3 and no 4.*--label_convention brats2023"):
         _counts(tmp_path, label, "brats")
 
 
@@ -61,18 +61,18 @@ def test_numbers_mean_what_the_numbering_says(tmp_path):
         (-1, np.int16, "holds the unknown label value -1"),
         (258, np.int16, "holds the unknown label value 258"),  # 2 in eight bits
         (2**32 + 1, np.float64, "holds the unknown label value 4294967297"),
-        (0.9, np.float32, "holds 0.9, which is no whole number and so no label: threshold probabilities"),
-        (np.nan, np.float32, "holds nan, which is no whole number"),
+        (0.9, np.float32, "holds 0.9, which is not a whole number, so it is no label: threshold probabilities"),
+        (np.nan, np.float32, "holds nan, which is not a whole number"),
     ],
 )
-def test_what_is_no_label_is_refused_with_the_files_name(tmp_path, value, dtype, sentence):
+def test_values_that_are_no_labels_are_refused_with_the_name_of_the_file(tmp_path, value, dtype, sentence):
     label = _label(dtype)
     label[4, 4, 3] = value
     with pytest.raises(ScanError, match=f"S1: .*S1_seg.nii.gz:? {sentence}"):
         _counts(tmp_path, label)
 
 
-def test_other_shapes_and_places_are_refused_with_the_files_name(tmp_path):
+def test_other_shapes_and_degenerate_affines_are_refused_with_the_name_of_the_file(tmp_path):
     with pytest.raises(ScanError, match="S1_seg.nii.gz has shape 6 x 5 x 4 x 2 and type uint8"):
         _counts(tmp_path, np.stack([_label()] * 2, axis=-1))
     with pytest.raises(ScanError, match="S1_seg.nii.gz has shape 6 x 5"):
@@ -87,15 +87,15 @@ def test_a_map_in_another_orientation_is_turned_to_the_scans(tmp_path, axes):
     turn = nib.orientations.ornt_transform(nib.io_orientation(AFFINE), nib.orientations.axcodes2ornt(axes))
     turned = image.as_reoriented(turn)
     regions, affine = read_regions("S1", _save(tmp_path, np.asarray(turned.dataobj), turned.affine))
-    there = turned_to(AFFINE, SHAPE, regions, affine, "S1_seg.nii.gz")
+    there = reoriented(regions, affine, AFFINE, SHAPE, "S1_seg.nii.gz")
     assert there.shape == (3, *SHAPE)
     np.testing.assert_array_equal(there[0], np.isin(_label(), (1, 4)))
     np.testing.assert_array_equal(there[2], _label() == 4)
 
 
 @pytest.mark.parametrize("shift, size", [(1, SHAPE), (0, (6, 5, 5))])
-def test_a_map_elsewhere_or_of_another_size_is_refused(shift, size):
+def test_a_map_on_another_grid_is_refused(shift, size):
     affine = AFFINE.copy()
     affine[0, 3] += shift  # a voxel to the right
-    with pytest.raises(ScanError, match="S1_seg.nii.gz lies on another grid than the scans"):
-        turned_to(AFFINE, SHAPE, np.zeros((3, *size), bool), affine, "S1_seg.nii.gz")
+    with pytest.raises(ScanError, match="S1_seg.nii.gz is on another grid than the scans"):
+        reoriented(np.zeros((3, *size), bool), affine, AFFINE, SHAPE, "S1_seg.nii.gz")

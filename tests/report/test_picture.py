@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from scripts.report.overlay import anchor, picture
+from scripts.report.picture import picture
+from scripts.report.rendering import anchor
 
 pytestmark = pytest.mark.filterwarnings("error")
 RAS = np.eye(4)

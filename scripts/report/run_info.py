@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose run a report is of: kept beside its parts, so that a page tells of one kind of run only."""
+"""What the report says about the run as a whole, ``report/run.json``. A page is about one kind of run only."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scripts.common.files import save_atomically
 from scripts.common.sequences import SEQUENCES
-from scripts.report.parts import forget
+from scripts.report.parts import current_names, remove_parts
 
 PAGE = "report.html"
 
@@ -16,27 +16,28 @@ logger = logging.getLogger(__name__)
 
 
 def read_run(output_dir) -> dict:
-    """``kind``, ``facts``, ``expected`` and ``scans`` of the folder's latest run, as `write_run` kept them.
+    """``kind``, ``facts``, ``expected`` and ``scans`` of the latest run into the folder, see `write_run`.
 
-    Where nothing was kept, the kind is told by what lies in the folder.
+    Without ``run.json``, the kind is evaluation if there is a ``cases.csv``, else inference.
     """
     file = Path(output_dir) / "report" / "run.json"
     run = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     kind = "evaluation" if (Path(output_dir) / "cases.csv").is_file() else "inference"
-    return {"kind": kind, "facts": {}, "expected": None, "scans": {}} | run
+    run = {"kind": kind, "facts": {}, "expected": None, "scans": {}} | run
+    return run | {"scans": {subject: current_names(item) for subject, item in run["scans"].items()}}
 
 
 def write_run(
     output_dir, kind: str, facts: Mapping[str, object], expected=None, scans: Mapping[str, Mapping] | None = None
 ) -> None:
-    """Keep what the page says of the run in ``<output_dir>/report/run.json``.
+    """Write ``<output_dir>/report/run.json``.
 
     Args:
         output_dir: folder of the results.
         kind: "inference" or "evaluation".
-        facts: settings, any values; what JSON does not know is written as text.
-        expected: path of the expected accuracy, or None.
-        scans: datalist items by subject, from which pictures that a stopped run has not drawn are drawn later.
+        facts: settings of the run; values that JSON does not know are written as text.
+        expected: path of the table of expected accuracy, or None.
+        scans: datalist items by subject, so that pictures that a stopped run has not drawn can be drawn later.
     """
     keep = {"subject", "label_convention", *SEQUENCES}
     items = {name: {key: item[key] for key in item if key in keep} for name, item in (scans or {}).items()}
@@ -45,16 +46,16 @@ def write_run(
     save_atomically(Path(output_dir) / "report" / "run.json", lambda file: file.write_text(text, encoding="utf-8"))
 
 
-def make_room(output_dir, kind: str) -> None:
-    """Before a run of this kind: set the page of a run of the other kind aside, and forget its pictures.
+def set_aside_other_report(output_dir, kind: str) -> None:
+    """Before a run of this kind: if the folder has a report of the other kind, rename its page and remove its parts.
 
-    The page needs nothing beside it, so that it is whole as ``report_inference.html`` or ``report_evaluation.html``.
+    The page becomes ``report_inference.html`` or ``report_evaluation.html``; it is complete without the parts.
     """
     output_dir, earlier = Path(output_dir), read_run(output_dir)["kind"]
     if earlier == kind:
         return
-    aside = output_dir / f"report_{earlier}.html"
+    renamed = output_dir / f"report_{earlier}.html"
     if (output_dir / PAGE).is_file():
-        (output_dir / PAGE).replace(aside)
-        logger.warning(f"{output_dir} has the report of an earlier {earlier}: it is kept as {aside.name}.")
-    forget(output_dir / "report")
+        (output_dir / PAGE).replace(renamed)
+        logger.warning(f"{output_dir} has the report of an earlier {earlier}: it is kept as {renamed.name}.")
+    remove_parts(output_dir / "report")

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What inference recorded about a label map, ``<subject>_seg.json``, and whether the label map was edited since."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.inference.save_segmentation import record_path
+from scripts.report.parts import current_names
+from scripts.report.titles import OUTERMOST_FIRST
+
+
+def recorded_facts(label_map: Path) -> dict:
+    """``flags``, ``sequences``, ``volumes_ml``, ``network`` and ``label_convention``, those that were recorded.
+
+    Nothing if there is no record; only a flag if it cannot be read.
+    """
+    path = record_path(label_map)
+    if not path.is_file():
+        return {}
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        facts = {name: record[name] for name in ("flags", "sequences", "volumes_ml") if name in record}
+        facts["network"] = " + ".join(Path(network["file"]).name for network in record.get("networks", []))
+        facts["label_convention"] = current_names(record.get("settings", {})).get("label_convention")
+    except (AttributeError, ValueError, TypeError, KeyError):
+        return {"flags": [f"{path.name} cannot be read, so its flags are not known."]}
+    return {name: value for name, value in facts.items() if value or name == "flags"}
+
+
+def edited_flag(label_map: Path, recorded_ml: Mapping[str, float], measured_ml: Mapping[str, float]) -> str | None:
+    """A sentence if recorded and measured volumes differ by more than the record's rounding to 0.001 ml, else None."""
+    differences = ", ".join(
+        f"{region.upper()} {recorded_ml[region]:g} ml (now {measured_ml[region]:g} ml)"
+        for region in OUTERMOST_FIRST
+        if region in recorded_ml
+        and region in measured_ml
+        and not math.isclose(recorded_ml[region], measured_ml[region], rel_tol=1e-5, abs_tol=6e-4)
+    )
+    name = record_path(label_map).name
+    return f"The label map was edited after inference: {name} recorded {differences}." if differences else None

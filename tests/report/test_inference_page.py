@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the page of an inference says about each subject."""
+
+import json
+
+from scripts.report.parts import write_part
+from tests.report.helpers import VOLUMES, facts, save_expected, save_parts, write_page
+
+
+def test_a_subject_has_volumes_network_and_expected_accuracy(tmp_path):
+    save_parts(tmp_path, facts())
+    page = write_page(tmp_path, expected=save_expected(tmp_path))
+    for text in (
+        "56.8 ml",
+        "12.3 ml",
+        "<b>none</b>",
+        "by model.pt",
+        "T1ce + FLAIR",
+        "picture of 2",
+        "Not a medical device",
+    ):
+        assert text in page
+    assert "<b>0.75</b> <small>0.50 to 0.90</small>" in page and "measured on three real subjects" in page
+
+
+def test_expected_accuracy_that_was_not_measured_is_not_known(tmp_path):
+    save_parts(tmp_path, facts(sequences=["t2"]))
+    page = write_page(tmp_path, expected=save_expected(tmp_path))
+    assert page.count("not known") == 3 and "with T2 has not been measured" in page
+
+
+def test_flagged_subjects_come_first_with_their_flags(tmp_path):
+    save_parts(tmp_path, facts("A"), facts("B"))
+    (tmp_path / "B").mkdir()
+    written = {
+        "flags": ["ET is larger than in training"],
+        "networks": [{"file": "models/teacher.pt"}],
+        "volumes_ml": VOLUMES | {"et": 99.9},
+    }
+    (tmp_path / "B" / "B_seg.json").write_text(json.dumps(written))
+    page = write_page(tmp_path)
+    assert page.index("<h3>B</h3>") < page.index("<h3>A</h3>")
+    assert "<b>Check:</b> ET is larger than in training" in page and "by teacher.pt" in page and "99.9 ml" in page
+    assert "<b>1</b> with a warning" in page
+
+
+def test_a_subject_that_nobody_checked_does_not_say_no_warning(tmp_path):
+    save_parts(tmp_path, facts("A"), facts("B", flags=[]))
+    assert write_page(tmp_path).count("No warning.") == 1
+
+
+def test_a_record_that_cannot_be_read_is_a_flag(tmp_path):
+    save_parts(tmp_path, facts("A"))
+    (tmp_path / "A").mkdir()
+    (tmp_path / "A" / "A_seg.json").write_text("{")
+    assert "A_seg.json cannot be read" in write_page(tmp_path)
+
+
+def test_a_failed_subject_is_listed_with_its_sentence(tmp_path):
+    save_parts(tmp_path, facts("A"))
+    write_part(tmp_path / "report", {"subject": "B", "failed": "B: x.nii is empty: export it again."})
+    page = write_page(tmp_path)
+    assert "<li><b>B</b>: x.nii is empty: export it again.</li>" in page
+    assert "<b>1</b> of 2 subjects were segmented; <b>1</b> failed." in page
