@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One command over a folder in which each subject has whatever it has."""
+"""One command segments a folder whose subjects have different sequences."""
 
 import json
 import shutil

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Enhancing tumour that does not enhance, by hand: voxels in a row, oedema, core and ET."""
+"""Contrast of enhancing tumour, computed by hand on a row of voxels of oedema, core and ET."""
 
 import pytest
 import torch

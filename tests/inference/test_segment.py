@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Python function: the same as the config's run, from files or arrays, for all fifteen choices of sequences."""
+"""`segment` gives what the config gives, from files or arrays, for all fifteen subsets of the sequences."""
 
 import json
 import subprocess
