@@ -4,18 +4,13 @@
 import json
 from pathlib import Path
 
+from scripts.common.choices import PARTS
 from scripts.common.errors import UserError
 from scripts.common.labels import LABEL_CONVENTIONS
 from scripts.common.namings import naming_of_4d_files
-from scripts.common.sequences import (
-    SEQUENCES,
-    nifti_stem,
-    parse_files,
-    sequence_of_name,
-)
+from scripts.common.sequences import SEQUENCES, nifti_stem, parse_files, sequence_of_name
 from scripts.data.subject_folders import files_and_folders
 
-PARTS = ("training", "validation", "test")
 CONVENTION_KEYS = ("label_convention", "numbering")
 """The key of the label convention, and its name before version 0.7."""
 FORMS = (

@@ -75,7 +75,7 @@ class LoadSequencesd(Transform):
             image[sequences.index(name)] = scan.as_tensor()
         out = {
             "subject": subject,
-            "label_convention": data.get("label_convention", "brats"),
+            "convention": data.get("label_convention", "brats"),
             "sequences": subset_name(loaded),
         }
         out |= {key: data[key] for key in ("network", "ignored") if key in data}

@@ -6,10 +6,9 @@ import json
 import warnings
 from pathlib import Path
 
+from scripts.common.choices import PARTS
 from scripts.common.errors import UserError
 from scripts.common.namings import patient_of_subject
-
-PARTS = ("training", "validation", "test")
 
 
 def split(

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a scanner and its preprocessing add to an ideal image, each effect one function."""
+"""The effects of scanner and preprocessing on an ideal image, one function each."""
 
 import torch
 
 from scripts.simulation.smooth_fields import Draws, blurred, gaussian_matrix, per_channel, separable
 
 # Mean over standard deviation of raw intensities in the brain (t1, t1ce, t2, flair), measured on eleven BraTS 2021
-# scans at 2 mm. Adding it to z-units gives a scale where 0 is no signal, on which multiplicative effects act.
+# scans at 2 mm. Added to z-units it gives a scale on which 0 is no signal, for multiplicative effects.
 ZERO_SIGNAL = torch.tensor([3.6, 3.5, 2.7, 3.3])
-# How a clinical protocol acquires each sequence, judged from the same scans by eye and by their roughness along each
-# axis: the T1 most often in thick slices, the T1ce as a sharp and noisier volume. Noise is in z-units.
+# Resolution and noise (z-units) of each sequence in a clinical protocol, by eye and by roughness along each axis in the
+# same scans: T1 is most often in thick slices, T1ce a sharp and noisier volume.
 THICK_SLICES = (0.5, 0.25, 0.45, 0.45)
 BLUR_MM = torch.tensor([1.1, 0.9, 0.9, 0.9])
 NOISE = torch.tensor([0.06, 0.11, 0.09, 0.10])
-# Where the 99.5 percentile of the brain lies in z-units, lowest and highest, from the same scans and a bit beyond.
+# Range of the 99.5 percentile of the brain in z-units: lowest and highest, a bit wider than in the same scans.
 CLIP = torch.tensor([[1.8, 2.4, 3.0, 2.5], [3.2, 5.0, 5.5, 4.5]])
 
 
@@ -26,8 +26,8 @@ def bias_field(signal: torch.Tensor, draws: Draws, strength: float) -> torch.Ten
 def rician_noise(signal: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
     """Rician noise, sqrt((signal + n)^2 + n'^2), of standard deviation `NOISE` times 0.2 to 1.8 in a voxel of 2 mm.
 
-    It is blurred afterwards with the image, as by resampling to the atlas. Noise averages over volume, so it grows as
-    (2 mm / spacing)^1.5; `n'` is `n` shifted, which costs nothing.
+    It is blurred afterwards with the image, as by resampling to the atlas. Noise averages over a voxel's volume, so its
+    standard deviation is proportional to (2 mm / spacing)^1.5. `n'` is `n` shifted, to save a draw.
     """
     amplitude = NOISE * draws.uniform(0.2, 1.8, 4) * strength * (2 / draws.spacing) ** 1.5
     noise = draws.noise(4).mul_(per_channel(amplitude, signal))
@@ -48,7 +48,7 @@ def slice_matrix(length: int, thickness: float, phase: float) -> torch.Tensor:
 def resolution(signal: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
     """Blur of 0.6 to 1.5 mm, thick slices of 2.4 to 6 mm (mostly axial), misregistration of about 0.5 mm in 15%.
 
-    Each sequence has its own. All three are linear along each axis, so one matrix per axis and sequence does them.
+    Drawn for each sequence. All three are linear along each axis, so one matrix per axis and sequence applies them.
     """
     size = signal.shape[1:]
     sigma = BLUR_MM * draws.uniform(0.65, 1.35, 4) * strength / draws.spacing
@@ -64,10 +64,10 @@ def resolution(signal: torch.Tensor, draws: Draws, strength: float) -> torch.Ten
 
 
 def skull_strip_rim(signal: torch.Tensor, coverage: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
-    """Darken the outermost 2 to 3 mm towards no signal, each sequence by its own amount.
+    """Darken the outermost 2 to 3 mm, each sequence by its own amount.
 
-    BraTS scans at 1 mm keep 0.4 to 1 of the signal in the outermost voxel. A coarser grid also averages it with the
-    background, by `coverage` (X, Y, Z), the share of each voxel that is brain.
+    The outermost voxel of BraTS scans at 1 mm has 0.4 to 1 of the signal. On a coarser grid it is also averaged with
+    the background, by `coverage` (X, Y, Z), the share of each voxel that is brain.
     """
     inside = blurred(coverage[None], draws.uniform(1.5, 2.3), draws.spacing)
     averaged = 1 - strength * min(max(draws.spacing - 1, 0), 1) * (1 - coverage)
@@ -79,15 +79,15 @@ def skull_strip_rim(signal: torch.Tensor, coverage: torch.Tensor, draws: Draws, 
 
 
 def intensity_scale(image: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
-    """A bend like gamma, then an error of the z-score's scale (10%) and mean (0.12), then its clip to percentiles."""
+    """A non-linearity like gamma, an error of the z-score's scale (10%) and mean (0.12), and a clip to percentiles."""
     bend, scale, mean = (per_channel(draws.normal(4), image) * s * strength for s in (0.025, 0.1, 0.12))
     image = (image + bend * (image.square() - 1)) * (1 + scale) + mean
     top = per_channel(CLIP[0] + (CLIP[1] - CLIP[0]) * draws.uniform(0, 1, 4), image)
     return torch.minimum(image, top) if strength > 0 else image
 
 
-def end_early(image: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
-    """In 2% one sequence is exactly 0 beyond a plane in the outer third of the volume, as the T1 of 01482 is."""
+def truncate_one_sequence(image: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
+    """In 2% one sequence is 0 beyond a plane in the outer third of the volume, like the T1 of BraTS2021_01482."""
     if draws.chance(0.02 * strength):
         channel, axis = int(draws.uniform(0, 4)), int(draws.uniform(0, 3))
         cut = max(1, int(image.shape[axis + 1] * draws.uniform(0.02, 0.33)))
@@ -97,12 +97,13 @@ def end_early(image: torch.Tensor, draws: Draws, strength: float) -> torch.Tenso
 
 
 def add_acquisition_effects(image: torch.Tensor, coverage: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
-    """All effects in the order in which they happen.
+    """All effects, in the order of an acquisition.
 
     Args:
-        image: (4, X, Y, Z) in z-units; outside the brain, what lay beside it before skull stripping.
+        image: (4, X, Y, Z) in z-units, also outside the brain.
         coverage: (X, Y, Z), the share of each voxel that is brain, 0 outside.
-        strength: 0 returns the image as it is inside the brain, 1 is calibrated to BraTS.
+        draws: the subject's random numbers.
+        strength: 0 changes nothing inside the brain, 1 is calibrated to BraTS.
 
     Returns:
         (4, X, Y, Z) in z-units, exactly 0 outside the brain.
@@ -113,5 +114,5 @@ def add_acquisition_effects(image: torch.Tensor, coverage: torch.Tensor, draws: 
         signal = resolution(rician_noise(signal, draws, strength), draws, strength)
         signal = skull_strip_rim(signal, coverage, draws, strength)
         image = intensity_scale(signal - zero, draws, strength)
-        image = end_early(image, draws, strength)
+        image = truncate_one_sequence(image, draws, strength)
     return image * (coverage > 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Healthy brains: the MNI152 tissue maps that nilearn carries, warped differently for each."""
+"""Healthy brains: the MNI152 tissue maps that come with nilearn, with a random warp for each brain."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from scripts.simulation.lattice import LATTICE, SHAPE, noise
 
-# Template to BraTS size, and where MNI's origin lies in the BraTS field (mm): fitted to eleven BraTS 2021 brains.
+# Scale from the template to BraTS, and MNI's origin in the BraTS field (mm), fitted to eleven BraTS 2021 brains.
 BASE_SCALE = np.array([0.945, 0.93, 0.90])
 ORIGIN = np.array([118.5, 115.0, 64.0])
 
@@ -19,8 +19,8 @@ ORIGIN = np.array([118.5, 115.0, 64.0])
 class Template:
     """MNI152 maps, float32 (X, Y, Z) at 1 mm; `start` is the MNI position (mm) of the first voxel.
 
-    `depth` is the distance from the brain mask's edge in mm, negative outside. `towards_ventricle`, on every second
-    voxel, has three components and points at the lateral ventricles, with length up to 1 at their walls.
+    `depth` is the distance from the brain mask's edge in mm, negative outside. `towards_ventricle` (3, X/2, Y/2, Z/2)
+    has vectors towards the lateral ventricles, with length up to 1 at their walls.
     """
 
     t1: np.ndarray
@@ -44,7 +44,7 @@ class Brain:
 
 @dataclass(frozen=True)
 class Traits:
-    """What differs besides the warp: `csf_level` (template T1 below which is fluid), `sharpness`, `age` 0 to 1."""
+    """What differs besides the warp: `csf_level` (fluid is where the template's T1 is lower), `sharpness`, `age` 0 to 1."""
 
     csf_level: float
     sharpness: float
@@ -54,7 +54,7 @@ class Traits:
 @lru_cache(maxsize=1)
 def template() -> Template:
     """Load the maps (offline) and derive depth and ventricles; about 3 s, once per process."""
-    # Imported late: nilearn takes a second, and only this function needs it.
+    # imported here because the import takes a second and only this function needs it
     from nilearn.datasets import (
         load_mni152_brain_mask,
         load_mni152_gm_template,
@@ -72,7 +72,7 @@ def template() -> Template:
         return np.pad(np.asarray(loader(resolution=1).dataobj, dtype=np.float32)[box], ((0, 0), (0, 0), (8, 0)))
 
     t1, gm, wm = (load(f) for f in (load_mni152_template, load_mni152_gm_template, load_mni152_wm_template))
-    # The lowest slice is where the template stops, not an edge of the brain.
+    # the template ends at its lowest slice; the brain has no edge there
     solid = mask.copy()
     solid[:, :, :8] = solid[:, :, 8:9]
     depth = ndimage.distance_transform_edt(solid[::2, ::2, ::2], sampling=2.0)
@@ -96,13 +96,13 @@ def template() -> Template:
 
 
 def draw_traits(rng: np.random.Generator) -> Traits:
-    """Age between 0 (young) and 1 (old) sets how wide the sulci are; sharpness undoes the template's averaging."""
+    """Age, 0 (young) to 1 (old), sets the width of the sulci; sharpness undoes the averaging in the template."""
     age = rng.uniform()
     return Traits(float(0.5 + 0.09 * age + rng.normal(0, 0.01)), float(rng.uniform(1.3, 2.2)), float(age))
 
 
 def draw_warp(rng: np.random.Generator, age: float) -> np.ndarray:
-    """Where each point of the lattice lies in the template: MNI mm, float32 (3, X, Y, Z).
+    """Position of each point of the lattice in the template: MNI mm, float32 (3, X, Y, Z).
 
     Scale (0.9 to 1.12 per axis), rotation and shear of a few degrees, a left-right flip, smooth displacement at two
     scales (about 3 and 1.5 mm), and ventricles that widen with age.
@@ -120,7 +120,7 @@ def draw_warp(rng: np.random.Generator, age: float) -> np.ndarray:
     for axis in range(3):
         mni[axis] = to_mni[axis, 0] * x + to_mni[axis, 1] * y + to_mni[axis, 2] * z
         mni[axis] += 3.0 * noise(rng, 45.0) + 1.5 * noise(rng, 16.0)
-    widening = -1.5 + 6.5 * age * rng.uniform(0.3, 1.0)  # mm at the wall; the template's ventricles are young
+    widening = -1.5 + 6.5 * age * rng.uniform(0.3, 1.0)  # mm at the wall; the template is of young adults
     pull = template().towards_ventricle
     places = (mni - template().start.astype(np.float32)[:, None, None, None]) / 2
     mni += widening * np.stack([ndimage.map_coordinates(p, places, order=1) for p in pull])
@@ -128,7 +128,7 @@ def draw_warp(rng: np.random.Generator, age: float) -> np.ndarray:
 
 
 def sample(volume: np.ndarray, mni: np.ndarray, outside: float = 0.0) -> np.ndarray:
-    """A volume on the template's grid, read at MNI points (3, ...) linearly."""
+    """Values of a volume on the template's grid at MNI points (3, ...), by linear interpolation."""
     places = mni - template().start.astype(np.float32).reshape(3, *[1] * (mni.ndim - 1))
     return ndimage.map_coordinates(volume, places, order=1, cval=outside)
 

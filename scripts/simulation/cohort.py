@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The simulated cohort on disk: maps to train from, and one rendering of each subject as BraTS-named NIfTI.
+"""Simulate a cohort on disk: of each subject maps to train from, and one rendering as NIfTI in BraTS naming.
 
 python -m scripts.simulation.cohort --folder cohort_2mm --training 60 --validation 6 --test 20 --spacing 2 --seed 0
 """
@@ -17,13 +17,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from scripts.common.choices import PARTS
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 from scripts.common.sequences import SEQUENCES
 from scripts.simulation.contrast import MAPS, Contrast
 from scripts.simulation.maps import make_maps, save_maps
-
-PARTS = ("training", "validation", "test")
 
 
 def make_cohort(
@@ -35,29 +34,28 @@ def make_cohort(
     seed: int = 0,
     workers: int | None = None,
 ) -> str:
-    """Simulate a cohort, or finish one that was interrupted; a complete one is left alone.
+    """Simulate a cohort, or finish an interrupted one; a complete one is not changed.
 
-    Subject n has the same bytes whatever the number of workers or subjects: it is seeded with (seed, n) alone.
+    The seed of subject n is (seed, n): its bytes do not depend on the number of workers or subjects.
 
     Args:
-        folder: gets ``<subject>/<subject>_{maps.npz,t1.nii.gz,...,seg.nii.gz}``, ``cohort.json`` (how it was made),
-            and at
-            the end, ``dataset.json`` (the datalist).
-        training, validation, test: subjects of each part.
+        folder: gets ``<subject>/<subject>_{maps.npz,t1.nii.gz,...,seg.nii.gz}``, ``cohort.json`` (spacing, seed and
+            counts), and at the end ``dataset.json`` (the datalist).
+        training, validation, test: number of subjects in each part.
         spacing: voxel size in mm; 1 gives the 240 x 240 x 155 grid of BraTS.
         seed: of the cohort.
-        workers: processes; by default one a core.
+        workers: number of processes; by default one per core.
 
     Returns:
         The folder.
 
     Raises:
-        UserError: if the folder holds a cohort made otherwise, or something else.
+        UserError: the folder has another cohort or other files.
     """
     root = Path(folder)
     counts = dict(zip(PARTS, (training, validation, test)))
     recipe = {"spacing": float(spacing), "seed": seed} | counts
-    _claim(root, recipe)
+    _check_recipe(root, recipe)
     names = {part: [] for part in PARTS}
     for number, part in enumerate(p for p, count in counts.items() for _ in range(count)):
         names[part].append(f"Simulated_{number:05d}")
@@ -65,7 +63,7 @@ def make_cohort(
     waiting = [(name, number) for number, name in enumerate(every) if not (root / name).is_dir()]
     if waiting:
         _simulate(root, waiting, spacing, seed, workers or os.cpu_count() or 1)
-    datalist = {part: [_entry(name) for name in names[part]] for part in PARTS}
+    datalist = {part: [_datalist_entry(name) for name in names[part]] for part in PARTS}
     text = json.dumps(
         {"name": "simulated cohort", "label_convention": "brats", "simulated": recipe} | datalist, indent=1
     )
@@ -75,13 +73,20 @@ def make_cohort(
 
 
 def ensure_cohort(dataset_dir: str, folder: str, **recipe) -> str:
-    """The dataset folder, after simulating the default cohort if it is that and not there yet."""
+    """Return `dataset_dir`; if it is the default cohort's `folder`, simulate the cohort unless it is complete.
+
+    Args:
+        dataset_dir: the dataset of the run.
+        folder: of the default cohort.
+        recipe: other arguments of `make_cohort`.
+    """
     if Path(dataset_dir).absolute() == Path(folder).absolute():
         make_cohort(folder, **recipe)
     return dataset_dir
 
 
-def _claim(root: Path, recipe: dict) -> None:
+def _check_recipe(root: Path, recipe: dict) -> None:
+    """Refuse a folder of another recipe or of other files; write the recipe into a new one."""
     record = root / "cohort.json"
     if record.is_file():
         made = json.loads(record.read_text())
@@ -95,13 +100,13 @@ def _claim(root: Path, recipe: dict) -> None:
         save_atomically(record, lambda file: file.write_text(json.dumps(recipe)))
 
 
-def _entry(name: str) -> dict:
+def _datalist_entry(name: str) -> dict:
     files = {sequence: f"{name}/{name}_{sequence}.nii.gz" for sequence in SEQUENCES}
     return {"subject": name, "maps": f"{name}/{name}_maps.npz"} | files | {"label": f"{name}/{name}_seg.nii.gz"}
 
 
 def _simulate(root: Path, waiting: list[tuple[str, int]], spacing: float, seed: int, workers: int) -> None:
-    # spawned, not forked: torch's threads do not survive a fork
+    # spawned, not forked, as torch's threads do not work after a fork
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(waiting)), mp_context=context) as pool:
         jobs = [pool.submit(simulate_subject, root, name, (seed, number), spacing) for name, number in waiting]
@@ -114,7 +119,7 @@ def _simulate(root: Path, waiting: list[tuple[str, int]], spacing: float, seed: 
 
 
 def simulate_subject(root: Path, name: str, seed: tuple[int, int], spacing: float) -> None:
-    """Write one subject's folder; it appears under its name only when it is complete."""
+    """Write one subject's folder, under a temporary name until it is complete."""
     torch.set_num_threads(1)
     maps_seed, contrast_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(2))
     maps, affine = make_maps(maps_seed, spacing)
@@ -131,7 +136,7 @@ def simulate_subject(root: Path, name: str, seed: tuple[int, int], spacing: floa
 
 
 def _as_intensity(z_score: np.ndarray) -> np.ndarray:
-    """z-units to positive int16 numbers as scanners give them; background stays 0."""
+    """z-units to positive int16 numbers, as in scans; background stays 0."""
     return np.where(z_score != 0, np.clip(1000 + 200 * z_score, 1, 32767), 0).astype(np.int16)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage 2 of the simulated cohort: render the four sequences from a subject's maps, anew at every call."""
+"""Stage 2 of the simulation: render the four sequences from a subject's maps, differently at every call."""
 
 import torch
 
@@ -10,15 +10,15 @@ from scripts.simulation.tumour_contrast import add_tumour
 MAPS = ("gm", "wm", "csf", "vessel", "label")
 
 # All intensities are z-units of the brain (clip to the 0.5 and 99.5 percentiles, minus mean, over standard deviation),
-# in the order t1, t1ce, t2, flair. Tissue means: a feasibility study's, adjusted until the histograms, roughness and
-# rim of rendered brains met those of eleven BraTS 2021 scans at 2 mm.
+# in the order t1, t1ce, t2, flair. The tissue means were adjusted until histograms, roughness and rim of rendered brains
+# were like those of eleven BraTS 2021 scans at 2 mm.
 TISSUE = {
     "gm": (0.35, 0.25, 0.20, 0.65),
     "wm": (0.90, 0.80, -0.65, -0.05),
     "csf": (-2.4, -2.2, 3.5, -2.2),
     "vessel": (-0.3, 0.3, -0.3, -0.4),
 }
-# CSF that does not fill its surroundings, as in sulci, shares its voxels with vessels and pia: added where it does not.
+# Added to CSF in proportion to other tissue around it: in sulci it shares its voxels with vessels and pia.
 SULCAL_CSF = (1.2, 1.2, -2.5, 1.0)
 ENHANCEMENT_OF_VESSELS = 4.5
 
@@ -26,36 +26,36 @@ ENHANCEMENT_OF_VESSELS = 4.5
 class Contrast(torch.nn.Module):
     """Random T1, T1ce, T2 and FLAIR of simulated subjects, without parameters.
 
-    Source: ours; how it compares with real scans stands in docs/simulation.md.
+    Source: ours; docs/simulation.md compares it with real scans.
 
     Args:
-        spacing: mm per voxel of the maps. All lengths inside are mm, so that 1 mm and 2 mm renderings look alike.
-        variation: scales every difference between subjects and all texture and lesions; 0 gives the tables' means, 1
-            region means that spread 0.9 to 2 times as widely as in eleven real scans.
-        artefacts: scales what the scanner adds (bias field, noise, blur, thick slices, ...); 0 leaves the image ideal.
+        spacing: mm per voxel of the maps. All lengths are in mm, so that renderings at 1 mm and 2 mm are alike.
+        variation: scales all differences between subjects, texture and lesions. 0 gives the means of the tables, 1
+            region means whose spread is 0.9 to 2 times that of eleven real scans.
+        acquisition: strength of the effects of the scanner (`scripts.simulation.acquisition`); 0 gives ideal images.
 
     Example:
         >>> maps = torch.zeros(1, 5, 8, 8, 8, dtype=torch.uint8)
         >>> maps[:, MAPS.index("wm")] = 255
-        >>> Contrast(spacing=2.0, variation=0, artefacts=0)(maps)[0, :, 4, 4, 4]
+        >>> Contrast(spacing=2.0, variation=0, acquisition=0)(maps)[0, :, 4, 4, 4]
         tensor([ 0.9000,  0.8000, -0.6500, -0.0500])
     """
 
-    def __init__(self, spacing: float, variation: float = 1.0, artefacts: float = 1.0) -> None:
+    def __init__(self, spacing: float, variation: float = 1.0, acquisition: float = 1.0) -> None:
         super().__init__()
         if spacing <= 0:
             raise ValueError(f"spacing must be a positive number of mm, not {spacing}.")
-        if variation < 0 or artefacts < 0:
-            raise ValueError(f"variation and artefacts must be 0 or more, not {variation} and {artefacts}.")
-        self.spacing, self.variation, self.artefacts = float(spacing), float(variation), float(artefacts)
+        if variation < 0 or acquisition < 0:
+            raise ValueError(f"variation and acquisition must be 0 or more, not {variation} and {acquisition}.")
+        self.spacing, self.variation, self.acquisition = float(spacing), float(variation), float(acquisition)
 
     @torch.no_grad()
     def forward(self, maps: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Render a batch; each subject's randomness follows from one number, so its neighbours do not matter.
+        """Render a batch; a subject has its own seed, so that the result does not depend on the others in the batch.
 
         Args:
             maps: (B, 5, X, Y, Z) uint8, channels `MAPS`: fractions * 255 and the labels 0, 1, 2, 4.
-            generator: source of one seed per subject (any device); torch's global one without it.
+            generator: draws one seed per subject (any device); by default torch's global one.
 
         Returns:
             (B, 4, X, Y, Z) float32 in z-units on the device of `maps`, channels `SEQUENCES`; background exactly 0.
@@ -83,7 +83,7 @@ class Contrast(torch.nn.Module):
         image = white_matter_lesions(image, fractions[1], near_csf, draws, self.variation)
         if bool(maps[4].any()):
             image = add_tumour(image, maps[4], torch.tensor(TISSUE["wm"]), draws, self.variation)
-        return add_acquisition_effects(image, coverage, draws, self.artefacts)
+        return add_acquisition_effects(image, coverage, draws, self.acquisition)
 
 
 def healthy_tissue(fractions: torch.Tensor, near_csf: torch.Tensor, draws: Draws, variation: float) -> torch.Tensor:

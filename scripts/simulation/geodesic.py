@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Distance through a medium in which some tissue is harder to cross, by raster sweeps over planes."""
+"""Geodesic distance with a cost for each voxel, by raster sweeps over planes."""
 
 import numpy as np
 
@@ -20,10 +20,10 @@ def geodesic(cost: np.ndarray, start: np.ndarray, step: float, sweeps: int = 4) 
         cost: (X, Y, Z), positive; infinite where no path may pass.
         start: (X, Y, Z) bool, distance 0.
         step: voxel size in mm.
-        sweeps: how often all six directions are swept; a path may turn back about as often.
+        sweeps: number of sweeps over all six directions; a path can change direction about as often.
 
     Returns:
-        float32 (X, Y, Z), infinite where nothing leads.
+        float32 (X, Y, Z), infinite where no path leads.
 
     Source: raster scan of Criminisi et al. 2008 (GeoS), with every plane updated at once.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Smooth fields in millimetres, known on a coarse lattice and read off on any grid."""
+"""Smooth fields on a coarse lattice in millimetres, and their values on any grid."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,9 @@ from scipy import sparse
 
 Axes = Sequence[np.ndarray]  # voxel positions (mm) along each of the three axes of a grid
 
-STEP = 2.0  # mm; anatomy and tumour are computed here whatever the spacing that is asked for
+STEP = 2.0  # mm; anatomy and tumour are computed on the lattice at any spacing of the maps
 FIELD = (240.0, 240.0, 155.0)  # mm, the field of view of BraTS scans
-# The lattice is a little larger than the largest brain, also below the field of view, where brain stems are cut off.
+# The lattice is a little larger than the largest brain; at the bottom, where brain stems end, than the field of view.
 LATTICE = tuple(np.arange(low, high, STEP) for low, high in ((28, 214), (26, 238), (-8, 162)))
 SHAPE = tuple(len(axis) for axis in LATTICE)
 _NOISE_SD = (2416 / 5040) ** 1.5  # sd of a cubic B-spline field in 3D with standard normal coefficients
@@ -28,22 +28,22 @@ def spline_weights(positions: np.ndarray, start: float, step: float, count: int)
 
 
 def spline(nodes: np.ndarray, matrices: Sequence[sparse.csr_array]) -> np.ndarray:
-    """The spline with coefficients `nodes` (X, Y, Z) read off along three axes with `spline_weights` matrices.
+    """Values of the spline with coefficients `nodes` (X, Y, Z), by a `spline_weights` matrix for each axis.
 
-    Sparse products rather than BLAS: the result does not depend on the number of threads, to the last bit.
+    The products are sparse because those of BLAS depend on the number of threads in the last bit.
     """
     field = nodes.astype(np.float32)
-    for matrix in matrices:  # each turn works on the first axis and moves it to the end
+    for matrix in matrices:  # multiplies the first axis and moves it to the end
         rest = field.shape[1:]
         field = np.moveaxis((matrix @ field.reshape(len(field), -1)).reshape(-1, *rest), 0, -1)
     return np.ascontiguousarray(field)
 
 
 def read_off(field: np.ndarray, axes: Axes, lattice: Axes = LATTICE) -> np.ndarray:
-    """A field known on `lattice`, at the grid of `axes`, as an approximating cubic spline.
+    """Values of a field, given on `lattice`, at the grid of `axes`, by an approximating cubic spline.
 
-    It reproduces linear functions and smooths the rest by about half a lattice step, which is wanted: labels have
-    smooth edges at 1 mm. Reading off at the lattice itself applies the same smoothing.
+    It reproduces linear functions and smooths others by about half a lattice step, so that labels have smooth edges at
+    1 mm. On the lattice itself it smooths as well.
     """
     return spline(field, [spline_weights(a, b[0], b[1] - b[0], len(b)) for a, b in zip(axes, lattice)])
 
@@ -51,7 +51,7 @@ def read_off(field: np.ndarray, axes: Axes, lattice: Axes = LATTICE) -> np.ndarr
 def noise(rng: np.random.Generator, length: float, axes: Axes = LATTICE) -> np.ndarray:
     """Smooth Gaussian noise of mean 0 and standard deviation 1 whose nodes lie `length` mm apart.
 
-    The nodes cover the field of view whatever `axes` is: the draw depends on `rng` and `length` only.
+    The nodes cover the field of view for any `axes`, so that the draw depends on `rng` and `length` only.
     """
     starts = (-length - 20.0,) * 3
     counts = [int(np.ceil((extent + 60.0) / length)) + 4 for extent in FIELD]

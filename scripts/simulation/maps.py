@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Maps of one simulated subject: tissues, vessels and tumour labels, from a seed; stage 1 of the simulation."""
+"""Stage 1 of the simulation: the maps of one subject (tissues, vessels, tumour labels) from a seed."""
 
 import os
 from dataclasses import dataclass
@@ -9,20 +9,21 @@ from scipy import ndimage
 
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
+from scripts.common.labels import LABEL_CONVENTIONS
 from scripts.simulation import anatomy, tumour
 from scripts.simulation.lattice import FIELD, LATTICE, STEP, noise, read_off
-from scripts.simulation.mass_effect import displaced, push
+from scripts.simulation.mass_effect import displaced_warp, tissue_shift
 from scripts.simulation.tumour_core import draw_core, draw_seed, draw_sizes, radius_of
 from scripts.simulation.vessels import draw_vessels
 
-NCR, ED, ET = 1, 2, 4  # BraTS numbering
+NCR, ED, ET = (LABEL_CONVENTIONS["brats"][tissue] for tissue in ("core", "oedema", "enhancing"))
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One subject before it is put on a grid: smooth fields on the lattice, vessels on the template's grid.
+    """One subject before it is sampled on a grid: smooth fields on the lattice, vessels on the template's grid.
 
-    `mni` (3, X, Y, Z) is where each point lies in the template (mm), `skull` how deep (mm) stripping cut at each point.
+    `mni` (3, X, Y, Z) is the position of each point in the template (mm), `skull` how deep skull stripping cuts (mm).
     """
 
     mni: np.ndarray
@@ -33,9 +34,7 @@ class Subject:
 
 
 def make_maps(seed: int, spacing: float) -> tuple[np.ndarray, np.ndarray]:
-    """Draw subject `seed` on a grid of `spacing` mm: tissues, vessels and tumour.
-
-    The seed alone makes the subject: at another spacing it is the same one.
+    """Draw the subject of a seed on a grid: tissues, vessels and tumour. At another spacing it is the same subject.
 
     Args:
         seed: non-negative.
@@ -43,19 +42,20 @@ def make_maps(seed: int, spacing: float) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         Maps uint8 (5, X, Y, Z): grey matter, white matter, fluid, vessels and dura as fractions of 255 that sum to at
-        most 255, and labels 0, 1 NCR, 2 ED, 4 ET. X, Y, Z = ceil(240, 240, 155 mm / spacing), to L, P, S as in BraTS.
-        Affine float64 (4, 4), voxel to RAS mm. Takes about 2 s at 2 mm and 3 s at 1 mm, and 2 s once per process.
+        most 255, and labels 0, 1 NCR, 2 ED, 4 ET. X, Y, Z = ceil(240, 240, 155 mm / spacing), axes to L, P, S as in
+        BraTS. Affine float64 (4, 4), voxel to RAS mm. This takes about 2 s at 2 mm and 3 s at 1 mm, and 2 s more for
+        the first subject of a process.
 
     Raises:
         UserError: `spacing` out of range.
     """
     if not 0.5 <= spacing <= 8:
-        raise UserError(f"spacing is {spacing} mm, but simulated subjects are made at 0.5 to 8 mm; 1 to 3 is usual.")
+        raise UserError(f"spacing is {spacing} mm, but subjects are simulated at 0.5 to 8 mm: set --spacing to 1 to 3.")
     return render(draw_subject(seed), spacing)
 
 
 def draw_subject(seed: int) -> Subject:
-    """A brain, and a tumour that has pushed it aside and grown into it."""
+    """A brain, and a tumour that displaces it and grows into it."""
     rng = np.random.default_rng(seed)
     traits = anatomy.draw_traits(rng)
     mni = anatomy.draw_warp(rng, traits.age)
@@ -68,8 +68,8 @@ def draw_subject(seed: int) -> Subject:
     seed_place = draw_seed(rng, brain, radius_of(main.core), ~closed)
     shape = draw_core(rng, seed_place, main.core)
     inside = brain.depth > skull
-    ball = (shape.field < tumour.cut(shape.field, inside, main.core)) & inside
-    mni = displaced(mni, push(ball, brain.csf, brain.depth, rng.uniform(0.3, 1.2)))
+    ball = (shape.field < tumour.level_of_volume(shape.field, inside, main.core)) & inside
+    mni = displaced_warp(mni, tissue_shift(ball, brain.csf, brain.depth, rng.uniform(0.3, 1.2)))
 
     brain = anatomy.tissues(mni, traits)
     closed = tumour.barriers(brain) | (brain.depth < skull)
@@ -78,7 +78,7 @@ def draw_subject(seed: int) -> Subject:
 
 
 def render(subject: Subject, spacing: float) -> tuple[np.ndarray, np.ndarray]:
-    """Put a subject on a grid of `spacing` mm; returns what `make_maps` does. The template is resampled once."""
+    """Sample a subject on a grid of `spacing` mm; returns what `make_maps` does. The template is resampled once."""
     grid = [np.arange(np.ceil(extent / spacing)) * spacing for extent in FIELD]
     box = tuple(slice(*np.searchsorted(g, (a[0] + STEP, a[-1] - STEP))) for g, a in zip(grid, LATTICE))
     axes = [g[part] for g, part in zip(grid, box)]
@@ -88,11 +88,11 @@ def render(subject: Subject, spacing: float) -> tuple[np.ndarray, np.ndarray]:
     points = points[:, near]
     brain = anatomy.tissues(points, subject.traits)
     vessels = subject.vessels
-    if spacing > 1:  # thin vessels would fall between coarse voxels
+    if spacing > 1:  # so that no thin vessel is lost between coarse voxels
         vessels = ndimage.gaussian_filter(vessels, 0.35 * spacing)
     vessel = np.clip(anatomy.sample(vessels, points), 0, 1)
     fractions = np.stack([*(t * (1 - vessel) for t in (brain.gm, brain.wm, brain.csf)), vessel])
-    # Stripping often leaves the sinuses, which lie outside the brain proper.
+    # skull stripping often leaves the sinuses, which lie outside the brain
     edge = read_off(subject.skull, axes)[near] - 3 * vessel
     fractions *= np.clip((brain.depth - edge) / spacing + 0.5, 0, 1) * (brain.gm + brain.wm + brain.csf > 0.5)
 
@@ -109,7 +109,7 @@ def render(subject: Subject, spacing: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def drop_small(label: np.ndarray, share: float = 0.01) -> np.ndarray:
-    """A label map without the components (6 neighbours) below `share` of the largest."""
+    """A label map without the components (6 neighbours) that are smaller than `share` of the largest."""
     parts, count = ndimage.label(label > 0)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)
     sizes[0] = 0
@@ -117,14 +117,11 @@ def drop_small(label: np.ndarray, share: float = 0.01) -> np.ndarray:
 
 
 def save_maps(path: str | os.PathLike, maps: np.ndarray, affine: np.ndarray) -> None:
-    """Write one subject, all or nothing: a killed run leaves no half-written file under `path` (a .npz).
-
-    The same maps give the same bytes.
-    """
+    """Write one subject's maps to `path` (a .npz), whole or not at all. The same maps give the same bytes."""
     save_atomically(path, lambda file: np.savez_compressed(file, maps=maps, affine=affine))
 
 
 def load_maps(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
-    """Read what `save_maps` wrote: maps uint8 (5, X, Y, Z) and affine (4, 4)."""
+    """The maps, uint8 (5, X, Y, Z), and affine (4, 4) that `save_maps` wrote."""
     with np.load(path) as stored:
         return stored["maps"], stored["affine"]

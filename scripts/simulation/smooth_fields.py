@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Separable smoothing by small matrices, and the random numbers and smooth random fields of one simulated subject."""
+"""Separable smoothing by matrices, and the random numbers and smooth random fields of one subject."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import torch
 
 
 def separable(volume: torch.Tensor, matrices: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Multiply each spatial axis of a volume by its matrix: blur, shift and resampling are all of this form.
+    """Multiply each spatial axis of a volume by its matrix. Blur, shift and resampling have this form.
 
     Args:
         volume: (C, X, Y, Z).
@@ -18,7 +18,7 @@ def separable(volume: torch.Tensor, matrices: Sequence[torch.Tensor]) -> torch.T
     """
     for matrix in matrices:
         channels, first, *rest = volume.shape
-        # The axis just done goes last and the next comes first, so that after three rounds the order is back.
+        # the multiplied axis goes last, so that after three rounds the axes are in their order again
         volume = torch.matmul(volume.reshape(channels, first, -1).transpose(1, 2), matrix.transpose(-1, -2))
         volume = volume.reshape(channels, *rest, -1)
     return volume
@@ -30,13 +30,13 @@ def gaussian_matrix(length: int, sigma: torch.Tensor, shift: torch.Tensor | None
     Args:
         length: voxels along the axis.
         sigma: standard deviation in voxels, one per channel or a single one; 0 blurs nothing.
-        shift: where each output voxel looks, in voxels beside itself, shaped like `sigma`; default 0.
+        shift: distance in voxels from which each output voxel takes its values, shaped like `sigma`; default 0.
     """
     sigma = sigma[..., None, None]
     position = torch.arange(length, device=sigma.device, dtype=sigma.dtype)
     distance = position[:, None] - position
     if shift is not None:
-        # Linear interpolation blurs by itself: a Gaussian of 0.35 voxel is the narrowest that can look between voxels.
+        # a Gaussian narrower than 0.35 voxel would have no weight between voxels; linear interpolation blurs as much
         sigma, distance = sigma.clamp(min=0.35), distance + shift[..., None, None]
     weight = torch.exp(-0.5 * (distance / sigma.clamp(min=0.05)) ** 2)
     return weight / weight.sum(-1, keepdim=True)
@@ -49,8 +49,8 @@ def blurred(volume: torch.Tensor, sigma: torch.Tensor, spacing: float) -> torch.
 
 
 def correlated(amplitudes: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """Matrix (4, 5) that mixes one common and four own unit normals: standard deviations `amplitudes` (4,), of which
-    the common one carries `share` (4,), -1 to 1."""
+    """Matrix (4, 5) that mixes one common and four own standard normal numbers to four with standard deviations
+    `amplitudes` (4,), whose correlation with the common one is `share` (4,), -1 to 1."""
     return torch.cat([(amplitudes * share)[:, None], torch.diag(amplitudes * (1 - share**2).sqrt())], 1)
 
 
@@ -60,15 +60,13 @@ def per_channel(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
 
 
 class Draws:
-    """The random numbers of one simulated subject: scalars on the CPU, fields on the volume's own device.
-
-    Scalars stay Python floats, so that a GPU is never waited for and a branch not taken costs nothing.
+    """The random numbers of one subject: scalars on the CPU, so that no branch waits for a GPU, fields on the device.
 
     Args:
-        seed: everything this object gives follows from it (on one kind of device).
+        seed: the same seed gives the same numbers on the same kind of device.
         shape: voxels (X, Y, Z) of the volume.
         spacing: mm per voxel.
-        device: where fields are made.
+        device: of the fields.
     """
 
     def __init__(self, seed: int, shape: Sequence[int], spacing: float, device: torch.device) -> None:
@@ -85,7 +83,7 @@ class Draws:
         return low + (high - low) * torch.rand(shape, generator=self.scalars)
 
     def normal(self, *shape: int, limit: float = 2.5) -> torch.Tensor:
-        """Standard normal numbers clipped to +-`limit`: no subject is an absurdity that the network must fit."""
+        """Standard normal numbers clipped to +-`limit`, so that no subject is implausible."""
         return torch.randn(shape, generator=self.scalars).clamp(-limit, limit)
 
     def noise(self, channels: int) -> torch.Tensor:
@@ -95,13 +93,13 @@ class Draws:
     def field(self, channels: int, length: float, mix: torch.Tensor | None = None) -> torch.Tensor:
         """Smooth Gaussian random field with mean 0 and variance 1 at every voxel, (channels, X, Y, Z).
 
-        Random numbers at nodes `length` apart, spread by Gaussian kernels of that width whose squares are made to sum
-        to one: neighbours `length` mm apart correlate by 0.78, and twice as far by 0.37. Ours.
+        Ours: standard normal numbers at nodes `length` apart, weighted by Gaussian kernels of this width whose squares
+        sum to one. Voxels `length` mm apart have a correlation of 0.78, and twice as far apart 0.37.
 
         Args:
             channels: independent fields.
-            length: correlation length in mm; from half a voxel downwards the field is white noise.
-            mix: (outputs, channels) matrix that mixes independent fields into correlated ones, while they are small.
+            length: correlation length in mm; up to half a voxel the field is white noise.
+            mix: (outputs, channels) matrix that mixes the independent fields, applied at the nodes.
         """
         step = length / self.spacing
         if step <= 0.5:

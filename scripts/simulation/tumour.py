@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tumours grown into a brain: a rounded core with necrosis inside an uneven rim, and oedema along white matter."""
+"""Grow tumours into a brain: a rounded core, necrosis inside an uneven rim, and oedema along white matter."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class Levels:
 
 
 def barriers(brain: Brain) -> np.ndarray:
-    """Where tumours do not spread: outside the brain, cerebellum, and the midline but for callosum and brain stem."""
+    """Where tumours do not spread: outside the brain, the cerebellum, and the midline except callosum and brain stem."""
     x, y, z = brain.mni
     tentorium = -0.42 * np.abs(x) - 0.25 * np.maximum(0, -50 - y)
     stem = (np.abs(x) < 16) & (y < -10) & (y > -42) & (z < -5)
@@ -37,7 +37,7 @@ def barriers(brain: Brain) -> np.ndarray:
 
 
 def smooth_inside(field: np.ndarray, inside: np.ndarray, sigma: float) -> np.ndarray:
-    """Smooth over `inside` only (sigma in voxels), continued beyond its edge, so that brain edges leave no mark."""
+    """Smooth over `inside` only (sigma in voxels) and extrapolate beyond its edge, so that brain edges have no effect."""
     field = np.where(inside, field, 0).astype(np.float32)
     weight = inside.astype(np.float32)
     wide = ndimage.gaussian_filter(field, 2.0) / np.maximum(ndimage.gaussian_filter(weight, 2.0), 1e-3)
@@ -45,8 +45,8 @@ def smooth_inside(field: np.ndarray, inside: np.ndarray, sigma: float) -> np.nda
     return np.where(near > 0.02, ndimage.gaussian_filter(field, sigma) / np.maximum(near, 0.02), wide)
 
 
-def cut(field: np.ndarray, where: np.ndarray, ml: float) -> float:
-    """The level below which `field` holds `ml` of the voxels `where`."""
+def level_of_volume(field: np.ndarray, where: np.ndarray, ml: float) -> float:
+    """The level below which `field` has `ml` millilitres of the voxels `where`."""
     values = field[where]
     count = int(round(ml / _VOXEL_ML))
     if count >= len(values):
@@ -55,13 +55,14 @@ def cut(field: np.ndarray, where: np.ndarray, ml: float) -> float:
 
 
 def grow(rng: np.random.Generator, brain: Brain, shape: CoreShape, size: Focus, closed: np.ndarray) -> Levels:
-    """Grow one focus of `size` (ml) from `shape`, exact to a few lattice voxels.
+    """Grow one focus of `size` (ml) from `shape`; its volumes are right to a few lattice voxels.
 
     Args:
-        rng: the subject's generator; the core's shape is not drawn from it again.
-        brain: the (displaced) brain on the lattice.
-        shape: from `draw_core`; of a focus without core only the seed counts.
-        closed: (X, Y, Z) bool, where it may not go. If too little room is left, the focus is smaller.
+        rng: the subject's generator.
+        brain: the displaced brain on the lattice.
+        shape: from `draw_core`; of a focus without core only its seed is used.
+        size: volumes.
+        closed: (X, Y, Z) bool, where the focus may not grow. If there is too little room, it is smaller.
     """
     open_ = ~closed
     core = _core_level(brain, shape, size.core, open_) if size.core > 0 else np.full(SHAPE, _OUTSIDE)
@@ -71,12 +72,12 @@ def grow(rng: np.random.Generator, brain: Brain, shape: CoreShape, size: Focus, 
         start[shape.seed] = True
     whole = _oedema_level(rng, brain, start, size.whole, open_)
     necrosis = _necrosis_level(rng, inner, size) if inner.any() else np.full(SHAPE, -_OUTSIDE)
-    # Smoothing must not carry labels across the midline.
+    # smoothing must not move labels across the midline
     return Levels(np.where(closed, STEP, whole), np.where(closed, STEP, core), necrosis)
 
 
 def _core_level(brain: Brain, shape: CoreShape, ml: float, open_: np.ndarray) -> np.ndarray:
-    """Compact, but neither round corners that only lead through closed places, nor into ventricles."""
+    """Level set of the core: compact, not through barriers and not into ventricles."""
     start = np.zeros(SHAPE, dtype=bool)
     start[shape.seed] = True
     path = geodesic(np.where(open_, 1.0, np.inf), start, STEP, sweeps=2)
@@ -85,27 +86,27 @@ def _core_level(brain: Brain, shape: CoreShape, ml: float, open_: np.ndarray) ->
     detour = np.clip((np.minimum(path, 500) - 1.15 * straight) / shape.radius, 0, 1.5)
     field = shape.field + 2 * detour + 1.2 * ndimage.gaussian_filter(brain.csf, 1.5) + 0.1 * brain.gm
     field = read_off(smooth_inside(np.minimum(field, 6), open_, 0.8), LATTICE)
-    return (field - cut(field, open_, ml)) * shape.radius
+    return (field - level_of_volume(field, open_, ml)) * shape.radius
 
 
 def _oedema_level(
     rng: np.random.Generator, brain: Brain, start: np.ndarray, ml: float, open_: np.ndarray
 ) -> np.ndarray:
-    """The whole tumour: what is within reach of `start` on paths that prefer white matter."""
-    # Most oedema keeps to white matter and leaves fingers; some is compact and takes the cortex along.
+    """Level set of the whole tumour: by geodesic distance from `start`, shortest through white matter."""
+    # most oedema follows white matter in fingers; some is compact and includes the cortex
     grey, fluid = np.exp(rng.uniform(0.2, 0.8) if rng.uniform() < 0.3 else rng.uniform(0.9, 2.3)), rng.uniform(8, 25)
     cost = (brain.wm + grey * brain.gm + fluid * brain.csf) * np.exp(0.3 * noise(rng, 14.0))
     path = geodesic(np.where(open_, np.maximum(cost, 0.3), np.inf), start, STEP)
-    reach = cut(path, open_, ml)
-    # Oedema is lopsided and lacks on some sides, as if it had set out late there.
+    reach = level_of_volume(path, open_, ml)
+    # oedema is asymmetric: a smooth random delay of growth leaves some sides without it
     late = np.maximum(0.6 * noise(rng, 24.0) + 0.12 * noise(rng, 7.0), -0.8) * reach
     path = np.where(start, path, np.minimum(path, 3 * reach + 5) + late)
     path = read_off(smooth_inside(path, open_ & np.isfinite(path), 0.5), LATTICE)
-    return path - cut(path, open_, ml)
+    return path - level_of_volume(path, open_, ml)
 
 
 def _necrosis_level(rng: np.random.Generator, core: np.ndarray, size: Focus) -> np.ndarray:
-    """The inner part of the core: what lies deepest, unevenly; mottled rather than rounded in three tumours of ten."""
+    """Level set of necrosis: the deepest part of the core with an uneven surface, mottled in 30% of the tumours."""
     if size.enhancing <= 0:
         return np.full(SHAPE, -_OUTSIDE)
     depth = ndimage.distance_transform_edt(core, sampling=STEP) - ndimage.distance_transform_edt(~core, sampling=STEP)
@@ -113,13 +114,13 @@ def _necrosis_level(rng: np.random.Generator, core: np.ndarray, size: Focus) -> 
     field = -depth * (0.35 if rng.uniform() < 0.3 else 1.0) + rng.uniform(2.0, 6.0) * noise(rng, 18.0)
     field += rng.uniform(0.5, 1.5) * noise(rng, 9.0) + rng.uniform(0.2, 0.9) * noise(rng, 6.0)
     field = read_off(field, LATTICE)
-    return field - cut(field, core, size.core - size.enhancing)
+    return field - level_of_volume(field, core, size.core - size.enhancing)
 
 
 def add_satellites(
     rng: np.random.Generator, brain: Brain, levels: Levels, foci: list[Focus], closed: np.ndarray
 ) -> Levels:
-    """Grow further `foci` 4 to 45 mm away from what is there; one that finds no room is left out."""
+    """Grow further `foci` 4 to 45 mm away from the tumour; foci without room are left out."""
     for size in foci:
         gap = ndimage.distance_transform_edt(levels.whole >= 0, sampling=STEP)
         radius = radius_of(size.whole)

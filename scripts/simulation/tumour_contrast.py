@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How bright oedema, necrotic core and enhancing rim are in the four sequences."""
+"""The intensities of oedema, necrotic core and enhancing rim in the four sequences."""
 
 import torch
 
 from scripts.simulation.smooth_fields import Draws, blurred, correlated, per_channel
 
-# Region means (z-units; t1, t1ce, t2, flair), their spread between subjects, and how much of it they share; its sign
-# says which way water moves them. Set so that whole rendered brains, z-scored as scans are, come near the
-# means of brats2021_intensity_statistics.json; the spread measured on them is 0.9 to 2 times the one in that file.
+# Region means (z-units; t1, t1ce, t2, flair), their spread between subjects, and its correlation with one common number,
+# the water content. Set so that rendered brains, z-scored as scans are, have about the means of
+# brats2021_intensity_statistics.json; their spread is 0.9 to 2 times the one in that file.
 REGION = {
     "ncr": {"mean": (-0.2, -0.6, 1.95, 2.25), "spread": (0.7, 0.7, 0.9, 1.1), "share": (-0.7, -0.7, 0.7, -0.2)},
     "ed": {"mean": (0.4, 0.2, 1.05, 2.05), "spread": (0.35, 0.4, 0.5, 0.6), "share": (-0.6, -0.6, 0.7, 0.7)},
     "et": {"mean": (0.8, 3.3, 1.35, 2.25), "spread": (0.45, 0.8, 0.6, 0.8), "share": (0.3, 0.3, 0.5, 0.5)},
 }
 LABEL = {"ncr": 1, "ed": 2, "et": 4}
-# How uneven ncr, ed and et are in t1, t1ce, t2 and flair, relative to one another.
+# Relative texture of ncr, ed and et in t1, t1ce, t2 and flair.
 UNEVENNESS = ((1.0, 0.7, 1.0), (1.1, 0.8, 2.0), (1.3, 1.0, 1.2), (1.4, 1.1, 1.2))
-# Low-grade look: a homogeneous core, bright on T2, that hardly enhances.
+# Low-grade tumours: a homogeneous core, bright on T2, with little enhancement.
 LOW_GRADE_CORE = (-0.5, -0.6, 2.2, 2.0)
 FAINT_ENHANCEMENT = 1.9
 LEAST_ENHANCEMENT = 1.2  # z-units on T1ce above oedema and core
@@ -33,7 +33,7 @@ def region_means(draws: Draws, variation: float, low_grade: bool, mismatch: bool
         if low_grade and name == "et":
             mean[1] = FAINT_ENHANCEMENT
         means[name] = mean + correlated(spread, torch.tensor(table["share"])) @ draws.normal(5)
-    # Enhancement is what the label means: without it a network learns to guess ET from where it usually lies.
+    # ET must enhance: otherwise a network learns to guess it from its usual place
     darker = torch.maximum(means["ncr"][1], means["ed"][1])
     means["et"][1] = torch.maximum(means["et"][1], darker + LEAST_ENHANCEMENT)
     return means
@@ -42,16 +42,16 @@ def region_means(draws: Draws, variation: float, low_grade: bool, mismatch: bool
 def add_tumour(
     image: torch.Tensor, label: torch.Tensor, white: torch.Tensor, draws: Draws, variation: float
 ) -> torch.Tensor:
-    """Blend oedema, core and enhancing rim into healthy tissue, softly, each with its own texture.
+    """Blend oedema, core and enhancing rim into healthy tissue with soft edges, each with its own texture.
 
-    Oedema replaces only 50 to 100% of the tissue, so that the tissue shines through. A core without enhancement is
-    mostly low-grade: homogeneous, and in 40% of them dark on FLAIR inside a bright edge (T2-FLAIR mismatch).
-    In 15% bits of the core are blood (bright on T1) or calcium, dark elsewhere.
+    Oedema replaces 50 to 100% of the tissue. A core without enhancement is mostly low-grade: homogeneous, and in 40%
+    dark on FLAIR with a bright edge (T2-FLAIR mismatch). In 15% small parts of the core are blood or calcium: bright or
+    dark on T1, dark on T2 and FLAIR.
 
     Args:
         image: (4, X, Y, Z) healthy tissue in z-units.
         label: (X, Y, Z) uint8, 0, 1, 2, 4.
-        white: (4,) mean of white matter, the tissue that mostly lies under a tumour.
+        white: (4,) mean of white matter, in which most tumours lie.
         draws: of this subject.
         variation: as of `Contrast`.
 
@@ -65,7 +65,7 @@ def add_tumour(
     weight = torch.stack([label == LABEL[name] for name in REGION]).to(image.dtype)
     if variation > 0:
         weight = blurred(weight, variation * draws.uniform(0.6, 2.0, 3) * torch.tensor([0.7, 1.4, 0.6]), draws.spacing)
-    # Divided by the strength, so that the region keeps its mean whatever share of white matter shines through.
+    # divided by the strength, so that a region has its mean at any share of white matter
     excess = [white + (means[name] - white) / s for name, s in zip(REGION, strength.tolist())]
     weight *= per_channel(strength, image)
     target = torch.tensordot(torch.stack(excess, 1).to(image), weight, 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a tumour starts and what shape its core takes."""
+"""What is drawn of a tumour before it grows: the volumes of its foci, the place of each, and the shape of its core."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,51 @@ from scipy.special import ndtr
 from scripts.simulation.anatomy import Brain
 from scripts.simulation.lattice import LATTICE, SHAPE, noise
 
+# Quantiles of whole tumour (ml), core over whole, enhancing over core: (levels, values). Those from 0.05 to 0.95 are from
+# brats2020_label_statistics.json, the ends are ours; 6.5% of the subjects have no enhancement.
+_WHOLE_ML = ((0, 0.05, 0.25, 0.5, 0.75, 0.95, 1), (6, 20.6, 50.2, 89.9, 143.6, 200.1, 280))
+_CORE_SHARE = ((0, 0.05, 0.25, 0.5, 0.75, 0.95, 1), (0.02, 0.09, 0.24, 0.39, 0.57, 0.75, 0.97))
+_ENHANCING_SHARE = ((0, 0.065, 0.13, 0.25, 0.5, 0.75, 0.95, 1), (0, 0, 0.2, 0.44, 0.62, 0.79, 0.94, 0.99))
+# Probability of 0 to 4 further foci: fewer than BraTS has components, as some tumours grow in several components.
+_FURTHER = (0.765, 0.155, 0.042, 0.024, 0.014)
+
+
+@dataclass(frozen=True)
+class Focus:
+    """Volumes (ml) of one focus: whole tumour, its core, and the enhancing part of the core."""
+
+    whole: float
+    core: float
+    enhancing: float
+
 
 @dataclass(frozen=True)
 class CoreShape:
-    """What is drawn once for a core: `field` (X, Y, Z) grows from `seed` (lattice index), 1 at `radius` (mm)."""
+    """Shape of a core: `field` (X, Y, Z) increases with the distance from `seed` (lattice index), about 1 at `radius` (mm)."""
 
     field: np.ndarray
     seed: tuple[int, int, int]
     radius: float
+
+
+def draw_sizes(rng: np.random.Generator) -> list[Focus]:
+    """The foci of one subject, the largest first."""
+    size, share, rim = rng.standard_normal(3)
+    enhancing_level = ndtr(rim)
+    # The correlations reproduce the volumes of TC, ET, NCR and ED: larger tumours have a larger share of core, larger
+    # cores a smaller share of enhancement, and tumours with little enhancement (low grade) the largest cores.
+    share = 0.898 * (0.2 * size + 0.98 * share) - 0.4 * rim + 1.0 * np.clip((0.22 - enhancing_level) / 0.12, 0, 1)
+    whole = float(np.interp(ndtr(size), *_WHOLE_ML))
+    core = whole * float(np.interp(ndtr((share - 0.16) / 1.13), *_CORE_SHARE))
+    enhancing = core * float(np.interp(enhancing_level, *_ENHANCING_SHARE))
+    foci = []
+    for _ in range(rng.choice(5, p=_FURTHER)):
+        volume = whole * min(max(rng.lognormal(np.log(0.025), 0.7), 0.014), 0.15)
+        has_core = rng.uniform() < 0.5
+        inner = volume * rng.uniform(0.2, 0.6) if has_core else 0.0
+        foci.append(Focus(volume, inner, inner * rng.uniform(0.5, 1.0) if enhancing > 0 else 0.0))
+    rest = Focus(whole - sum(f.whole for f in foci), core, enhancing)
+    return [rest, *foci]
 
 
 def radius_of(ml: float) -> float:
@@ -25,7 +62,7 @@ def radius_of(ml: float) -> float:
 
 
 def draw_seed(rng: np.random.Generator, brain: Brain, radius: float, allowed: np.ndarray) -> tuple | None:
-    """A place (lattice index) in white matter, deep enough for `radius` mm, spread as in BraTS; None: no room."""
+    """A lattice index in white matter, deep enough for `radius` mm, distributed as in BraTS; None if there is no room."""
     x, y, z = np.meshgrid(*LATTICE, indexing="ij", sparse=True)
     likely = np.exp(-((np.abs(x - 118) - 35) ** 2) / (2 * 14.0**2) - ((y - 130) ** 2) / (2 * 30.0**2))
     likely = likely * np.exp(-((z - 66) ** 2) / (2 * 40.0**2)) * np.where(x > 118, 0.56, 0.44)
@@ -37,7 +74,7 @@ def draw_seed(rng: np.random.Generator, brain: Brain, radius: float, allowed: np
 
 
 def draw_core(rng: np.random.Generator, seed: tuple[int, int, int], ml: float) -> CoreShape:
-    """An ellipsoid with up to three lobes and a little noise at two scales."""
+    """An ellipsoid of `ml` millilitres with up to three lobes and some noise at two scales."""
     radius = max(radius_of(ml), 3.0)
     turn = np.linalg.qr(rng.standard_normal((3, 3)))[0] / np.exp(rng.normal(0, 0.13, (3, 1)))
     centre = [a[i] for a, i in zip(LATTICE, seed)]
@@ -54,41 +91,3 @@ def draw_core(rng: np.random.Generator, seed: tuple[int, int, int], ml: float) -
     field = 1 - np.log(np.maximum(total, 1e-30)) / 6
     field += 0.10 * noise(rng, max(0.9 * radius, 8.0)) + 0.05 * noise(rng, 8.0)
     return CoreShape(field, seed, radius)
-
-
-# Quantiles of whole tumour (ml), core over whole, enhancing over core: (level, value). Levels 0.05 to 0.95 are those of
-# brats2020_label_statistics.json, the ends ours; 6.5% of the subjects have no enhancement.
-_WHOLE_ML = ((0, 0.05, 0.25, 0.5, 0.75, 0.95, 1), (6, 20.6, 50.2, 89.9, 143.6, 200.1, 280))
-_CORE_SHARE = ((0, 0.05, 0.25, 0.5, 0.75, 0.95, 1), (0.02, 0.09, 0.24, 0.39, 0.57, 0.75, 0.97))
-_ENHANCING_SHARE = ((0, 0.065, 0.13, 0.25, 0.5, 0.75, 0.95, 1), (0, 0, 0.2, 0.44, 0.62, 0.79, 0.94, 0.99))
-# Number of further foci (0 to 4): fewer than BraTS has components, as some tumours come apart by themselves.
-_FURTHER = (0.765, 0.155, 0.042, 0.024, 0.014)
-
-
-@dataclass(frozen=True)
-class Focus:
-    """Volumes (ml) of one focus: whole tumour, its core, and the enhancing part of the core."""
-
-    whole: float
-    core: float
-    enhancing: float
-
-
-def draw_sizes(rng: np.random.Generator) -> list[Focus]:
-    """The foci of one subject, the largest first."""
-    size, share, rim = rng.standard_normal(3)
-    enhancing_level = ndtr(rim)
-    # The correlations reproduce the volumes of TC, ET, NCR and ED: large tumours have larger shares of core, large
-    # cores less enhancement, and tumours with hardly any enhancement (low grade) the largest cores.
-    share = 0.898 * (0.2 * size + 0.98 * share) - 0.4 * rim + 1.0 * np.clip((0.22 - enhancing_level) / 0.12, 0, 1)
-    whole = float(np.interp(ndtr(size), *_WHOLE_ML))
-    core = whole * float(np.interp(ndtr((share - 0.16) / 1.13), *_CORE_SHARE))
-    enhancing = core * float(np.interp(enhancing_level, *_ENHANCING_SHARE))
-    foci = []
-    for _ in range(rng.choice(5, p=_FURTHER)):
-        volume = whole * min(max(rng.lognormal(np.log(0.025), 0.7), 0.014), 0.15)
-        has_core = rng.uniform() < 0.5
-        inner = volume * rng.uniform(0.2, 0.6) if has_core else 0.0
-        foci.append(Focus(volume, inner, inner * rng.uniform(0.5, 1.0) if enhancing > 0 else 0.0))
-    rest = Focus(whole - sum(f.whole for f in foci), core, enhancing)
-    return [rest, *foci]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lights up on T1ce outside tumours: sinuses, falx, dura, arteries, cortical veins and choroid plexus."""
+"""What enhances on T1ce outside tumours: sinuses, falx, dura, arteries, cortical veins and choroid plexus."""
 
 import numpy as np
 from scipy import ndimage
@@ -8,7 +8,7 @@ from scipy.interpolate import make_interp_spline
 from scripts.simulation.anatomy import template
 from scripts.simulation.lattice import noise
 
-# Courses: points in MNI mm, radius in mm, brightness. Ours, drawn by eye on the template; PAIRED is the right side.
+# Points in MNI mm, radius in mm, brightness. Ours, drawn by eye on the template; PAIRED is the right side.
 MIDLINE = (
     (((0, -42, 6), (0, -62, 4), (0, -85, -6), (0, -102, -6)), 1.8, 0.9),  # straight sinus
     (((0, -14, -14), (0, -20, -22), (0, -26, -36), (0, -24, -52)), 1.4, 0.8),  # basilar artery
@@ -36,7 +36,7 @@ PAIRED = (
 
 
 def draw_vessels(rng: np.random.Generator) -> np.ndarray:
-    """A soft map (X, Y, Z) in 0..1 on the template's grid; about half of the brightness varies between subjects."""
+    """A map (X, Y, Z) from 0 to 1 on the template's grid; about half of the brightness varies between subjects."""
     source = template()
     canvas = np.zeros(source.t1.shape, dtype=np.float32)
     for points, radius, bright in MIDLINE:
@@ -93,7 +93,7 @@ def _cortical_vein(rng: np.random.Generator, side: int) -> np.ndarray:
 
 
 def _falx_and_dura(rng: np.random.Generator, canvas: np.ndarray) -> None:
-    """The sheet between the hemispheres, deeper at the back, and patches of dura where stripping has left them."""
+    """The falx between the hemispheres, deeper at the back, and patches of dura that skull stripping has left."""
     source = template()
     x, y, z = (np.arange(n) + o for n, o in zip(canvas.shape, source.start))
     rows = slice(*np.searchsorted(x, (-3, 4)))

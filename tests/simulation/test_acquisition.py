@@ -6,10 +6,10 @@ import torch
 from scripts.simulation.acquisition import (
     ZERO_SIGNAL,
     add_acquisition_effects,
-    end_early,
     rician_noise,
     skull_strip_rim,
     slice_matrix,
+    truncate_one_sequence,
 )
 from scripts.simulation.smooth_fields import Draws
 
@@ -27,7 +27,7 @@ def brain() -> torch.Tensor:
     return coverage
 
 
-def test_no_artefacts_leave_the_brain_and_remove_the_rest():
+def test_strength_0_changes_nothing_in_the_brain_and_removes_the_rest():
     image = torch.full((4, SIZE, SIZE, SIZE), 0.5)
     assert torch.equal(add_acquisition_effects(image.clone(), brain(), draws(), 0.0), image * brain())
 
@@ -62,7 +62,7 @@ def test_a_voxel_half_outside_loses_half_its_signal_at_2_mm():
 
 def test_a_sequence_that_ends_early_is_exactly_zero_there_and_only_there():
     image = torch.ones(4, SIZE, SIZE, SIZE)
-    cut = end_early(image, draws(), 50.0)  # 2% times 50: always
+    cut = truncate_one_sequence(image, draws(), 50.0)  # 2% times 50: always
     assert sum(bool((channel == 0).any()) for channel in cut) == 1
     assert 0 < (cut == 0).float().mean() <= 0.33 / 4
 

@@ -1,4 +1,4 @@
-"""The simulated cohort on disk: same bytes whatever made it, resumable, never mixed."""
+"""The simulated cohort on disk: the same bytes in any way of making it, resumable, of one recipe."""
 
 import hashlib
 import json
@@ -10,6 +10,7 @@ import pytest
 
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
+from scripts.data.datalist import subjects_in
 from scripts.simulation.cohort import ensure_cohort, make_cohort
 
 COARSE = {"spacing": 5.0, "validation": 0, "test": 1}
@@ -78,3 +79,15 @@ def test_another_recipe_or_foreign_folder_is_refused(cohort, tmp_path):
 def test_only_the_default_folder_is_simulated(tmp_path):
     assert ensure_cohort(str(tmp_path / "mine"), str(tmp_path / "default"), training=1) == str(tmp_path / "mine")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_cohort_from_before_version_0_7_is_used_as_it_is(cohort, tmp_path):
+    shutil.copytree(cohort, tmp_path / "old")
+    file = tmp_path / "old" / "dataset.json"
+    file.write_text(file.read_text().replace('"label_convention"', '"numbering"'))
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "old").rglob("*")}
+    assert ensure_cohort(str(tmp_path / "old"), str(tmp_path / "old"), training=2, **COARSE) == str(tmp_path / "old")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "old").rglob("*")} == before
+    items = subjects_in(tmp_path / "old", SEQUENCES)
+    assert [item["part"] for item in items] == ["training", "training", "test"]
+    assert {item["label_convention"] for item in items} == {"brats"}

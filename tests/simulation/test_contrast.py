@@ -68,15 +68,15 @@ def test_samples_of_a_batch_differ():
 
 
 @pytest.mark.parametrize("tissue", ["gm", "wm", "csf"])
-def test_no_variation_and_no_artefacts_give_the_tissue_table(tissue):
-    image = Contrast(spacing=2.0, variation=0, artefacts=0)(patch(tissue))
+def test_no_variation_and_no_acquisition_effects_give_the_tissue_table(tissue):
+    image = Contrast(spacing=2.0, variation=0, acquisition=0)(patch(tissue))
     # 10 voxels = 20 mm from the background, so that CSF counts as filling its surroundings
     torch.testing.assert_close(image[0, :, 12, 12, 12], torch.tensor(TISSUE[tissue]), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("region, label", [("ncr", 1), ("ed", 2), ("et", 4)])
-def test_no_variation_and_no_artefacts_give_the_region_table_in_white_matter(region, label):
-    image = Contrast(spacing=2.0, variation=0, artefacts=0)(patch("wm", label))
+def test_no_variation_and_no_acquisition_effects_give_the_region_table_in_white_matter(region, label):
+    image = Contrast(spacing=2.0, variation=0, acquisition=0)(patch("wm", label))
     # whatever share of white matter shines through, the excess over it is raised by as much
     torch.testing.assert_close(image[0, :, 12, 12, 12], torch.tensor(REGION[region]["mean"]), atol=1e-4, rtol=0)
 
@@ -85,7 +85,7 @@ def test_mixed_tissue_has_the_mean_of_its_parts():
     maps = patch("wm")
     maps[:, MAPS.index("wm")] //= 2  # 127 of each: half white, half grey
     maps[:, MAPS.index("gm")] = maps[:, MAPS.index("wm")]
-    image = Contrast(spacing=2.0, variation=0, artefacts=0)(maps)
+    image = Contrast(spacing=2.0, variation=0, acquisition=0)(maps)
     half = (torch.tensor(TISSUE["wm"]) + torch.tensor(TISSUE["gm"])) / 2
     torch.testing.assert_close(image[0, :, 12, 12, 12], half, atol=1e-4, rtol=0)
 
@@ -140,7 +140,7 @@ def test_other_maps_are_refused():
         Contrast(spacing=2.0)(patch()[:, :4])
 
 
-@pytest.mark.parametrize("name, value", [("spacing", 0.0), ("variation", -1.0), ("artefacts", -0.1)])
+@pytest.mark.parametrize("name, value", [("spacing", 0.0), ("variation", -1.0), ("acquisition", -0.1)])
 def test_meaningless_strengths_are_refused(name, value):
     with pytest.raises(ValueError, match=name):
         Contrast(**{"spacing": 2.0, name: value})
