@@ -141,7 +141,7 @@ class RegionsFromLabeld(MapTransform):
                     f"{subject}: {file} holds label value {value}, which is {meaning} and is not understood here: "
                     "convert it to 1 (core), 2 (oedema), 3 (enhancing), or leave the subject out."
                 )
-        given = data.get("label_convention", "brats")
+        given = data.get("convention", data.get("label_convention", "brats"))
         try:
             found = detect_convention(values, given)
         except UserError as error:

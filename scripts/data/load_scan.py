@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Load the chosen sequences of one subject from NIfTI, and refuse what cannot be used in one sentence."""
+"""Load the chosen sequences of one subject from NIfTI, and refuse files that cannot be used."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,30 +14,31 @@ from scripts.common.errors import ScanError
 from scripts.common.metrics import voxel_ml
 from scripts.common.sequences import ordered, subset_name
 from scripts.data.background import check_background
-from scripts.data.same_grid import check_grid, on_grid_of, size
+from scripts.data.same_grid import check_grid, resample_to_first, shape_text
 
 
 class LoadSequencesd(Transform):
     """Load a datalist item into `image`, float32 (C, X, Y, Z), and on request `label`, int32 (1, X, Y, Z).
 
-    The channels are the chosen sequences in the teacher's order. Both are MetaTensors with the affine (RAS, mm), and
-    with the first sequence's, or the label's, path as `meta["filename_or_obj"]`. `subject` and `label_convention` stay, and
-    the `network` that `scripts.inference.routing` chose and what the datalist `ignored`; `sequences` says what was loaded, as
-    `t1ce+flair`; other keys are dropped. Files of other sequences are never opened. A sequence may also be given as a
-    MetaTensor (X, Y, Z) with its affine.
+    The channels are the chosen sequences in the teacher's order. Both are MetaTensors with the affine (RAS, mm) and, as
+    `meta["filename_or_obj"]`, the path of the first sequence or of the label. The result keeps `subject`,
+    `label_convention`, `network` (from `scripts.inference.routing`) and `ignored`, gets `sequences`, those that were
+    loaded (`t1ce+flair`), and has no other keys. Files of other sequences are not opened. A sequence may also be given
+    as a MetaTensor (X, Y, Z) with its affine.
 
     Args:
-        sequences: which sequences to load; an item that names its own `sequences` has these loaded.
+        sequences: which sequences to load; for an item with its own `sequences`, those.
         label: load the label map too.
-        resample: bring sequences on other grids to the first one's (`scripts.data.same_grid`), instead of refusing them.
-        needed: those of the sequences that are loaded, all by default. The channel of another one is 0 and only keeps
-            the others in their places: no network of the run may see it.
-        thinnest: mm that a scan must extend along each axis: the voxel size at which the networks work.
+        resample: resample sequences on other grids to the first one's (`scripts.data.same_grid`), instead of refusing
+            them.
+        needed: those of the sequences that are loaded, by default all. The channels of the others are 0 and keep the
+            channel order; no network of the run may use them.
+        thinnest: least extent of a scan along each axis in mm: the voxel size at which the networks run.
 
     Raises:
-        ScanError: a file that is missing, unreadable or truncated, has other than three axes, is too thin, holds NaN or
-            infinity, is constant, is not skull-stripped, has a degenerate affine, or lies on another grid than the
-            subject's first sequence; a label map with fractional values.
+        ScanError: a file that is missing, unreadable or truncated, has other than three axes, is too thin, has NaN or
+            infinite voxels, is constant, is not skull-stripped, has a degenerate affine, or lies on another grid than
+            the subject's first sequence; a label map with fractional values.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class LoadSequencesd(Transform):
         loaded = [name for name in sequences if self.needed is None or name in self.needed]
         for name in [*loaded, "label"] if self.label else loaded:  # before any file is read
             if name not in data:
-                raise ScanError(_missing(subject, name, [s for s in sequences if s in data], data.get("ignored")))
+                raise ScanError(_missing_file(subject, name, [s for s in sequences if s in data], data.get("ignored")))
         files = {}  # a 4D file holds several sequences: read it once
         first = image = None
         for name in loaded:
@@ -70,7 +71,7 @@ class LoadSequencesd(Transform):
             if image is None:
                 first, image = (scan, path), torch.zeros((len(sequences), *scan.shape))
             if self.resample:
-                scan = on_grid_of(subject, first, (scan, path))
+                scan = resample_to_first(subject, first, (scan, path))
             check_grid(subject, first, (scan, path))
             image[sequences.index(name)] = scan.as_tensor()
         out = {
@@ -87,13 +88,14 @@ class LoadSequencesd(Transform):
         return out
 
 
-def _missing(subject: str, name: str, present: list[str], ignored: str | None) -> str:
-    aside = f" ({ignored} was left aside, since only names that end in the sequence are understood)" if ignored else ""
-    if name == "label" or not present:
+def _missing_file(subject: str, name: str, found: list[str], ignored: str | None) -> str:
+    """The message about a file that is not there; `found` are the sequences that are."""
+    hint = f" ({ignored} was ignored, as only names that end in the sequence are understood)" if ignored else ""
+    if name == "label" or not found:
         what = "label map" if name == "label" else f"{name} file"
-        return f"{subject}: no {what} was found{aside}: add the file, or leave the subject out."
+        return f"{subject}: no {what} was found{hint}: add the file, or leave the subject out."
     return (
-        f"{subject}: no {name} file was found, only {', '.join(present)}{aside}: add the file, choose other sequences "
+        f"{subject}: no {name} file was found, only {', '.join(found)}{hint}: add the file, choose other sequences "
         "with --student_modalities, or segment each subject with what it has by configs/batch_inference.json."
     )
 
@@ -112,7 +114,7 @@ def _volume(subject: str, name: str, source, files: dict) -> tuple[MetaTensor, s
         volume = int(source["volume"])
         if scan.ndim != 4 or not 0 <= volume < scan.shape[3]:
             raise ScanError(
-                f"{subject}: {path} has shape {size(scan)}, so there is no volume {volume} along a fourth axis for "
+                f"{subject}: {path} has shape {shape_text(scan)}, so there is no volume {volume} along a fourth axis for "
                 f"{name}: correct the file, or the modality order in dataset.json."
             )
         scan = scan[..., volume]
@@ -120,8 +122,8 @@ def _volume(subject: str, name: str, source, files: dict) -> tuple[MetaTensor, s
         scan = scan[..., 0]
     if scan.ndim != 3:
         raise ScanError(
-            f"{subject}: {path} has shape {size(scan)} where one three-dimensional {name} is due: "
-            "save the volume that is meant as its own file."
+            f"{subject}: {path} has shape {shape_text(scan)} instead of three axes: save the volume of the "
+            f"{name} as a file of its own."
         )
     return scan, path
 
@@ -130,13 +132,13 @@ def _read(subject: str, name: str, path: str) -> MetaTensor:
     if not Path(path).is_file():
         raise ScanError(f"{subject}: the {name} file {path} does not exist: restore it, or leave the subject out.")
     try:
-        # nibabel itself: MONAI's reader takes another affine where pixdim and sform disagree. float32 holds every label
-        # value and int16 intensity exactly
+        # not by MONAI's reader, which uses another affine if pixdim and sform disagree; float32 is exact for label values
+        # and int16 intensities
         file = nib.load(path)
         array = np.asarray(file.dataobj, dtype=np.float32)
     except PermissionError as error:
         raise ScanError(f"{subject}: {path} may not be read: correct its permissions.") from error
-    except Exception as error:  # nibabel, gzip and zlib raise a dozen kinds for a damaged file
+    except Exception as error:  # nibabel, gzip and zlib raise many types for a damaged file
         raise ScanError(
             f"{subject}: {path} cannot be read as NIfTI; it is damaged or incomplete: "
             "copy or download it again, or leave the subject out."
@@ -148,24 +150,24 @@ def _check_thickness(subject: str, name: str, scan: MetaTensor, path: str, thinn
     extents = np.linalg.norm(np.asarray(scan.affine, dtype=float)[:3, :3], axis=0) * scan.shape
     if extents.min() < max(thinnest, 1e-6):
         raise ScanError(
-            f"{subject}: {path} has {size(scan)} voxels and extends only {extents.min():.3g} mm along one axis, less "
-            f"than one voxel of {thinnest:g} mm at which the networks work: give the whole {name}."
+            f"{subject}: {path} has {shape_text(scan)} voxels and extends only {extents.min():.3g} mm along one axis, less "
+            f"than one voxel of {thinnest:g} mm, at which the networks run: give the whole {name}."
         )
 
 
 def _check_affine(subject: str, scan: MetaTensor, path: str) -> None:
     affine = np.asarray(scan.affine, dtype=float)
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    # the ratio is 1 for right angles, whatever the voxel size, and 0 for axes in one plane
+    # the determinant of the unit axes is 1 for right angles and 0 for axes in one plane
     if not np.isfinite(affine).all() or lengths.min() < 1e-6 or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-3:
         raise ScanError(
             f"{subject}: {path} has a degenerate affine (voxel axes {np.round(lengths, 4).tolist()} mm), so its voxels "
-            "have no place in space: repair the header (qform and sform), or convert the scan again."
+            "have no position in space: repair the header (qform and sform), or convert the scan again."
         )
 
 
 def _check_intensities(subject: str, name: str, scan: MetaTensor, path: str) -> None:
-    low, high = (float(v) for v in torch.aminmax(scan.as_tensor()))  # NaN if there is one
+    low, high = (float(v) for v in torch.aminmax(scan.as_tensor()))  # NaN if any voxel is NaN
     if not np.isfinite([low, high]).all():
         raise ScanError(
             f"{subject}: {path} holds NaN or infinite voxels: set them to 0 or convert the scan again, "
@@ -193,7 +195,7 @@ def _integers(subject: str, label: MetaTensor, path: str) -> torch.Tensor:
 
 
 def _meta(scan: MetaTensor, path: str) -> dict:
-    # what MONAI's spatial transforms and SaveImage read; the other header fields would only differ between subjects
+    # the fields that MONAI's spatial transforms and SaveImage use
     return {
         "affine": scan.affine.clone(),
         "original_affine": np.asarray(scan.affine, dtype=float),
