@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Outlines lie where arithmetic puts them."""
+"""Outlines against lines that are known by hand."""
 
 import re
 
@@ -22,13 +22,19 @@ def test_one_pixel_is_a_diamond_around_its_middle():
     assert tuple(points[0]) == tuple(points[-1])
 
 
-def test_a_rectangle_has_straight_sides_between_pixels():
+def test_a_rectangle_has_straight_sides_between_pixels_and_cut_corners():
     mask = _mask()
     mask[1:3, 2:5] = True  # rows 1 and 2, columns 2 to 4: from (4, 2) to (10, 6) half pixels
-    (points,) = outlines(mask)
-    assert points.min(0).tolist() == [4, 2] and points.max(0).tolist() == [10, 6]
-    corners = re.findall(r"-?\d+ -?\d+", svg_path(mask))
-    assert len(corners) == 1 + 7  # a start and seven of eight sides (each corner is cut off); z draws the last one
+    # z closes the path: eight corners need a start and seven sides
+    assert _corners(svg_path(mask)) == {(5, 2), (9, 2), (10, 3), (10, 5), (9, 6), (5, 6), (4, 5), (4, 3)}
+    assert svg_path(mask).count(" ") == 1 + 7 + 6
+
+
+def _corners(path: str) -> set[tuple[int, int]]:
+    """The corners of a path of one outline."""
+    start, sides = re.fullmatch(r"M(\d+ \d+)l(.*)z", path).groups()
+    numbers = np.array([start, *re.findall(r"-?\d+ -?\d+", sides)])
+    return set(map(tuple, np.cumsum([list(map(int, pair.split())) for pair in numbers], axis=0).tolist()))
 
 
 def test_a_path_returns_to_its_start():

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parts from label maps and scans on disk."""
 
+import hashlib
+import json
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ from scripts.common.errors import UserError
 from scripts.report.__main__ import main
 from scripts.report.drawing import draw_subject
 from scripts.report.handlers import ReportSegmentations
-from scripts.report.parts import part_path
+from scripts.report.parts import part_path, write_part
 from scripts.report.run_info import read_run, write_run
 from tests.report.helpers import (
     AFFINE,
@@ -133,3 +136,25 @@ def test_label_maps_are_not_drawn_over_the_pictures_of_an_evaluation(tmp_path):
     with pytest.raises(UserError, match="holds an evaluation.*leave --dataset_dir out"):
         main([str(tmp_path), "--dataset_dir", str(tmp_path)])
     assert read_run(tmp_path)["kind"] == "evaluation" and parts_of(tmp_path) == {}
+
+
+def test_parts_and_runs_of_version_0_6_are_read_and_need_no_new_picture(tmp_path):
+    save_label_map_with_record(tmp_path, "S1", settings={"numbering": "brats2023"})
+    digest = hashlib.sha256((tmp_path / "S1" / "S1_seg.nii.gz").read_bytes()).hexdigest()
+    part = {"subject": "S1", "volumes_ml": {"wt": 1.3, "tc": 0.3, "et": 0.1}}
+    part["label_map"] = {"sha256": digest, "numbering": "brats2023"}
+    write_part(tmp_path / "report", part, "<p>its picture</p>")
+    run = {"kind": "inference", "facts": {}, "expected": None, "scans": {"S1": {"subject": "S1", "numbering": "brats"}}}
+    (tmp_path / "report" / "run.json").write_text(json.dumps(run))
+    main([str(tmp_path)])
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<p>its picture</p>" in page and "by model.pt" in page
+    assert read_run(tmp_path)["scans"]["S1"] == {"subject": "S1", "label_convention": "brats"}
+
+
+def test_the_label_convention_of_an_old_record_is_used(tmp_path):
+    save_label_map_with_record(tmp_path, "S1", settings={"numbering": "msd"})
+    change_label_map(tmp_path / "S1" / "S1_seg.nii.gz", lambda label: np.where(label == 4, 3, label))
+    main([str(tmp_path)])
+    # 500 voxels of 2, which is the core of MSD, and 50 enhancing ones, of .002 ml each
+    assert parts_of(tmp_path)["S1"]["volumes_ml"] == pytest.approx({"tc": 1.1, "wt": 1.3, "et": 0.1})

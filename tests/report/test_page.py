@@ -2,9 +2,12 @@
 """The page: it loads nothing, it is written in a stream, and any text is escaped."""
 
 import re
+import subprocess
+import sys
 import tracemalloc
 
 import pytest
+from tiny import ROOT
 
 from scripts.common.errors import UserError
 from scripts.report.__main__ import main
@@ -23,6 +26,18 @@ def test_hostile_names_flags_and_settings_are_escaped(tmp_path):
     for tag in ("<img", "<script>alert", "<i>", "<u>", "<s>", "<a href='"):
         assert tag not in page
     assert "&lt;img src=x onerror=alert(1)&gt;&amp;&#34;&#39;" in page
+
+
+def test_hostile_names_of_subjects_and_networks_are_escaped_in_an_evaluation(tmp_path):
+    odd, network = "<img src=x onerror=alert(1)>&\"'", "</script><script>alert(2)"
+    save_cases(tmp_path, {odd: 0.5}, [("student", "t1"), (network, "<svg/onload=alert(3)>")])
+    save_parts(tmp_path, {"subject": odd}, {"subject": "<i>", "failed": "<u>"})
+    page = write_page(tmp_path)
+    for tag in ("<img", "<script>alert", "<i>", "<u>", "<svg/"):
+        assert tag not in page
+    assert page.count("<h3>&lt;img src=x onerror=alert(1)&gt;&amp;&#34;&#39;</h3>") == 1
+    assert page.count("&lt;/script&gt;&lt;script&gt;alert(2)") == 4  # switch, summary, ranking, card
+    assert page.count("</script>") == 1
 
 
 @pytest.mark.parametrize("kind", ["inference", "evaluation"])
@@ -98,3 +113,16 @@ def test_a_missing_table_of_expected_accuracy_is_refused(tmp_path):
     assert not (tmp_path / "report.html").exists()
     write_run(tmp_path, "inference", {}, tmp_path / "none.json")  # a folder of weights need not have one
     assert "has not been measured" in write_page(tmp_path)
+
+
+def test_the_command_runs_in_a_process_of_its_own(tmp_path):
+    save_parts(tmp_path, facts("A"))
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.report", str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and done.stdout.strip() == str(tmp_path / "report.html")
+
+
+def test_the_old_name_of_an_option_is_answered_with_the_new_one(tmp_path):
+    with pytest.raises(UserError, match="--label_numbering is renamed to --label_convention"):
+        main([str(tmp_path), "--label_numbering", "msd"])
