@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scripts.common.errors import UserError, install_error_hook
 from scripts.common.files import save_atomically
-from scripts.common.large_files import fits, read_list
+from scripts.common.large_files import matches, read_list
 
 NAME = "brats_limited_modality_segmentation"
 LEFT_OUT = ("tests/", "scripts/research/", ".ci/", ".gitignore", "pyproject.toml", "requirements-test.txt")
@@ -54,7 +54,7 @@ def write_release(bundle_root: str | Path, output: str | Path, allow_dirty: bool
                 "...`."
             )
     for entry in entries:
-        if not fits(root, entry):
+        if not matches(root, entry):
             raise UserError(
                 f"{entry['path']} does not have its hash in large_files.yml: fetch it with `python -m "
                 "scripts.common.large_files repair`, or, if it is new, list it with `python -m "

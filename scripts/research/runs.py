@@ -12,10 +12,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigParser, ConfigWorkflow
 
 from scripts.common.errors import UserError, user_message
 from scripts.common.files import ROOT, save_atomically
+from scripts.simulation.cohort import ensure_cohort
 from scripts.training.processor import keep_freed_memory
 
 PLANS = ROOT / "scripts" / "research" / "plans"
@@ -85,6 +86,15 @@ def evaluate_once(overlays: tuple[str, ...], output: Path, keys: dict) -> Path:
         run_workflow(configs(*overlays, "evaluate"), "evaluation", keys | {"output_dir": str(output), "report": False})
         finished.touch()
     return output / "cases.csv"
+
+
+def ensure_simulated(keys: dict) -> None:
+    """Simulate the cohort of a run with these keys unless it exists, before several runs at a time would."""
+    parser = ConfigParser()
+    parser.read_config(configs())
+    parser.update(keys)
+    recipe = dict(parser.get_parsed_content("simulated"))
+    ensure_cohort(parser.get_parsed_content("dataset_dir"), recipe.pop("folder"), **recipe)
 
 
 def run_workflow(files: list[str], kind: str, keys: dict) -> None:

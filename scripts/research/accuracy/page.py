@@ -18,8 +18,8 @@ from scripts.research.accuracy.tables import (
 
 READING = """\
 - Dice is a mean over subjects, in brackets with its 95% percentile-bootstrap interval over them; "mean" is a subject's
-  mean Dice of WT, TC and ET. It is measured in each scan's own grid, whole, without post-processing except where a table
-  says so.
+  mean Dice of WT, TC and ET. It is measured in each scan's own grid, whole, without post-processing except where a
+  table says so.
 - A region that is empty in truth and prediction counts as 1, in one of them as 0. HD95 is undefined then: such subjects
   are left out and counted in brackets.
 - "ET without tiny" removes a predicted ET below 0.5 ml altogether, as RFNet and DeMoSeg do.
@@ -56,9 +56,9 @@ def card_tables(simulated: Evaluation, real: Evaluation) -> list[str]:
         *overview_table({"simulated": simulated, "real": real}),
         "",
         *([empty, ""] if without else []),
-        "**What can and cannot be expected.** What the sequences show of a glioma, beside what was measured on the real "
-        f"subjects by cross-validation. In words: {words}, else {UNRELIABLE} (our choice, no clinical standard). No "
-        "medical device: an expert must check every outline.",
+        "**What can and cannot be expected.** What the sequences show of a glioma, beside what was measured on the "
+        f"real subjects by cross-validation. In words: {words}, else {UNRELIABLE} (our choice, no clinical standard). "
+        "No medical device: an expert must check every outline.",
         "",
         *expectation_table(real),
     ]

@@ -1,202 +1,87 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statistics of the study: its stored cells as one table, and each recipe's gain over the control with its spread.
-
-A cell is one recipe, setting and seed, evaluated: ``<folder>/<dataset>/<recipe>/<setting>_seed<seed>.csv`` with the
-columns of `scripts.evaluation.summary.COLUMNS`. Variants of the ablation stand under ``<folder>/ablation`` like recipes.
-"""
+"""Each arm's gain over the control, paired by subject, with 95% intervals over subjects and over seeds."""
 
 import math
-import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from scripts.common.errors import UserError
-from scripts.common.sequences import REGIONS, SEQUENCES, subset_name, subset_order
-from scripts.evaluation.bootstrap import bootstrap_interval, paired_difference
-from scripts.evaluation.summary import read_cases
+from scripts.common.sequences import REGIONS, subset_order
+from scripts.evaluation.bootstrap import paired_difference
 
-DATASETS = ("simulated", "real", "real_kfold")
-ABLATION = "ablation"
-"""Folder of the ablation, evaluated on the simulated subjects: its control stands under `simulated`."""
-CONTROL = "no_distillation"
-ALL_SETTINGS = "all settings"
+ALL = "all"
+"""In place of a subset or group: all of them."""
 ROWS = ("wt", "tc", "et", "mean")
-"""Regions as the tables order them; "mean" is a subject's mean Dice of the three (not of HD95: ET may be absent)."""
-_KEYS = ["dataset", "recipe", "network", "setting", "seed", "subject"]
+"""Regions in the order of the tables; "mean" is a subject's mean Dice of the three."""
 
 
-def _is_setting(text: str) -> bool:
-    try:
-        return subset_name(text) == text
-    except UserError:
-        return False
+def dice_of_subjects(table: pd.DataFrame) -> pd.DataFrame:
+    """A row for each arm, network, subset, seed and subject, with the Dice of each of `ROWS`.
 
-
-def cell_files(folder) -> list[tuple[dict, Path]]:
-    """Each stored cell: what it is (``dataset``, ``recipe``, ``setting``, ``seed``) and its CSV, in a fixed order.
-
-    Raises:
-        UserError: when a CSV is not named ``<setting>_seed<number>.csv``, or two hold one cell.
+    Args:
+        table: of `scripts.research.study.results.read_table`.
     """
-    cells = {}
-    for dataset in (*DATASETS, ABLATION):
-        for path in sorted(Path(folder, dataset).glob("*/*.csv")):
-            if path.name.startswith("."):
-                continue  # a cell that is being written
-            match = re.fullmatch(r"(.+)_seed(\d+)", path.stem)
-            if match is None or not _is_setting(match[1]):
-                raise UserError(
-                    f"{path} is not named <setting>_seed<number>.csv, such as t1ce+flair_seed0.csv: "
-                    "rename it or move it out of the study."
-                )
-            key = (dataset, path.parent.name, subset_order(match[1]), int(match[2]))
-            if key in cells:  # seed1 and seed01
-                raise UserError(f"{path} holds the same seed as {cells[key][1]}: move one out of the study.")
-            cells[key] = (match[1], path)
-    in_order = sorted(cells, key=lambda key: ((*DATASETS, ABLATION).index(key[0]), *key[1:]))
-    return [
-        ({"dataset": key[0], "recipe": key[1], "setting": cells[key][0], "seed": key[3]}, cells[key][1])
-        for key in in_order
-    ]
-
-
-def _read_cell(path: Path) -> pd.DataFrame:
-    again = "delete it and run the study again, which makes it anew."
-    try:
-        cases = read_cases(path)
-    except UserError:
-        raise
-    except ValueError as error:  # pandas' errors of an empty or broken file are of this kind
-        raise UserError(f"{path} cannot be read as a table ({error}): {again}") from error
-    if cases.empty:
-        raise UserError(f"{path} holds not one subject: {again}")
-    regions = cases.groupby(["subject", "network"]).region.agg(sorted)
-    wrong = regions[regions.map(lambda names: names != sorted(REGIONS))]
-    if len(wrong):
-        subject, network = wrong.index[0]
-        raise UserError(f"{path} has not each region once for the {network} on subject {subject}: {again}")
-    if cases.dice.isna().any():
-        raise UserError(f"{path} lacks the Dice of subject {cases.subject[cases.dice.isna()].iloc[0]}: {again}")
-    return cases
-
-
-def load_cells(folder) -> pd.DataFrame:
-    """All stored cells in one table: the columns of the CSV files and dataset, recipe, setting and seed.
-
-    Raises:
-        UserError: when there is no cell, or a file is misnamed, broken, or has not each region of a subject once.
-    """
-    tables = [_read_cell(path).assign(**cell) for cell, path in cell_files(folder)]
-    if not tables:
-        raise UserError(f"There is no stored cell under {folder}: run `python -m scripts.research.study` first.")
-    return pd.concat(tables, ignore_index=True)
-
-
-def dice_of_subjects(cells: pd.DataFrame) -> pd.DataFrame:
-    """One line per dataset, recipe, network, setting, seed and subject, with the Dice of each of `ROWS`."""
-    wide = cells.pivot(index=_KEYS, columns="region", values="dice")
+    keys = ["arm", "network", "subset", "seed", "subject"]
+    wide = table.pivot(index=keys, columns="region", values="dice")
     return wide.assign(mean=wide[list(REGIONS)].mean(axis=1)).reset_index()
 
 
-def levels(cells: pd.DataFrame, seed: int = 0, resamples: int = 10_000) -> pd.DataFrame:
-    """How good each network is: means over subjects of each subject's mean over the seeds.
-
-    Args:
-        cells: table of `load_cells`.
-        seed, resamples: of the bootstrap over subjects.
-
-    Returns:
-        index (dataset, recipe, setting, network, region of `ROWS`); columns ``seeds`` and ``subjects`` (numbers; a
-        subject counts if every seed has it), ``dice``, ``dice_low``, ``dice_high``, ``hd95_mm``, ``hd95_low``,
-        ``hd95_high`` (ends of the 95% interval; HD95 over the defined ones), ``values`` and ``undefined`` (how many
-        HD95 there are, one a subject and seed, and how many of them are undefined). NaN where there is no number.
-    """
-    lines = {}
-    for keys, rows in cells.groupby(["dataset", "recipe", "setting", "network"], sort=False):
-        seeds = rows.seed.nunique()
-        rows = rows[rows.groupby("subject").seed.transform("nunique") == seeds]
-        if rows.empty:
-            continue
-        wide = rows.groupby(["subject", "region"])[["dice", "hd95_mm"]].mean().unstack("region")
-        wide["dice", "mean"] = wide["dice"].mean(axis=1)
-        wide["hd95_mm", "mean"] = math.nan
-        low, high = bootstrap_interval(wide, seed, resamples)
-        ends = pd.DataFrame({"low": low, "high": high, "value": wide.mean().to_numpy()}, index=wide.columns)
-        undefined = rows.hd95_mm.isna().groupby(rows.region).sum()
-        for region in ROWS:
-            line = {"seeds": seeds, "subjects": len(wide)}
-            for measure, short in (("dice", "dice"), ("hd95_mm", "hd95")):
-                found = ends.loc[(measure, region)]
-                line |= {measure: found["value"], f"{short}_low": found["low"], f"{short}_high": found["high"]}
-            line["values"] = 0 if region == "mean" else len(wide) * seeds
-            line["undefined"] = int(undefined.get(region, 0))
-            lines[(*keys, region)] = line
-    names = ["dataset", "recipe", "setting", "network", "region"]
-    return pd.DataFrame(list(lines.values()), index=pd.MultiIndex.from_tuples(lines, names=names))
-
-
 @dataclass(frozen=True)
-class Block:
-    """Dice of a network and of the control over the same settings, seeds and subjects.
+class Pair:
+    """Dice of a network and of the control for the same subsets, seeds and subjects.
 
     Attributes:
-        settings, seeds, subjects: what the first three axes stand for.
-        dice, control: (settings, seeds, subjects, 4), the last axis in the order of `ROWS`.
+        subsets, seeds, subjects: what the first three axes stand for.
+        dice, control: (subsets, seeds, subjects, 4), the last axis in the order of `ROWS`.
     """
 
-    settings: tuple[str, ...]
+    subsets: tuple[str, ...]
     seeds: tuple[int, ...]
     subjects: tuple[str, ...]
     dice: np.ndarray
     control: np.ndarray
 
 
-def pair(dice: pd.DataFrame, control: pd.DataFrame, setting: str = ALL_SETTINGS) -> Block | None:
-    """The cells that a network and the control both have.
+def pair(dice: pd.DataFrame, control: pd.DataFrame, subset: str = ALL) -> Pair | None:
+    """The trainings that a network and the control have in common.
 
     Args:
-        dice, control: lines of `dice_of_subjects`, each of one dataset, recipe and network.
-        setting: one, or `ALL_SETTINGS`: the settings that both have, with the seeds that both have in every one of
-            them, so that no setting weighs on a gain with other seeds than the next.
+        dice, control: rows of `dice_of_subjects`, each of one arm and network.
+        subset: one, or `ALL`: the subsets that both have, with the seeds that both have in each of them.
 
     Returns:
-        their `Block` with the subjects of all these cells, or None if they share no seed or no subject.
+        their `Pair` with the subjects that all these trainings have; None without a common seed or subject.
     """
-    found = [set(zip(table.setting, table.seed)) for table in (dice, control)]
-    both = {cell for cell in found[0] & found[1] if setting in (ALL_SETTINGS, cell[0])}
-    settings = sorted({name for name, _ in both}, key=subset_order)
-    seeds_of = [{seed for name, seed in both if name == wanted} for wanted in settings]
-    seeds = sorted(set.intersection(*seeds_of)) if seeds_of else []
-    tables, subjects = [], None
-    for table in (dice, control):
-        table = table[table.setting.isin(settings) & table.seed.isin(seeds)]
-        counts = table.subject.value_counts()
-        complete = set(counts.index[counts == len(settings) * len(seeds)])
-        subjects = complete if subjects is None else subjects & complete
-        tables.append(table)
-    if not seeds or not subjects:
-        return None
-    subjects = sorted(subjects)
-    axes = pd.MultiIndex.from_product([settings, seeds, subjects])
-    shape = (len(settings), len(seeds), len(subjects), len(ROWS))
-    cubes = [
-        table.set_index(["setting", "seed", "subject"])[list(ROWS)].loc[axes].to_numpy().reshape(shape)
+    tables = [table.set_index(["subset", "seed", "subject"])[list(ROWS)].dropna() for table in (dice, control)]
+    trained = [set(table.index.droplevel("subject")) for table in tables]
+    both = {key for key in trained[0] & trained[1] if subset in (ALL, key[0])}
+    subsets = sorted({name for name, _ in both}, key=subset_order)
+    seeds = sorted(set.intersection(*({seed for name, seed in both if name == own} for own in subsets))) if both else []
+    subjects = [
+        set(table.loc[(own, seed)].index)
         for table in tables
+        for own in subsets
+        for seed in seeds
+        if (own, seed) in both
     ]
-    return Block(tuple(settings), tuple(seeds), tuple(subjects), *cubes)
+    subjects = sorted(set.intersection(*subjects)) if subjects else []
+    if not subjects:
+        return None
+    axes = pd.MultiIndex.from_product([subsets, seeds, subjects])
+    shape = (len(subsets), len(seeds), len(subjects), len(ROWS))
+    return Pair(
+        tuple(subsets), tuple(seeds), tuple(subjects), *(table.loc[axes].to_numpy().reshape(shape) for table in tables)
+    )
 
 
 def two_level_interval(differences, seed: int = 0, resamples: int = 10_000) -> tuple[float, float]:
     """95% percentile interval of the mean when both the seeds and the subjects are drawn anew.
 
-    An interval over subjects alone answers "on other subjects, these very networks"; it does not hold the spread
-    between trainings. Here each resample draws the seeds and, independently, the subjects with replacement: every
-    drawn seed sees the same drawn subjects, as in the study (Owen's pigeonhole bootstrap,
+    An interval over subjects is valid for these trained networks; it does not contain the spread between trainings.
+    Here each resample draws the seeds and, independently, the subjects with replacement (Owen's pigeonhole bootstrap,
     https://doi.org/10.1214/07-AOAS122). With n seeds their part of the variance is too small by (n - 1) / n on
-    average, a third at three seeds: read the range of the single seeds beside it.
+    average, a half at two seeds: read the gains of the single seeds beside it.
 
     Args:
         differences: (seeds, subjects).
@@ -216,73 +101,60 @@ def two_level_interval(differences, seed: int = 0, resamples: int = 10_000) -> t
     return float(low), float(high)
 
 
-def gain_of(block: Block, region: str, seed: int = 0, resamples: int = 10_000) -> dict:
-    """Dice and gain over the control in one region, each subject's values first averaged over settings and seeds.
+def gain_of(both: Pair, region: str, seed: int = 0, resamples: int = 10_000) -> dict:
+    """Gain in one region; each subject's Dice is first averaged over subsets and seeds.
 
     Returns:
-        ``settings``, ``seeds`` (tuples), ``subjects`` (number), ``dice`` and ``control`` (means), ``gain`` with
-        ``low`` and ``high`` (95% bootstrap over subjects), ``p`` (Wilcoxon signed rank over subjects, two-sided),
-        ``two_low`` and ``two_high`` (`two_level_interval`), and ``by_seed`` (the gain of each single seed).
+        ``subsets``, ``seeds`` (tuples), ``subjects`` (number), ``dice``, ``control`` and ``gain`` (means), ``low`` and
+        ``high`` (95% bootstrap over subjects), ``p`` (Wilcoxon signed rank over subjects, two-sided), ``seeds_low`` and
+        ``seeds_high`` (`two_level_interval`), and ``by_seed`` (the gain of each seed).
     """
     row = ROWS.index(region)
-    dice, control = block.dice[..., row], block.control[..., row]
-    # to 9 decimals, as paired_difference has it: a sum's last bit is no gain
-    differences = np.round((dice - control).mean(0), 9)
-    over = paired_difference(dice.mean((0, 1)), control.mean((0, 1)), seed, resamples)
-    two_low, two_high = two_level_interval(differences, seed, resamples)
+    dice, control = both.dice[..., row], both.control[..., row]
+    differences = np.round((dice - control).mean(0), 9)  # as in paired_difference: rounding errors are no gain
+    over_subjects = paired_difference(dice.mean((0, 1)), control.mean((0, 1)), seed, resamples)
+    low, high = two_level_interval(differences, seed, resamples)
     return {
-        "settings": block.settings,
-        "seeds": block.seeds,
-        "subjects": len(block.subjects),
+        "subsets": both.subsets,
+        "seeds": both.seeds,
+        "subjects": len(both.subjects),
         "dice": dice.mean(),
         "control": control.mean(),
-        "gain": over["mean"],
-        "low": over["interval"][0],
-        "high": over["interval"][1],
-        "p": over["wilcoxon_p"],
-        "two_low": two_low,
-        "two_high": two_high,
+        "gain": over_subjects["mean"],
+        "low": over_subjects["interval"][0],
+        "high": over_subjects["interval"][1],
+        "p": over_subjects["wilcoxon_p"],
+        "seeds_low": low,
+        "seeds_high": high,
         "by_seed": tuple(float(gain) for gain in differences.mean(1)),
     }
 
 
-def control_of(dice: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    """The control's lines for a dataset; the ablation's control is that of the simulated subjects."""
-    place = DATASETS[0] if dataset == ABLATION else dataset
-    return dice[(dice.dataset == place) & (dice.recipe == CONTROL) & (dice.network == "student")]
-
-
-def teachers_of(dice: pd.DataFrame) -> set[tuple[str, str]]:
-    """(dataset, recipe) of the cells that are a trained teacher: all sequences only, where the control has no cell."""
-    every = subset_name(SEQUENCES)
-    return {
-        (dataset, recipe)
-        for (dataset, recipe), rows in dice.groupby(["dataset", "recipe"])
-        if set(rows.setting) == {every} and recipe != CONTROL and every not in set(control_of(dice, dataset).setting)
-    }
-
-
-def gains(dice: pd.DataFrame, seed: int = 0, resamples: int = 10_000) -> pd.DataFrame:
-    """Gain over the control's student of every student and ensemble, per setting and over all settings.
+def gains(
+    table: pd.DataFrame, control: str, groups: dict[str, str] | None = None, seed: int = 0, resamples: int = 10_000
+) -> pd.DataFrame:
+    """Gain over the control's student of every student and ensemble, for each group and subset and for all of them.
 
     Args:
-        dice: table of `dice_of_subjects`.
+        table: of `scripts.research.study.results.read_table`.
+        control: name of the arm.
+        groups: start, or starts joined by ``|``, of the subjects' names by group.
         seed, resamples: of the bootstraps.
 
     Returns:
-        index (dataset, recipe, network, setting or `ALL_SETTINGS`, region of `ROWS`) and the columns of `gain_of`.
-        What has no partner in the control is absent; the control is compared with itself (gain 0).
+        columns ``group``, ``arm``, ``network``, ``subset``, ``region`` and those of `gain_of`; arms that share no
+        training with the control are absent; the control is compared with itself.
     """
-    lines = {}
-    judged = dice[dice.network.isin(["student", "ensemble"])]
-    for keys, rows in judged.groupby(["dataset", "recipe", "network"], sort=False):
-        control = control_of(dice, keys[0])
-        for setting in (ALL_SETTINGS, *sorted(rows.setting.unique(), key=subset_order)):
-            block = pair(rows, control, setting)
-            for region in ROWS if block else ():
-                lines[(*keys, setting, region)] = gain_of(block, region, seed, resamples)
-    names = ["dataset", "recipe", "network", "setting", "region"]
-    columns = ["settings", "seeds", "subjects", "dice", "control", "gain", "low", "high", "p"]
-    columns += ["two_low", "two_high", "by_seed"]
-    index = pd.MultiIndex.from_tuples(lines, names=names) if lines else pd.MultiIndex.from_arrays([[]] * 5, names=names)
-    return pd.DataFrame(list(lines.values()), index=index, columns=columns)
+    dice = dice_of_subjects(table[table.network != "teacher"])
+    names = {ALL: ""} | (groups or {})
+    rows = []
+    for group, starts in names.items():
+        here = dice[dice.subject.str.startswith(tuple(starts.split("|")))]
+        reference = here[(here.arm == control) & (here.network == "student")]
+        for (arm, network), own in here.groupby(["arm", "network"], sort=False):
+            for subset in (ALL, *sorted(own.subset.unique(), key=subset_order)):
+                both = pair(own, reference, subset)
+                for region in ROWS if both else ():
+                    key = {"group": group, "arm": arm, "network": network, "subset": subset, "region": region}
+                    rows.append(key | gain_of(both, region, seed, resamples))
+    return pd.DataFrame(rows)

@@ -1,100 +1,77 @@
-"""The study's runner on a tiny plan: every part, what is left to do, and going on where it stopped."""
+# SPDX-License-Identifier: Apache-2.0
+"""A tiny study runs from the plan to the page and is not run again."""
 
 import json
 
-import pandas as pd
 import pytest
 from tiny import tiny
 
 from scripts.common.errors import UserError
-from scripts.research.study.__main__ import cells_of, phases, run_study
-from scripts.research.study.cells import Study
-from scripts.research.study.report import write_report
-
-PARTS = ("simulated", "ablation", "together", "real", "real_kfold")
+from scripts.research.markdown import markers
+from scripts.research.study.__main__ import COMMAND, run_study
+from scripts.research.study.results import TRAINING_COLUMNS, read_table
 
 
-@pytest.fixture(scope="module")
-def study(cohort, tmp_path_factory):
-    """A study with its own folders, and its plan."""
-    folder = tmp_path_factory.mktemp("study")
+def _study(folder, cohort) -> dict:
+    shared = {"teacher": {"overlays": ["train_teacher"], "keys": {"warm_start": False}}}
+    teacher = {"teacher_from": "{shared}/teacher"}
+    arms = {
+        "no_distillation": {"overlays": ["no_distillation"], "keys": teacher},
+        "soft_targets": {"overlays": ["soft_targets"], "keys": teacher},
+        "any_subset": {"overlays": ["any_subset"], "keys": {"warm_start": False}, "together": True},
+    }
+    part = {"title": "Simulated subjects", "control": "no_distillation", "subsets": [["flair"]], "seeds": [0]}
+    keys = tiny(cohort, epochs=1, patches_per_epoch=2)
     plan = {
-        "settings": [["flair"], ["t1", "t2"]],
-        "seeds": [0, 1],
-        "teachers": {"teacher": {"epochs": 2}},
-        "recipes": {
-            "no_distillation": {"overlays": ["no_distillation"]},
-            "kd_net": {"overlays": ["kd_net"], "teacher": "teacher"},
-        },
-        "together": {
-            "seeds": [0],
-            "recipes": {
-                "train_all": {
-                    "overlays": ["barlow_twins", "train_all"],
-                    "keys": {"students_per_step": 1, "student_subsets": [["flair"], ["t1", "t2"]]},
-                },
-                "any_subset": {"overlays": ["any_subset"], "keys": {}},
-            },
-        },
-        "real": {"dataset_dir": cohort, "recipes": ["no_distillation"]},
-        "kfold": {"dataset_dir": cohort, "recipes": ["kd_net"], "folds": 2, "seeds": [0], "keys": {"epochs": 1}},
-        "ablation": {
-            "settings": [["flair"]],
-            "seeds": [0],
-            "variants": {"longer": {"overlays": ["no_distillation"], "keys": {"epochs": 2}}},
-        },
+        "keys": keys,
+        "evaluation": {"et_least_contrast": 0},
+        "parts": {"tiny": part | {"shared": shared, "arms": arms}},
     }
-    config = folder / "study.json"
-    config.write_text(json.dumps({"study": plan} | tiny(cohort, epochs=1, patches_per_epoch=2)))
-    return Study(str(config), folder / "work", folder / "results"), plan
+    (folder / "plan.json").write_text(json.dumps(plan))
+    (folder / "study.md").write_text("# Study\n\n" + "\n".join(markers(COMMAND)) + "\n")
+    paths = {"plan_file": "plan.json", "work": "work", "results": "results", "page": "study.md"}
+    return {name: folder / file for name, file in paths.items()} | {"workers": 2, "resamples": 100}
 
 
-def _left(study, plan, parts=PARTS, seeds=None):
-    return [[function.__name__ for function, _ in tasks] for tasks in phases(study, plan, parts, seeds)]
+def _in_this_process(monkeypatch) -> list[str]:
+    """Let tasks run here, which saves the start of workers; the names of the tasks."""
+    names = []
 
-
-def test_first_seed_of_everything_comes_before_the_second(study):
-    cells = cells_of(study[1], "simulated")
-    assert [cell.seed for cell in cells] == [0] * 4 + [1] * 4
-    assert [cell.name for cell in cells][:2] == [
-        "simulated/no_distillation/flair_seed0",
-        "simulated/kd_net/flair_seed0",
-    ]
-
-
-def test_every_part_runs_is_stored_and_is_not_run_again(study, tmp_path):
-    study, plan = study
-    before = _left(study, plan, seeds=[0])
-    assert [len(tasks) for tasks in before] == [1, 4 + 1, 2, 2, 2, 4, 2]
-    for tasks in phases(study, plan, PARTS, [0]):
-        for function, arguments in tasks:
+    def run(tasks, _):
+        for name, function, arguments in tasks:
+            names.append(name)
             function(*arguments)
-    stored = {str(path.relative_to(study.results)) for path in study.results.rglob("*.csv")}
-    assert stored == {
-        "simulated/teacher/t1+t1ce+t2+flair_seed0.csv",
-        *(f"simulated/{r}/{s}_seed0.csv" for r in plan["recipes"] for s in ("flair", "t1+t2")),
-        *(f"simulated/{r}/{s}_seed0.csv" for r in plan["together"]["recipes"] for s in ("flair", "t1+t2")),
-        *(f"real/no_distillation/{s}_seed0.csv" for s in ("flair", "t1+t2")),
-        *(f"real_kfold/kd_net/{s}_seed0.csv" for s in ("flair", "t1+t2")),
-        "ablation/longer/flair_seed0.csv",
-    }
-    assert sum(_left(study, plan, seeds=[0]), []) == []
-    folds = pd.read_csv(study.results / "real_kfold" / "kd_net" / "flair_seed0.csv")
-    assert folds["subject"].nunique() == 4 and set(folds["network"]) == {"student"}
-    # two patches an epoch in batches of two: a step an epoch
-    facts = json.loads((study.results / "ablation" / "longer" / "flair_seed0.json").read_text())
-    assert facts["steps"] == 2 and facts["seconds"] > 0 and facts["setting"] == "flair"
-    facts = json.loads((study.results / "simulated" / "kd_net" / "flair_seed0.json").read_text())
-    assert facts["teacher"] == "teacher" and facts["steps"] == 1
-    write_report(study.results, tmp_path / "study.md", tmp_path / "study.png", resamples=100)
-    assert "| KD-Net |" in (tmp_path / "study.md").read_text()
+
+    monkeypatch.setattr("scripts.research.study.__main__.run_all", run)
+    return names
 
 
-def test_unknown_part_and_absent_real_subjects_are_refused_before_anything_runs(study, tmp_path):
-    with pytest.raises(UserError, match="'simulate' is not a part of the study"):
-        run_study(study[0].config, ("simulate",))
-    budget = json.loads(open(study[0].config).read())
-    budget["study"]["real"]["dataset_dir"] = "/nowhere"
-    (tmp_path / "study.json").write_text(json.dumps(budget))
-    with pytest.raises(UserError, match="/nowhere does not exist: correct study#real#dataset_dir"):
-        run_study(str(tmp_path / "study.json"), ("real",))
+def test_a_study_runs_from_plan_to_page_and_is_not_run_again(tmp_path, cohort, monkeypatch):
+    names, study = _in_this_process(monkeypatch), _study(tmp_path, cohort)
+    run_study(**study)
+    assert names == [
+        "tiny, shared trainings, fold 0",
+        *(
+            f"tiny/{name}_seed0_fold0"
+            for name in ("no_distillation/flair", "soft_targets/flair", "any_subset/together")
+        ),
+    ]
+    table = read_table(study["results"] / "study_tiny.csv")
+    # one test subject, three regions
+    assert table.groupby("arm").size().to_dict() == {"no_distillation": 3, "soft_targets": 3, "any_subset": 3}
+    trainings = read_table(study["results"] / "study_trainings.csv", TRAINING_COLUMNS)
+    assert trainings.steps.tolist() == [1, 1, 1] and (trainings.seconds > 0).all()  # two patches in a batch of two
+    page = study["page"].read_text()
+    assert "## Simulated subjects" in page and "| soft targets | 1 | 1 | 1 |" in page
+    before = page, (study["results"] / "study_tiny.csv").read_bytes()
+    monkeypatch.setattr("scripts.research.runs.run_workflow", lambda *_: pytest.fail("something was run again"))
+    run_study(**study)
+    for file in study["results"].iterdir():
+        file.unlink()
+    run_study(**study)  # from the finished trainings
+    assert len(names) == 4 and before == (study["page"].read_text(), (study["results"] / "study_tiny.csv").read_bytes())
+
+
+def test_an_unknown_part_is_refused_before_anything_runs(tmp_path, cohort):
+    with pytest.raises(UserError, match="has no part 'real': choose from tiny, page"):
+        run_study(**_study(tmp_path, cohort), only=["real"])

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of the study's page, from the stored results."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from scripts.common.sequences import subset_order
+from scripts.research.markdown import DASH, REGION_NAMES, difference, markdown_table, number, span, subset_title
+from scripts.research.study.figure import arm_label, gain_figure
+from scripts.research.study.plan import Plan
+from scripts.research.study.results import TRAINING_COLUMNS, TRAININGS, read_table, table_path
+from scripts.research.study.statistics import ALL, ROWS, gains
+
+READING = """\
+Gain is the mean Dice of WT, TC and ET minus that of the control: the same subsets, seeds and subjects, each subject
+averaged first. In brackets the 95% bootstrap interval over subjects; **bold** where it excludes zero. "New seeds too"
+is the interval with seeds drawn anew as well, "p" Wilcoxon's signed rank test over subjects, not corrected for the
+number of comparisons."""
+
+
+def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: int = 10_000) -> list[str]:
+    """The lines of the page; draws the figure.
+
+    Args:
+        plan: of the study.
+        results: folder of the tables.
+        figure: image file, beside the page.
+        resamples: of the bootstraps.
+    """
+    trainings = read_table(Path(results) / TRAININGS, TRAINING_COLUMNS)
+    lines, panels = [], {}
+    for part, block in plan.parts.items():
+        table = read_table(table_path(results, part))
+        if table.empty:
+            continue
+        found = gains(table, block["control"], block.get("groups"), resamples=resamples)
+        lines += [f"## {block['title']}", "", _size(trainings[trainings.part == part], table), ""]
+        for group in dict.fromkeys(found.group) if len(found) else ():
+            chosen = found[found.group == group]
+            title = "" if group == ALL else f"### {group}"
+            lines += [title, ""] if title else []
+            lines += [*summary_table(chosen, block["control"]), "", *subset_table(chosen, block["control"]), ""]
+            is_control = (chosen.arm == block["control"]) & (chosen.network == "student")
+            panels[block["title"] if group == ALL else f"{part}: {group}"] = chosen[~is_control]
+    drawn = gain_figure(panels, figure)
+    picture = [f"![Gain of each arm over the control]({Path(figure).name})", ""] if drawn else []
+    return [*picture, READING, "", *lines] if lines else []
+
+
+def _size(trainings: pd.DataFrame, table: pd.DataFrame) -> str:
+    hours = (trainings.seconds.astype(float) * trainings.cores.astype(float)).sum() / 3600
+    unknown = int(trainings.seconds.isna().sum())
+    partly = f" ({unknown} trainings were interrupted and are not in it)" if unknown else ""
+    steps = _range(trainings.steps.astype(int))
+    return (
+        f"{table.arm.nunique()} arms, {len(trainings)} trainings of {steps} steps, {table.subject.nunique()} subjects; "
+        f"{hours:.1f} core-hours{partly}."
+    )
+
+
+def _range(values: Iterable[int]) -> str:
+    ends = dict.fromkeys((min(values), max(values)))
+    return " to ".join(map(str, ends))
+
+
+def summary_table(gains: pd.DataFrame, control: str) -> list[str]:
+    """A row for each arm over all subsets: the control first, then by gain."""
+    chosen = gains[gains.subset == ALL]
+    wide = chosen.pivot(index=["arm", "network"], columns="region", values="dice")
+    chosen = chosen[chosen.region == "mean"]
+    first = (chosen.arm == control) & (chosen.network == "student")
+    chosen = chosen.assign(first=first).sort_values(["first", "gain"], ascending=False, kind="stable")
+    rows = []
+    for line in chosen.itertuples():
+        dice = [number(wide.loc[(line.arm, line.network), region]) for region in ROWS]
+        size = [str(len(line.subsets)), str(len(line.seeds)), str(line.subjects)]
+        gain = [DASH] * 3
+        if not line.first:
+            gain = [_gain(line), span(line.seeds_low, line.seeds_high), number(line.p, "#.2g")]
+        rows.append([arm_label(line.arm, line.network), *size, *dice, *gain])
+    head = ["arm", "subsets", "seeds", "subjects", *(f"Dice {name}" for name in REGION_NAMES.values())]
+    return markdown_table([*head, "gain [95%]", "new seeds too", "p"], rows)
+
+
+def subset_table(gains: pd.DataFrame, control: str) -> list[str]:
+    """A row for each arm, a column for each subset: the control's mean Dice, and the gains of the others."""
+    subsets = sorted(set(gains.subset) - {ALL}, key=subset_order)
+    chosen = gains[gains.region == "mean"]
+    rows = {}
+    for line in chosen[chosen.subset != ALL].itertuples():
+        cells = rows.setdefault((line.arm, line.network), dict.fromkeys(subsets, DASH))
+        is_control = (line.arm, line.network) == (control, "student")
+        cells[line.subset] = number(line.dice) if is_control else _gain(line)
+    order = sorted(rows, key=lambda key: key != (control, "student"))
+    head = ["mean Dice of the control, gain of the others", *map(subset_title, subsets)]
+    return markdown_table(head, [[arm_label(*key), *rows[key].values()] for key in order])
+
+
+def _gain(line) -> str:
+    return difference({"mean": line.gain, "interval": (line.low, line.high)})

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan of a study: which arms are trained on which subjects, for which sequences, with which seeds."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.common.errors import UserError
+from scripts.common.files import ROOT
+from scripts.common.sequences import ordered, subset_name
+
+SHARED = "{shared}"
+"""In a key's value: the folder of the part's shared trainings on this fold."""
+PLAN_KEYS = {"keys", "evaluation", "parts"}
+PART_KEYS = {"title", "control", "subsets", "seeds", "folds", "groups", "keys", "evaluation", "shared", "arms"}
+ARM_KEYS = {"overlays", "keys", "evaluation", "together", "seeds"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training and its evaluation.
+
+    Attributes:
+        part, arm: their names in the plan.
+        subset: the student's sequences, such as ``t1ce+flair``; None for an arm that trains all subsets together.
+        seed: of the training.
+        fold: number of the fold.
+    """
+
+    part: str
+    arm: str
+    subset: str | None
+    seed: int
+    fold: int
+
+    @property
+    def name(self) -> str:
+        """Its folder, such as ``real/kd_net/flair_seed0_fold1``."""
+        return f"{self.part}/{self.arm}/{self.subset or 'together'}_seed{self.seed}_fold{self.fold}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan and the folder of its trainings.
+
+    The JSON file has ``keys`` (config keys of all trainings and evaluations), ``evaluation`` (further keys of all
+    evaluations) and ``parts``. A part is one question: all of its arms have the same training subjects, and are
+    compared with the arm ``control``. It has
+
+    - ``title``, ``subsets`` (lists of sequences), ``seeds``, ``arms``,
+    - ``folds`` (optional): for each fold ``{"keys": ..., "evaluation": ...}``, such as ``split#fold``,
+    - ``groups`` (optional): start of the subjects' names by group; a group is reported apart,
+    - ``keys``, ``evaluation`` (optional): further keys,
+    - ``shared`` (optional): trainings that arms start from, once for each fold, in order,
+      ``{name: {"overlays", "keys"}}``. `SHARED` in a value of a key stands for the folder that they are in.
+
+    An arm has ``overlays`` (names of configs after ``train.json``) and optionally ``keys``, ``evaluation``, ``seeds``,
+    and ``together``: one training of all subsets (``train_all``, ``any_subset``) instead of one for each subset.
+
+    Attributes:
+        content: of the file.
+        work: folder of the trainings.
+    """
+
+    content: dict
+    work: Path
+
+    @property
+    def parts(self) -> dict[str, dict]:
+        """The parts by name."""
+        return self.content["parts"]
+
+    def cells(self, part: str) -> list[Cell]:
+        """All cells of a part, the first seed of all arms before the next."""
+        block = self.parts[part]
+        seeds = {arm: entry.get("seeds", block["seeds"]) for arm, entry in block["arms"].items()}
+        return [
+            Cell(part, arm, subset, seed, fold)
+            for seed in sorted(set().union(*seeds.values()))
+            for fold in self.folds(part)
+            for arm, entry in block["arms"].items()
+            if seed in seeds[arm]
+            for subset in ([None] if entry.get("together") else self.subsets(part))
+        ]
+
+    def folds(self, part: str) -> range:
+        """Numbers of the folds; one without ``folds``."""
+        return range(len(self.parts[part].get("folds", [{}])))
+
+    def subsets(self, part: str) -> list[str]:
+        """The subsets, such as ``t1ce+flair``."""
+        return [subset_name(subset) for subset in self.parts[part]["subsets"]]
+
+    def subsets_of(self, cell: Cell) -> list[str]:
+        """The subsets that a cell has a student for."""
+        return self.subsets(cell.part) if cell.subset is None else [cell.subset]
+
+    def arm(self, cell: Cell) -> dict:
+        """The arm of a cell."""
+        return self.parts[cell.part]["arms"][cell.arm]
+
+    def output(self, cell: Cell) -> Path:
+        """Folder of a cell's weights."""
+        return self.work / cell.name
+
+    def shared(self, part: str, fold: int) -> Path:
+        """Folder of the shared trainings of a part on a fold."""
+        return self.work / part / f"shared_fold{fold}"
+
+    def shared_keys(self, part: str, fold: int, name: str) -> dict:
+        """All keys of a shared training."""
+        return self._keys(part, fold) | self._resolved(part, fold, self.parts[part]["shared"][name].get("keys", {}))
+
+    def keys(self, cell: Cell) -> dict:
+        """All keys of a cell's training."""
+        subsets = [list(ordered(subset)) for subset in self.subsets_of(cell)]
+        students = {"student_modalities": subsets[0]} if cell.subset else {"student_subsets": subsets}
+        own = self._resolved(cell.part, cell.fold, self.arm(cell).get("keys", {}))
+        return self._keys(cell.part, cell.fold) | {"seed": cell.seed} | students | own
+
+    def evaluation_keys(self, cell: Cell) -> dict:
+        """All keys of a cell's evaluation; the teacher is left out unless the plan says otherwise."""
+        block = self.parts[cell.part]
+        levels = [self.content, block, block.get("folds", [{}])[cell.fold], self.arm(cell)]
+        keys = self.keys(cell) | {"ckpt_dir": str(self.output(cell)), "teacher_training": "none"}
+        for level in levels:
+            keys |= self._resolved(cell.part, cell.fold, level.get("evaluation", {}))
+        return keys
+
+    def hash(self, cell: Cell) -> str:
+        """A short hash of all that determines a cell's result, but for folders of this machine."""
+        block = self.parts[cell.part]
+        given = [self.content.get("keys"), self.content.get("evaluation"), self.arm(cell), block.get("shared")]
+        given += [block.get("keys"), block.get("evaluation"), block.get("folds", [{}])[cell.fold]]
+        given += [block["subsets"]] if cell.subset is None else []
+        given = [{k: v for k, v in part.items() if k != "seeds"} if isinstance(part, dict) else part for part in given]
+        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:8]
+
+    def _keys(self, part: str, fold: int) -> dict:
+        block = self.parts[part]
+        levels = [self.content, block, block.get("folds", [{}])[fold]]
+        keys = {"bundle_root": str(ROOT)}
+        for level in levels:
+            keys |= self._resolved(part, fold, level.get("keys", {}))
+        return keys
+
+    def _resolved(self, part: str, fold: int, keys: dict) -> dict:
+        """The keys with the folder of the shared trainings in place of `SHARED`."""
+        folder = str(self.shared(part, fold))
+        return {key: value.replace(SHARED, folder) if isinstance(value, str) else value for key, value in keys.items()}
+
+
+def read_plan(path: str | Path, work: str | Path) -> Plan:
+    """Read and check a plan.
+
+    Raises:
+        UserError: an unknown or missing key, or a control that is no arm.
+    """
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    _check(path, "", content, PLAN_KEYS, {"parts"})
+    for name, part in content["parts"].items():
+        _check(path, f"parts#{name}#", part, PART_KEYS, {"title", "control", "subsets", "seeds", "arms"})
+        for arm, entry in part["arms"].items():
+            _check(path, f"parts#{name}#arms#{arm}#", entry, ARM_KEYS, {"overlays"})
+        if part["control"] not in part["arms"]:
+            raise UserError(
+                f"parts#{name}#control in {path} is '{part['control']}', but must be one of its arms: "
+                f"{', '.join(part['arms'])}."
+            )
+    return Plan(content, Path(work).absolute())
+
+
+def _check(path, where: str, block: dict, known: set[str], needed: set[str]) -> None:
+    if unknown := sorted(block.keys() - known):
+        raise UserError(f"{path} has the unknown key '{where}{unknown[0]}': it may have {', '.join(sorted(known))}.")
+    if missing := sorted(needed - block.keys()):
+        raise UserError(f"{path} lacks the key '{where}{missing[0]}': add it.")

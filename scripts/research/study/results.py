@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stored results of a study: one table of Dice for each part, one row per subject and region of each network."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from scripts.common.errors import UserError
+from scripts.common.files import save_atomically
+from scripts.common.sequences import REGIONS, SEQUENCES, subset_name
+from scripts.evaluation.summary import read_cases
+from scripts.research.study.plan import Cell, Plan
+
+CELL = ["arm", "subset", "seed", "fold"]
+COLUMNS = [*CELL, "network", "subject", "region", "dice", "hd95_mm", "true_ml", "predicted_ml"]
+TRAINING_COLUMNS = ["part", *CELL, "steps", "seconds", "cores", "plan"]
+TRAININGS = "study_trainings.csv"
+_TEXT = {"arm": str, "subset": str, "network": str, "subject": str, "region": str, "part": str, "plan": str}
+FACTS = "facts.json"
+"""Beside a cell's weights: steps, seconds and cores of its training."""
+
+
+def table_path(results: str | Path, part: str) -> Path:
+    """Where the results of a part are stored."""
+    return Path(results) / f"study_{part}.csv"
+
+
+def read_table(path: str | Path, columns: list[str] = COLUMNS) -> pd.DataFrame:
+    """Read a table of results, or of `TRAININGS`; without rows if the file does not exist.
+
+    Raises:
+        UserError: it lacks columns.
+    """
+    if not Path(path).is_file():
+        return pd.DataFrame(columns=columns)
+    table = pd.read_csv(path, dtype=_TEXT, keep_default_na=False, na_values={"hd95_mm": [""], "seconds": [""]})
+    if missing := [column for column in columns if column not in table]:
+        raise UserError(f"{path} lacks the columns {', '.join(missing)}: remove it and run the study again.")
+    return table[columns]
+
+
+def pending(plan: Plan, part: str, results: str | Path) -> list[Cell]:
+    """The cells of a part without stored results.
+
+    Raises:
+        UserError: a cell's results are of another plan.
+    """
+    trainings = read_table(Path(results) / TRAININGS, TRAINING_COLUMNS)
+    hashes = dict(zip(trainings[["part", *CELL]].itertuples(index=False, name=None), trainings.plan))
+    left = []
+    for cell in plan.cells(part):
+        stored = hashes.get((part, cell.arm, cell.subset or "together", cell.seed, cell.fold))
+        if stored is None:
+            left.append(cell)
+        elif stored != plan.hash(cell):
+            raise UserError(
+                f"{table_path(results, part)} has results of {cell.name}, but the plan of this cell has changed: undo "
+                f"the change, or remove that file and the part's lines in {TRAININGS}."
+            )
+    return left
+
+
+def collect(plan: Plan, part: str, results: str | Path) -> None:
+    """Add the finished cells of a part to its table and to `TRAININGS`."""
+    rows, trainings = [], []
+    for cell in pending(plan, part, results):
+        output = plan.output(cell)
+        if (output / FACTS).is_file():
+            facts = json.loads((output / FACTS).read_text())
+            rows.append(rows_of(cell, read_cases(output / "evaluation" / "cases.csv")))
+            own = {"part": part, "arm": cell.arm, "subset": cell.subset or "together", "seed": cell.seed}
+            trainings.append(own | {"fold": cell.fold, "plan": plan.hash(cell)} | facts)
+    if not rows:
+        return
+    order = ["arm", "subset", "seed", "fold", "network", "subject", "region"]
+    for path, columns, new, by in (
+        (table_path(results, part), COLUMNS, rows, order),
+        (Path(results) / TRAININGS, TRAINING_COLUMNS, [pd.DataFrame(trainings)], ["part", *CELL]),
+    ):
+        stored = read_table(path, columns)
+        table = pd.concat([stored, *new] if len(stored) else new)
+        text = table.sort_values(by, kind="stable").to_csv(index=False, columns=columns, float_format="%.4f")
+        save_atomically(path, lambda file, text=text: file.write_text(text, encoding="utf-8"))
+
+
+def rows_of(cell: Cell, cases: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a cell from its cases.csv; every network but the teacher and the ensemble is called ``student``."""
+    other = cases.network.isin(["teacher", "ensemble"])
+    subset = cases.sequences.map(subset_name) if cell.subset is None else cell.subset
+    table = cases.assign(arm=cell.arm, subset=subset, seed=cell.seed, fold=cell.fold)
+    table["network"] = cases.network.where(other, "student")
+    table.loc[table.network == "teacher", "subset"] = subset_name(SEQUENCES)
+    return table[table.region.isin(REGIONS)][COLUMNS]

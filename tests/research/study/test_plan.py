@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A plan gives the cells of a study and the keys of each; the shipped plan has keys that its configs know."""
+
+import copy
+import json
+
+import pytest
+from monai.bundle import ConfigParser
+
+from scripts.common.errors import UserError
+from scripts.research.runs import PLANS, configs
+from scripts.research.study.plan import Cell, read_plan
+
+PART = {
+    "title": "a part",
+    "control": "alone",
+    "subsets": [["flair"], ["t2", "t1"]],
+    "seeds": [0, 1],
+    "folds": [{"keys": {"split#fold": n}, "evaluation": {"part": f"of fold {n}"}} for n in range(2)],
+    "keys": {"epochs": 2},
+    "shared": {"teacher": {"overlays": ["train_teacher"], "keys": {"epochs": 9}}},
+    "arms": {
+        "alone": {"overlays": ["no_distillation"]},
+        "soft": {
+            "overlays": ["soft_targets"],
+            "seeds": [0],
+            "keys": {"teacher_from": "{shared}/teacher", "epochs": 3},
+            "evaluation": {"teacher_training": "frozen"},
+        },
+        "all": {"overlays": ["train_all"], "seeds": [1], "together": True},
+    },
+}
+CONTENT = {"keys": {"epochs": 1, "spacing": 3.0}, "evaluation": {"et_least_contrast": 0}, "parts": {"real": PART}}
+
+
+def _plan(folder, content=CONTENT):
+    (folder / "plan.json").write_text(json.dumps(content))
+    return read_plan(folder / "plan.json", folder / "work")
+
+
+def test_first_seed_of_all_arms_comes_before_the_second(tmp_path):
+    names = [cell.name for cell in _plan(tmp_path).cells("real")]
+    assert names[:4] == [
+        f"real/{arm}/{subset}_seed0_fold0" for arm in ("alone", "soft") for subset in ("flair", "t1+t2")
+    ]
+    # seed 1, fold 0: two subsets of the control, one training of the arm that trains them together
+    assert names[8:11] == [f"real/{name}_seed1_fold0" for name in ("alone/flair", "alone/t1+t2", "all/together")]
+    assert len(names) == 8 + 2 * 3
+
+
+def test_keys_of_the_arm_override_those_of_fold_part_and_plan(tmp_path):
+    plan = _plan(tmp_path)
+    keys = plan.keys(Cell("real", "soft", "t1+t2", 0, 1))
+    assert keys["epochs"] == 3 and keys["spacing"] == 3.0 and keys["split#fold"] == 1 and keys["seed"] == 0
+    assert keys["student_modalities"] == ["t1", "t2"]
+    assert keys["teacher_from"] == str(tmp_path / "work" / "real" / "shared_fold1" / "teacher")
+    assert plan.keys(Cell("real", "all", None, 1, 0))["student_subsets"] == [["flair"], ["t1", "t2"]]
+    assert plan.shared_keys("real", 1, "teacher")["epochs"] == 9
+
+
+def test_evaluation_leaves_the_teacher_out_unless_the_plan_says_otherwise(tmp_path):
+    plan = _plan(tmp_path)
+    alone, soft = (plan.evaluation_keys(Cell("real", arm, "flair", 0, 1)) for arm in ("alone", "soft"))
+    assert (alone["teacher_training"], soft["teacher_training"]) == ("none", "frozen")
+    assert alone["part"] == "of fold 1" and alone["et_least_contrast"] == 0
+    assert alone["ckpt_dir"] == str(tmp_path / "work" / "real" / "alone" / "flair_seed0_fold1")
+
+
+def test_hash_changes_with_what_determines_the_result_and_not_with_the_seeds(tmp_path):
+    cell = Cell("real", "soft", "flair", 0, 0)
+    longer, seeds = copy.deepcopy(CONTENT), copy.deepcopy(CONTENT)
+    longer["parts"]["real"]["arms"]["soft"]["keys"]["epochs"] = 4
+    seeds["parts"]["real"]["arms"]["soft"]["seeds"] = [0, 1, 2]
+    first, other, same = (_plan(tmp_path, content).hash(cell) for content in (CONTENT, longer, seeds))
+    assert first != other and first == same
+
+
+@pytest.mark.parametrize(
+    "change, complaint",
+    [
+        ({"seed": [0]}, "unknown key 'parts#real#seed'"),
+        ({"control": "kd"}, "parts#real#control in .* is 'kd', but must be one of its arms: alone, soft, all"),
+        ({"arms": {"alone": {}}}, "lacks the key 'parts#real#arms#alone#overlays'"),
+    ],
+)
+def test_a_wrong_plan_is_refused_by_the_name_of_its_key(tmp_path, change, complaint):
+    with pytest.raises(UserError, match=complaint):
+        _plan(tmp_path, CONTENT | {"parts": {"real": PART | change}})
+
+
+def test_the_shipped_plan_has_keys_that_its_configs_know(tmp_path):
+    plan = read_plan(PLANS / "study.json", tmp_path)
+    for part, block in plan.parts.items():
+        runs = [(plan.arm(cell)["overlays"], plan.keys(cell), plan.evaluation_keys(cell)) for cell in plan.cells(part)]
+        runs += [
+            (entry["overlays"], plan.shared_keys(part, 0, name), {}) for name, entry in block.get("shared", {}).items()
+        ]
+        for overlays, keys, evaluation in runs:
+            for last, wanted in (((), keys), (("evaluate",), evaluation)):
+                parser = ConfigParser()
+                parser.read_config(configs(*overlays, *last))
+                assert [key for key in wanted if key not in parser] == []
