@@ -97,9 +97,8 @@ class ReportSegmentations(_ReportHandler):
         self.pool = ThreadPoolExecutor(1, "draw") if self.behind else None
         set_aside_other_report(self.output_dir, "inference")
         remove_parts(self.parts, failed_only=True)
-        self.items = (
-            read_run(self.output_dir)["scans"] | self.items
-        )  # with --existing skip, the run lacks the done ones
+        # with --existing skip, the subjects of this run lack those that are done
+        self.items = read_run(self.output_dir)["scans"] | self.items
         write_run(self.output_dir, "inference", self.facts, self.expected, self.items)
 
     def add_subject(self, item: Mapping) -> None:

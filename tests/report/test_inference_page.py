@@ -20,7 +20,7 @@ def test_a_subject_has_volumes_network_and_expected_accuracy(tmp_path):
         "Not a medical device",
     ):
         assert text in page
-    assert "<b>0.75</b> <small>0.50 to 0.90</small>" in page and "measured on three real subjects" in page
+    assert "<b>0.75</b>\n<small>0.50 to 0.90</small>" in page and "measured on three real subjects" in page
 
 
 def test_expected_accuracy_that_was_not_measured_is_not_known(tmp_path):
