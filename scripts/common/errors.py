@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors that speak to the user: one plain sentence, without MONAI's sixty lines of traceback above it."""
+"""Errors that the user can correct, shown as one message without a traceback."""
 
 import logging
 import sys
@@ -7,39 +7,39 @@ import traceback
 
 
 class UserError(ValueError):
-    """Something the user can put right: the message names the key or file and the way out."""
+    """An error that the user can correct: the message names the key or file and what to do."""
 
 
 class ScanError(UserError):
-    """One subject's file cannot be used; other subjects are not affected."""
+    """A file of one subject cannot be used; other subjects are not affected."""
 
 
 def user_error(error: BaseException | None) -> UserError | None:
-    """The `UserError` that started a chain of exceptions, or None if there is none in it."""
+    """The first `UserError` in a chain of exceptions, from the last one back; None if there is none."""
     while error is not None and not isinstance(error, UserError):
         error = error.__cause__ or error.__context__
     return error
 
 
 def user_message(error: BaseException | None) -> str | None:
-    """Its message, or None."""
+    """The message of the chain's `user_error`, or None."""
     found = user_error(error)
     return None if found is None else str(found)
 
 
 def install_error_hook() -> None:
-    """Make an uncaught `UserError`, however deep MONAI has wrapped it, end the program with its sentence alone.
+    """Show of an uncaught `UserError`, also one inside MONAI's own exceptions, the message only.
 
-    MONAI turns every exception inside a config expression into "Failed to evaluate ConfigExpression" with the cause far
-    above. Other exceptions keep their traceback. The traceback of a `UserError` is logged at level DEBUG.
+    MONAI wraps an exception inside a config expression in "Failed to evaluate ConfigExpression". Other exceptions keep
+    their traceback. The traceback of a `UserError` is logged at level DEBUG.
     """
 
     def hook(kind, error, trace):
-        sentence = user_message(error)
-        if sentence is None:
+        message = user_message(error)
+        if message is None:
             sys.__excepthook__(kind, error, trace)
             return
         logging.getLogger(__name__).debug("".join(traceback.format_exception(kind, error, trace)))
-        print(f"\nError: {sentence}", file=sys.stderr)
+        print(f"\nError: {message}", file=sys.stderr)
 
     sys.excepthook = hook

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that appear whole or not at all."""
+"""Write a file whole or not at all, and the bundle's folder."""
 
 import os
 from pathlib import Path
@@ -11,13 +11,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def save_atomically(path: str | Path, write) -> None:
-    """Call ``write(temporary_path)`` and then move the file to ``path``, so that a kill never leaves half a file.
+    """Call ``write(temporary_path)``, then move the file to ``path``, so that an interruption leaves no partial file.
 
     Raises:
-        UserError: the system does not let the file be written.
+        UserError: the file cannot be written.
     """
     path = Path(path)
-    # the ending stays, since nibabel and numpy choose their format by it
+    # the same ending, as nibabel and numpy choose the format by it
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

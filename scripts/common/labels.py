@@ -40,8 +40,8 @@ def detect_convention(values: Iterable[float], label_convention: str = "brats") 
     unknown = sorted(values - known)
     if unknown:
         raise UserError(
-            f"holds the unknown label value {', '.join(map(str, unknown[:5]))} (label convention {label_convention} has "
-            f"{', '.join(map(str, [0, *sorted(known)]))})"
+            f"holds the unknown label value {', '.join(map(str, unknown[:5]))} (label convention {label_convention} "
+            f"has {', '.join(map(str, [0, *sorted(known)]))})"
         )
     return label_convention
 
@@ -69,7 +69,7 @@ def label_from_regions(regions, label_convention: str = "brats"):
     """One label map from the three regions: et, then what of tc is not et, then what of wt is neither.
 
     Args:
-        regions: binary (3, X, Y, Z) in the order of `scripts.common.sequences.REGIONS`: tensor or array, bool or 0 and 1.
+        regions: binary (3, X, Y, Z), tensor or array, bool or 0 and 1, in the order of `REGIONS`.
         label_convention: `brats` (ET 4) or `brats2023` (ET 3).
 
     Returns:
@@ -109,7 +109,8 @@ class Nestd(MapTransform):
 class RegionsFromLabeld(MapTransform):
     """Turn the label map (1, X, Y, Z), integer, into its regions (3, X, Y, Z), float32 of 0 and 1, geometry kept.
 
-    The label convention is the item's `label_convention` (default `brats`). Where the values show another one
+    The label convention is the item's `convention` (`scripts.data.load_scan`) or `label_convention`, by default `brats`.
+    Where the values show another one
     (`detect_convention`), that is used if label maps of the subject's naming may follow it (`scripts.common.namings`).
 
     Raises:
@@ -151,8 +152,8 @@ class RegionsFromLabeld(MapTransform):
             ) from error
         if found != given and not (naming and found in naming.label_conventions):
             raise ScanError(
-                f"{subject}: {file} has a label 3 and no 4, which is enhancing tumour in the label conventions brats2023 "
-                "and msd, but these swap the meaning of 1 and 2: give the right one with --label_convention brats2023 "
+                f"{subject}: {file} has a label 3 and no 4: this is enhancing tumour in the label conventions "
+                "brats2023 and msd, which swap the meaning of 1 and 2. Give the right one with --label_convention brats2023 "
                 "or --label_convention msd."
             )
         return found

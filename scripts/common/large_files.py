@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The list of published weights, ``large_files.yml``: ``python -m scripts.common.large_files write|repair``.
 
-MONAI 1.6.1's ``download_large_files`` fetches what is missing, but stops with an error at a file that does not fit its
-hash; ``repair`` moves such a file aside and fetches it anew.
+MONAI 1.6.1's ``download_large_files`` downloads missing files, but stops with an error at a file that does not have its
+hash; ``repair`` renames such a file and downloads it again.
 """
 
 import argparse
@@ -19,25 +19,25 @@ from scripts.common.files import save_atomically
 
 LIST = "large_files.yml"
 HASH_TYPE = "sha256"
-"""The one that ``write`` uses; a list from elsewhere may use any that MONAI knows."""
+"""Of the lists that ``write`` makes; ``repair`` reads any type that MONAI knows."""
 
 
 def write_list(bundle_root: str | Path, base: str) -> list[dict]:
-    """List every ``models/*.pt`` in ``large_files.yml``; the comment at the top of an earlier list stays.
+    """Write every ``models/*.pt`` to ``large_files.yml``; the comment at the top of an existing list stays.
 
     Args:
         bundle_root: the bundle's folder.
-        base: where the files are published, such as ``https://.../models``; a file's url is ``<base>/<file name>``.
+        base: URL of the folder with the files, such as ``https://.../models``; a file's URL is ``<base>/<file name>``.
 
     Returns:
-        the entries: path, url, hash_val, hash_type.
+        The entries: path, url, hash_val, hash_type.
 
     Raises:
-        UserError: the base is no url, or there are no weights.
+        UserError: the base is no URL, or there are no weights.
     """
     root = Path(bundle_root)
     if not re.match(r"[a-z]+://", base):
-        raise UserError(f"--url is '{base}', but must be a full one, such as https://.../models.")
+        raise UserError(f"--url is '{base}': give a full one, such as https://.../models.")
     entries = [
         {
             "path": file.relative_to(root).as_posix(),
@@ -58,15 +58,18 @@ def write_list(bundle_root: str | Path, base: str) -> list[dict]:
 
 def hash_of(file: str | Path, hash_type: str) -> str:
     """A file's hash as hexadecimal digits."""
+    digest = hashlib.new(hash_type)
     with Path(file).open("rb") as opened:
-        return hashlib.file_digest(opened, hash_type).hexdigest()
+        while block := opened.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def read_list(bundle_root: str | Path) -> list[dict]:
     """The entries of ``large_files.yml``.
 
     Raises:
-        UserError: there is no such list, or an entry has no path or url, a path outside the bundle, or a hash of an
+        UserError: there is no such list, or an entry has no path or URL, a path outside the bundle, or a hash of an
             unknown type.
     """
     root, file = Path(bundle_root).resolve(), Path(bundle_root) / LIST
@@ -82,8 +85,8 @@ def read_list(bundle_root: str | Path) -> list[dict]:
         texts = isinstance(entry, dict) and all(isinstance(value, (str, type(None))) for value in entry.values())
         if not texts or not entry.get("path") or not entry.get("url"):
             raise UserError(
-                f"An entry of {file} lacks a path or url, or has something else than text ({entry}): write the list "
-                "with `write`."
+                f"An entry of {file} lacks a path or URL, or has a value that is not text ({entry}): write the list "
+                f"with `{_write_command()}`."
             )
         if not (root / entry["path"]).resolve().is_relative_to(root):
             raise UserError(f"{file} lists {entry['path']}, which lies outside the bundle: correct its path.")
@@ -93,8 +96,8 @@ def read_list(bundle_root: str | Path) -> list[dict]:
     return entries
 
 
-def fits(bundle_root: str | Path, entry: dict) -> bool:
-    """Whether the file of an entry is there and has its hash; without a hash in the list, whether it is there."""
+def matches(bundle_root: str | Path, entry: dict) -> bool:
+    """Whether the file of an entry exists and has the listed hash; without a hash in the list, whether it exists."""
     file = Path(bundle_root) / entry["path"]
     if not file.is_file() or not entry.get("hash_val"):
         return file.is_file()
@@ -102,58 +105,60 @@ def fits(bundle_root: str | Path, entry: dict) -> bool:
 
 
 def repair(bundle_root: str | Path) -> list[str]:
-    """Fetch the listed files that are missing or broken; leave those that fit their hash alone.
+    """Download the listed files that are missing or do not have their hash.
 
-    A broken file is kept as ``<name>.broken``. If something cannot be fetched, it is put back in its place.
+    A file with another hash is kept as ``<name>.broken``. If the download fails, it gets its name back.
 
     Returns:
-        a line about each file.
+        A line about each file.
 
     Raises:
-        UserError: the list cannot be used, or a file could not be fetched.
+        UserError: the list cannot be used, or a file could not be downloaded.
     """
-    root, aside, lines = Path(bundle_root), {}, []
+    root, renamed, lines = Path(bundle_root), {}, []
     entries = read_list(root)
-    wanted = [entry for entry in entries if not fits(root, entry)]
+    wanted = [entry for entry in entries if not matches(root, entry)]
     for entry in wanted:
         file = root / entry["path"]
         if file.exists():
-            aside[file] = _free_name(file)
+            renamed[file] = _free_name(file)
     try:
-        for file, name in aside.items():
+        for file, name in renamed.items():
             file.rename(name)
         if wanted:
-            _fetch(root, wanted)
+            _download(root, wanted)
     finally:
-        for file, name in aside.items():
+        for file, name in renamed.items():
             if name.exists() and not file.exists():
                 name.rename(file)
     for entry in entries:
         file = root / entry["path"]
         if entry not in wanted:
-            state = "fits its hash" if entry.get("hash_val") else "is there (the list has no hash)"
-            lines.append(f"{entry['path']} {state}: left alone.")
-        elif file in aside:
-            lines.append(f"{entry['path']} was broken: kept as {aside[file].name}, fetched from {entry['url']}.")
+            state = "has its hash" if entry.get("hash_val") else "exists (the list has no hash)"
+            lines.append(f"{entry['path']} {state}: not changed.")
+        elif file in renamed:
+            lines.append(
+                f"{entry['path']} did not have its hash: kept as {renamed[file].name}, downloaded from {entry['url']}."
+            )
         else:
-            lines.append(f"{entry['path']} was missing: fetched from {entry['url']}.")
+            lines.append(f"{entry['path']} was missing: downloaded from {entry['url']}.")
     return lines
 
 
-def _fetch(root: Path, wanted: list[dict]) -> None:
-    reason, cause = "nothing came", None
+def _download(root: Path, wanted: list[dict]) -> None:
+    reason, cause = "nothing was downloaded", None
     try:
         download_large_files(bundle_path=str(root))
     except HashCheckError as error:
-        reason, cause = "what is there does not fit the listed hash", error
+        reason, cause = "the published file does not have the listed hash", error
     except (OSError, RuntimeError, ValueError) as error:
         reason, cause = str(error).splitlines()[0].rstrip("."), error
-    # MONAI goes through the list in order and stops at the first that fails, and passes over a refused write silently
+    # MONAI stops at the first file that fails, and does not report a file that could not be written
     for entry in wanted:
-        if not fits(root, entry):
+        if not matches(root, entry):
             raise UserError(
-                f"{entry['path']} could not be fetched from {entry['url']} ({reason}): publish there the file that "
-                f"{LIST} means, or write the list anew with `{_write_command()}`."
+                f"{entry['path']} could not be downloaded from {entry['url']} ({reason}): publish the listed file "
+                f"there, or write {LIST} again with `{_write_command()}`."
             ) from cause
 
 
@@ -165,17 +170,17 @@ def _free_name(file: Path) -> Path:
 
 
 def _write_command() -> str:
-    return "python -m scripts.common.large_files write --url <where the files are>"
+    return "python -m scripts.common.large_files write --url <URL of the folder>"
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Write the list of published weights, large_files.yml, or repair the weights by it."""
+    """Write the list of published weights, large_files.yml, or download missing and broken weights by it."""
     parser = argparse.ArgumentParser(prog="python -m scripts.common.large_files", description=main.__doc__)
     parser.add_argument("--bundle_root", type=Path, default=Path("."), help="the bundle's folder (default: this one)")
     jobs = parser.add_subparsers(dest="job", required=True)
     write = jobs.add_parser("write", help="list every models/*.pt with its hash")
-    write.add_argument("--url", required=True, help="where they are published; a file's url is this/<file name>")
-    jobs.add_parser("repair", help="fetch what is missing or broken; a broken file is kept as <name>.broken")
+    write.add_argument("--url", required=True, help="URL of their folder; a file's URL is <this>/<file name>")
+    jobs.add_parser("repair", help="download files that are missing or do not have their hash")
     options = parser.parse_args(arguments)
     if options.job == "write":
         for entry in write_list(options.bundle_root, options.url):

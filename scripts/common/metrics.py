@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured of one segmented subject: Dice, HD95 and volumes per region, and the rule for empty regions."""
+"""Metrics of one segmented subject: Dice, HD95 and volumes per region, and the rules for empty regions."""
 
 import math
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from scipy.ndimage import find_objects
 
 from scripts.common.sequences import REGIONS
 
-TINY_ET_ML = 0.5  # 500 voxels of 1 mm3, as RFNet and its successors
+TINY_ET_ML = 0.5  # 500 voxels of 1 mm3, as in RFNet and its successors
 
 RULES = {
     "dice": "2 |A and B| / (|A| + |B|) over all voxels of the scan's own grid. Both empty: 1. Only one empty: 0.",
     "hd95_mm": "The larger of the two directed 95th percentiles of the distance between surface voxels, in mm, as in "
-    "MONAI and DeepMind's surface-distance. Undefined (left out of means and counted) where truth or prediction is "
+    "MONAI and DeepMind's surface-distance. Undefined (left out of means and counted) if truth or prediction is "
     "empty.",
     "empty": "'both': neither truth nor prediction has a voxel of the region; 'truth': only the truth is empty; "
     "'prediction': only the prediction is empty.",
@@ -26,15 +26,15 @@ RULES = {
 
 
 def voxel_ml(affine) -> float:
-    """Volume of a voxel in ml, of sheared ones too: a thousandth of the determinant of the affine (4, 4), in mm."""
+    """Volume of a voxel in ml, also of a sheared one: the determinant of the affine (4, 4), in mm, over 1000."""
     return abs(float(np.linalg.det(np.asarray(affine, dtype=float)[:3, :3]))) / 1000
 
 
 def remove_tiny(region: np.ndarray, spacing_mm: Sequence[float], min_ml: float = TINY_ET_ML) -> np.ndarray:
     """The binary map ``region`` (X, Y, Z), or an empty one of its shape if its whole volume is below ``min_ml`` ml.
 
-    The rule by which dyh127/RFNet and its successors clean enhancing tumour, there as "fewer than 500 voxels". It
-    raises the mean Dice because empty against empty counts as 1, so report both.
+    Source: the post-processing of enhancing tumour in dyh127/RFNet and its successors ("fewer than 500 voxels"). It
+    raises the mean Dice, as empty against empty counts as 1: report results with and without it.
     """
     tiny = np.count_nonzero(region) * math.prod(spacing_mm) / 1000 < min_ml
     return np.zeros_like(region) if tiny else region
@@ -49,8 +49,7 @@ def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
 def hd95(prediction: np.ndarray, truth: np.ndarray, spacing_mm: Sequence[float]) -> float:
     """95th percentile Hausdorff distance in mm of two bool maps (X, Y, Z); NaN if one of them is empty.
 
-    Only the box that holds both is looked at, which cannot change the value: MONAI takes what lies outside for
-    background in any case.
+    It is computed in the box around both, which gives the same value, as MONAI counts everything outside as background.
     """
     if not (prediction.any() and truth.any()):
         return math.nan
@@ -69,20 +68,20 @@ def _binary(name: str, regions) -> np.ndarray:
 
 
 def case_measures(prediction, truth, spacing_mm: Sequence[float]) -> list[dict]:
-    """Measures of one network on one subject: one dictionary per region, in the order of `REGIONS`.
+    """Metrics of one network on one subject: one dictionary per region, in the order of `REGIONS`.
 
     Args:
         prediction: binary region maps, array or CPU tensor (3, X, Y, Z), channels in the order of `REGIONS`.
-        truth: the true ones, in the same grid and order.
+        truth: the true region maps, on the same grid and in the same order.
         spacing_mm: size of a voxel along X, Y, Z in mm.
 
     Returns:
         dictionaries with ``region``, ``dice``, ``hd95_mm``, ``true_ml``, ``predicted_ml``, ``empty`` ("", "both",
         "truth" or "prediction"), ``dice_cleaned`` and ``hd95_mm_cleaned``; see `RULES`. The cleaned ones differ from
-        the plain ones only for "et" (`remove_tiny`).
+        the others only for "et" (`remove_tiny`).
 
     Raises:
-        ValueError: when a map is not binary, has not three regions, or the two shapes differ.
+        ValueError: a map is not binary or has not three regions, or the shapes differ.
     """
     prediction, truth = _binary("prediction", prediction), _binary("truth", truth)
     if prediction.shape != truth.shape:

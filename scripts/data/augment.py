@@ -9,7 +9,7 @@ from scripts.simulation.smooth_fields import Draws
 
 
 class AcquisitionEffects(torch.nn.Module):
-    """Add bias field, noise, blur, thick slices and intensity errors (``scripts.simulation.acquisition``) to real scans.
+    """Add the effects of ``scripts.simulation.acquisition`` to real scans: bias field, noise, blur, thick slices, ...
 
     Ours. Simulated and real subjects get the same effects, so that a network cannot tell them apart by these.
 

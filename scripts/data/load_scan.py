@@ -22,8 +22,8 @@ class LoadSequencesd(Transform):
 
     The channels are the chosen sequences in the teacher's order. Both are MetaTensors with the affine (RAS, mm) and, as
     `meta["filename_or_obj"]`, the path of the first sequence or of the label. The result keeps `subject`,
-    `label_convention`, `network` (from `scripts.inference.routing`) and `ignored`, gets `sequences`, those that were
-    loaded (`t1ce+flair`), and has no other keys. Files of other sequences are not opened. A sequence may also be given
+    `network` (from `scripts.inference.routing`) and `ignored`, has the item's `label_convention` as `convention`, and as
+    `sequences` those that were loaded (`t1ce+flair`), and no other keys. Files of other sequences are not opened. A sequence may also be given
     as a MetaTensor (X, Y, Z) with its affine.
 
     Args:
@@ -76,7 +76,7 @@ class LoadSequencesd(Transform):
             image[sequences.index(name)] = scan.as_tensor()
         out = {
             "subject": subject,
-            "convention": data.get("label_convention", "brats"),
+            "convention": data.get("label_convention", "brats"),  # MONAI's Spacingd takes keys label_* for metadata
             "sequences": subset_name(loaded),
         }
         out |= {key: data[key] for key in ("network", "ignored") if key in data}
@@ -114,8 +114,8 @@ def _volume(subject: str, name: str, source, files: dict) -> tuple[MetaTensor, s
         volume = int(source["volume"])
         if scan.ndim != 4 or not 0 <= volume < scan.shape[3]:
             raise ScanError(
-                f"{subject}: {path} has shape {shape_text(scan)}, so there is no volume {volume} along a fourth axis for "
-                f"{name}: correct the file, or the modality order in dataset.json."
+                f"{subject}: {path} has shape {shape_text(scan)}, so there is no volume {volume} along a fourth axis "
+                f"for {name}: correct the file, or the modality order in dataset.json."
             )
         scan = scan[..., volume]
     while scan.ndim > 3 and scan.shape[-1] == 1:
@@ -132,8 +132,8 @@ def _read(subject: str, name: str, path: str) -> MetaTensor:
     if not Path(path).is_file():
         raise ScanError(f"{subject}: the {name} file {path} does not exist: restore it, or leave the subject out.")
     try:
-        # not by MONAI's reader, which uses another affine if pixdim and sform disagree; float32 is exact for label values
-        # and int16 intensities
+        # not by MONAI's reader, which uses another affine if pixdim and sform disagree; float32 is exact for labels and
+        # for int16 intensities
         file = nib.load(path)
         array = np.asarray(file.dataobj, dtype=np.float32)
     except PermissionError as error:
@@ -150,8 +150,8 @@ def _check_thickness(subject: str, name: str, scan: MetaTensor, path: str, thinn
     extents = np.linalg.norm(np.asarray(scan.affine, dtype=float)[:3, :3], axis=0) * scan.shape
     if extents.min() < max(thinnest, 1e-6):
         raise ScanError(
-            f"{subject}: {path} has {shape_text(scan)} voxels and extends only {extents.min():.3g} mm along one axis, less "
-            f"than one voxel of {thinnest:g} mm, at which the networks run: give the whole {name}."
+            f"{subject}: {path} has {shape_text(scan)} voxels and extends only {extents.min():.3g} mm along one axis, "
+            f"less than one voxel of {thinnest:g} mm, at which the networks run: give the whole {name}."
         )
 
 

@@ -10,9 +10,9 @@ from monai.transforms import MapTransform
 class NormaliseBraind(MapTransform):
     """Clip each channel to percentiles of its non-zero voxels, then standardise it there; zero stays zero.
 
-    Every channel is treated from its own voxels alone, so that a sequence never depends on another one, least of all on
-    one that the student does not have. Percentiles make it robust to scans such as BraTS2021_01482, whose intensities
-    run to 32767. Source: nnU-Net (Isensee et al. 2021), z-scores inside the brain as for MR, clipping as for CT.
+    A channel depends on its own voxels only, not on sequences that the student does not have. Percentiles make it
+    robust to scans such as BraTS2021_01482, whose intensities reach 32767. Source: nnU-Net (Isensee et al. 2021),
+    z-scores inside the brain as for MR, clipping as for CT.
 
     Args:
         keys: images of shape (C, X, Y, Z), background 0.
@@ -41,7 +41,7 @@ class NormaliseBraind(MapTransform):
         low, high = np.percentile(inside, self.percentiles)
         inside = np.clip(inside, low, high)
         spread = float(inside.std())
-        # exact zeros inside the brain would be taken for background by the next step
+        # an exact 0 inside the brain would be background to later transforms
         inside = (inside - inside.mean()) / max(spread, 1e-6)
         inside[inside == 0] = np.finfo(np.float32).tiny
         normalised = np.zeros(values.shape, np.float32)

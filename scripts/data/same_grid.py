@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One grid for all of a subject's sequences: refused otherwise, or resampled where asked."""
+"""Check that all sequences of a subject lie on one grid, or resample them to it."""
 
 import numpy as np
 from monai.data import MetaTensor
@@ -8,72 +8,74 @@ from monai.transforms import ResampleToMatch
 from scripts.common.errors import ScanError
 
 TOLERANCE = 1e-3
-"""Largest difference, in mm, between the affines of one subject's files that still counts as the same grid."""
+"""Largest difference, in mm, between affines of the same grid."""
 
 LEAST_OVERLAP = 0.9
-"""Share of each scan's brain that must lie in the other's field, for one to be resampled."""
+"""Least share of each scan's brain that must lie in the other's field for resampling."""
 
 
-def difference(first: MetaTensor, other: MetaTensor) -> str | None:
-    """In words, how the grids of two scans (X, Y, Z) differ; None if they are the same."""
+def grid_difference(first: MetaTensor, other: MetaTensor) -> str | None:
+    """Text on how the grids of two scans (X, Y, Z) differ; None if they are the same."""
     if first.shape != other.shape:
-        return f"shapes {size(first)} and {size(other)}"
+        return f"shapes {shape_text(first)} and {shape_text(other)}"
     if not np.allclose(first.affine, other.affine, rtol=0, atol=TOLERANCE):
         return f"affines that differ by up to {float(abs(first.affine - other.affine).max()):.3g} mm"
     return None
 
 
 def check_grid(subject: str, first: tuple[MetaTensor, str], other: tuple[MetaTensor, str]) -> None:
-    """Refuse a scan, given with its path, on another grid than the subject's first.
+    """Refuse a scan that lies on another grid than the subject's first; both are given with their paths.
 
     Raises:
-        ScanError: naming both files and a way out.
+        ScanError: it does; the message names both files.
     """
-    what = difference(first[0], other[0])
+    what = grid_difference(first[0], other[0])
     if what is not None:
         raise ScanError(
             f"{subject}: {first[1]} and {other[1]} lie on different grids ({what}): co-register and resample them to "
-            "one grid first (the package brainles-preprocessing does it in one call; so does ANTs), or, if they are "
-            "registered and differ in their voxels alone, let inference resample them with --resample true."
+            "one grid first (with the package brainles-preprocessing or ANTs), or, if they are registered and only "
+            "their voxels differ, let inference resample them with --resample true."
         )
 
 
-def on_grid_of(subject: str, first: tuple[MetaTensor, str], other: tuple[MetaTensor, str]) -> MetaTensor:
+def resample_to_first(subject: str, first: tuple[MetaTensor, str], other: tuple[MetaTensor, str]) -> MetaTensor:
     """The other scan, trilinearly resampled to the first's grid with MONAI's ``ResampleToMatch``.
 
-    That places it by its affine; it does not register.
+    This uses the affines and does not register the scans.
 
     Args:
-        subject: for the sentence.
+        subject: for the message.
         first, other: scans (X, Y, Z) with their paths, background 0.
 
     Raises:
-        ScanError: if less than `LEAST_OVERLAP` of the non-zero voxels of one lie in the other's field: what it does not
-            cover would have to be filled with zeros, or would be cut off.
+        ScanError: less than `LEAST_OVERLAP` of the non-zero voxels of one lie in the other's field. The rest would be
+            filled with zeros or cut off.
     """
     (a, _), (b, _) = first, other
-    if difference(a, b) is None:
+    if grid_difference(a, b) is None:
         return b
     for (scan, path), (field, path_of_field) in ((first, other), (other, first)):
         overlap = _covered(scan, field)
         if overlap < LEAST_OVERLAP:
             raise ScanError(
-                f"{subject}: {path_of_field} covers only {overlap:.0%} of the brain of {path}: they cannot be brought "
-                "to one grid. Co-register them first (the package brainles-preprocessing does it in one call; so does "
-                "ANTs), or leave one of them out."
+                f"{subject}: {path_of_field} covers only {overlap:.0%} of the brain of {path}: they cannot be "
+                "resampled to one grid. Co-register them first (with the package brainles-preprocessing or ANTs), or "
+                "leave one of them out."
             )
     scans = [MetaTensor(scan.as_tensor()[None], affine=scan.affine) for scan in (b, a)]
     return ResampleToMatch(mode="bilinear", padding_mode="zeros")(*scans)[0]
 
 
 def _covered(a: MetaTensor, b: MetaTensor) -> float:
-    voxels = np.argwhere(np.asarray(a) != 0)[::7]  # some are enough
+    """Share of the non-zero voxels of `a` that lie in the field of `b`."""
+    voxels = np.argwhere(np.asarray(a) != 0)[::7]  # a seventh is enough
     matrix = np.linalg.solve(np.asarray(b.affine, dtype=float), np.asarray(a.affine, dtype=float))
-    there = voxels @ matrix[:3, :3].T + matrix[:3, 3]
-    # a voxel reaches half its size beyond its middle
-    return float(np.all((there >= -0.5) & (there <= np.array(b.shape) - 0.5), axis=1).mean()) if len(there) else 0.0
+    position = voxels @ matrix[:3, :3].T + matrix[:3, 3]
+    # a voxel extends half its size from its centre
+    inside = np.all((position >= -0.5) & (position <= np.array(b.shape) - 0.5), axis=1)
+    return float(inside.mean()) if len(inside) else 0.0
 
 
-def size(scan: MetaTensor) -> str:
-    """Shape in words, such as ``240 x 240 x 155``."""
+def shape_text(scan: MetaTensor) -> str:
+    """Shape as text, such as ``240 x 240 x 155``."""
     return " x ".join(map(str, scan.shape))

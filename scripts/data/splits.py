@@ -44,8 +44,8 @@ def split(
     items = sorted(items, key=lambda item: item["subject"])
     if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
         raise UserError(
-            f"The fractions are validation {validation} and test {test}, but must not be negative, and must add up to less "
-            "than 1: choose for example 0.1 and 0.2."
+            f"The fractions are validation {validation} and test {test}, but must not be negative, and must add up to "
+            "less than 1: choose for example 0.1 and 0.2."
         )
     if split_file is not None:
         return _by_file(items, Path(split_file))

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Simulated brains with tumours, as maps of tissue and as scans of the four sequences.
+Read cohort, maps, anatomy, vessels, tumour_core, tumour, mass_effect; then contrast, tumour_contrast, acquisition."""

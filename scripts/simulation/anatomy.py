@@ -44,7 +44,7 @@ class Brain:
 
 @dataclass(frozen=True)
 class Traits:
-    """What differs besides the warp: `csf_level` (fluid is where the template's T1 is lower), `sharpness`, `age` 0 to 1."""
+    """What differs besides the warp: `csf_level` (lower T1 of the template is fluid), `sharpness`, `age` 0 to 1."""
 
     csf_level: float
     sharpness: float

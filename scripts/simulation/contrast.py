@@ -10,8 +10,8 @@ from scripts.simulation.tumour_contrast import add_tumour
 MAPS = ("gm", "wm", "csf", "vessel", "label")
 
 # All intensities are z-units of the brain (clip to the 0.5 and 99.5 percentiles, minus mean, over standard deviation),
-# in the order t1, t1ce, t2, flair. The tissue means were adjusted until histograms, roughness and rim of rendered brains
-# were like those of eleven BraTS 2021 scans at 2 mm.
+# in the order t1, t1ce, t2, flair. The tissue means were adjusted until histograms, roughness and rim of rendered
+# brains were like those of eleven BraTS 2021 scans at 2 mm.
 TISSUE = {
     "gm": (0.35, 0.25, 0.20, 0.65),
     "wm": (0.90, 0.80, -0.65, -0.05),

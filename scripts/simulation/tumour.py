@@ -25,7 +25,7 @@ class Levels:
 
 
 def barriers(brain: Brain) -> np.ndarray:
-    """Where tumours do not spread: outside the brain, the cerebellum, and the midline except callosum and brain stem."""
+    """Where tumours do not spread: outside the brain, cerebellum, and midline except callosum and brain stem."""
     x, y, z = brain.mni
     tentorium = -0.42 * np.abs(x) - 0.25 * np.maximum(0, -50 - y)
     stem = (np.abs(x) < 16) & (y < -10) & (y > -42) & (z < -5)
@@ -37,7 +37,7 @@ def barriers(brain: Brain) -> np.ndarray:
 
 
 def smooth_inside(field: np.ndarray, inside: np.ndarray, sigma: float) -> np.ndarray:
-    """Smooth over `inside` only (sigma in voxels) and extrapolate beyond its edge, so that brain edges have no effect."""
+    """Smooth over `inside` only (sigma in voxels) and extrapolate beyond it, so that brain edges have no effect."""
     field = np.where(inside, field, 0).astype(np.float32)
     weight = inside.astype(np.float32)
     wide = ndimage.gaussian_filter(field, 2.0) / np.maximum(ndimage.gaussian_filter(weight, 2.0), 1e-3)

@@ -5,8 +5,8 @@ import torch
 
 from scripts.simulation.smooth_fields import Draws, blurred, correlated, per_channel
 
-# Region means (z-units; t1, t1ce, t2, flair), their spread between subjects, and its correlation with one common number,
-# the water content. Set so that rendered brains, z-scored as scans are, have about the means of
+# Region means (z-units; t1, t1ce, t2, flair), their spread between subjects, and its correlation with one common
+# number, the water content. Set so that rendered brains, z-scored as scans are, have about the means of
 # brats2021_intensity_statistics.json; their spread is 0.9 to 2 times the one in that file.
 REGION = {
     "ncr": {"mean": (-0.2, -0.6, 1.95, 2.25), "spread": (0.7, 0.7, 0.9, 1.1), "share": (-0.7, -0.7, 0.7, -0.2)},

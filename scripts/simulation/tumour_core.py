@@ -9,8 +9,8 @@ from scipy.special import ndtr
 from scripts.simulation.anatomy import Brain
 from scripts.simulation.lattice import LATTICE, SHAPE, noise
 
-# Quantiles of whole tumour (ml), core over whole, enhancing over core: (levels, values). Those from 0.05 to 0.95 are from
-# brats2020_label_statistics.json, the ends are ours; 6.5% of the subjects have no enhancement.
+# Quantiles of whole tumour (ml), core over whole, enhancing over core: (levels, values). Those from 0.05 to 0.95 are
+# from brats2020_label_statistics.json, the ends are ours; 6.5% of the subjects have no enhancement.
 _WHOLE_ML = ((0, 0.05, 0.25, 0.5, 0.75, 0.95, 1), (6, 20.6, 50.2, 89.9, 143.6, 200.1, 280))
 _CORE_SHARE = ((0, 0.05, 0.25, 0.5, 0.75, 0.95, 1), (0.02, 0.09, 0.24, 0.39, 0.57, 0.75, 0.97))
 _ENHANCING_SHARE = ((0, 0.065, 0.13, 0.25, 0.5, 0.75, 0.95, 1), (0, 0, 0.2, 0.44, 0.62, 0.79, 0.94, 0.99))
@@ -29,7 +29,7 @@ class Focus:
 
 @dataclass(frozen=True)
 class CoreShape:
-    """Shape of a core: `field` (X, Y, Z) increases with the distance from `seed` (lattice index), about 1 at `radius` (mm)."""
+    """Shape of a core: `field` (X, Y, Z) increases from `seed` (lattice index) outwards and is about 1 at `radius` (mm)."""
 
     field: np.ndarray
     seed: tuple[int, int, int]
@@ -62,7 +62,7 @@ def radius_of(ml: float) -> float:
 
 
 def draw_seed(rng: np.random.Generator, brain: Brain, radius: float, allowed: np.ndarray) -> tuple | None:
-    """A lattice index in white matter, deep enough for `radius` mm, distributed as in BraTS; None if there is no room."""
+    """A lattice index in white matter, deep enough for `radius` mm, drawn as in BraTS; None if there is no room."""
     x, y, z = np.meshgrid(*LATTICE, indexing="ij", sparse=True)
     likely = np.exp(-((np.abs(x - 118) - 35) ** 2) / (2 * 14.0**2) - ((y - 130) ** 2) / (2 * 30.0**2))
     likely = likely * np.exp(-((z - 66) ** 2) / (2 * 40.0**2)) * np.where(x > 118, 0.56, 0.44)

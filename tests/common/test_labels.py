@@ -34,7 +34,7 @@ def test_each_label_convention_gives_the_same_three_regions(label_convention, va
 def test_brats_named_files_with_a_three_follow_the_convention_of_2023():
     item = {"label_convention": "brats", "label": row(0, 1, 2, 3)}
     regions = RegionsFromLabeld()(item | {"subject": "BraTS20_Training_001"})["label"]
-    with pytest.raises(ScanError, match="S1: the label map has a label 3 and no 4, .*--label_convention brats2023"):
+    with pytest.raises(ScanError, match="S1: the label map has a label 3 and no 4: .*--label_convention brats2023"):
         RegionsFromLabeld()(item | {"subject": "S1"})
     assert regions.reshape(3, 4).tolist() == REGION_ROWS
     assert detect_convention([0, 1, 2, 3], "brats") == "brats2023"
@@ -45,6 +45,11 @@ def test_brats_named_files_with_a_three_follow_the_convention_of_2023():
 def test_a_resection_cavity_is_background():
     regions = RegionsFromLabeld()({"subject": "a", "label_convention": "brats2023", "label": row(4, 3)})["label"]
     assert regions.reshape(3, 2).tolist() == [[0, 1], [0, 1], [0, 1]]
+
+
+def test_the_convention_of_a_loaded_item_is_read():
+    item = {"subject": "a", "convention": "msd", "label": row(1, 2)}
+    assert RegionsFromLabeld()(item)["label"].reshape(3, 2).tolist() == [[0, 1], [1, 1], [0, 0]]
 
 
 def test_an_empty_map_gives_three_empty_regions():

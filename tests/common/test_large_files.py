@@ -7,7 +7,7 @@ import yaml
 from tiny import ROOT
 
 from scripts.common.errors import UserError
-from scripts.common.large_files import fits, main, read_list, repair, write_list
+from scripts.common.large_files import main, matches, read_list, repair, write_list
 
 
 @pytest.fixture
@@ -43,21 +43,23 @@ def test_verified_files_are_not_touched(bundle):
     for name in ("model.pt", "teacher.pt"):
         os.utime(bundle / "models" / name, (1, 1))
     lines = repair(bundle)
-    assert lines == [f"models/{name}.pt fits its hash: left alone." for name in ("model", "teacher")]
+    assert lines == [f"models/{name}.pt has its hash: not changed." for name in ("model", "teacher")]
     assert {(bundle / "models" / f"{name}.pt").stat().st_mtime for name in ("model", "teacher")} == {1}
 
 
 def test_a_hash_may_be_written_in_capitals(bundle):
     file = bundle / "large_files.yml"
     file.write_text(file.read_text().replace("264c8c38", "264C8C38"))
-    assert all(fits(bundle, entry) for entry in read_list(bundle))
+    assert all(matches(bundle, entry) for entry in read_list(bundle))
 
 
-def test_broken_file_is_kept_aside_and_fetched_anew(bundle):
+def test_broken_file_is_kept_and_downloaded_again(bundle):
     (bundle / "models" / "model.pt").write_bytes(b"half a stu")
     os.utime(bundle / "models" / "teacher.pt", (1, 1))
     lines = repair(bundle)
-    assert lines[0].startswith("models/model.pt was broken: kept as model.pt.broken, fetched from file://")
+    assert lines[0].startswith(
+        "models/model.pt did not have its hash: kept as model.pt.broken, downloaded from file://"
+    )
     assert (bundle / "models" / "model.pt").read_bytes() == b"student"
     assert (bundle / "models" / "model.pt.broken").read_bytes() == b"half a stu"
     assert (bundle / "models" / "teacher.pt").stat().st_mtime == 1
@@ -71,17 +73,20 @@ def test_earlier_broken_file_is_kept_too(bundle):
     assert (bundle / "models" / "model.pt.broken2").read_bytes() == b"second"
 
 
-def test_missing_file_is_fetched(bundle, capsys):
+def test_missing_file_is_downloaded(bundle, capsys):
     (bundle / "models" / "teacher.pt").unlink()
     main(["--bundle_root", str(bundle), "repair"])
-    assert "models/teacher.pt was missing: fetched from file://" in capsys.readouterr().out
+    assert "models/teacher.pt was missing: downloaded from file://" in capsys.readouterr().out
     assert (bundle / "models" / "teacher.pt").read_bytes() == b"teacher"
 
 
 def test_published_file_with_another_hash_is_refused_and_the_old_one_stays(bundle):
     (bundle / "models" / "teacher.pt").write_bytes(b"mine")
     (bundle.parent / "hub" / "teacher.pt").write_bytes(b"an error page")
-    with pytest.raises(UserError, match=r"teacher\.pt could not be fetched from file://.*does not fit .* write --url"):
+    with pytest.raises(
+        UserError,
+        match=r"teacher\.pt could not be downloaded from file://.*does not have the listed hash.* write --url",
+    ):
         repair(bundle)
     assert (bundle / "models" / "teacher.pt").read_bytes() == b"mine"
     assert sorted(file.name for file in (bundle / "models").iterdir()) == ["model.pt", "teacher.pt"]
@@ -90,7 +95,7 @@ def test_published_file_with_another_hash_is_refused_and_the_old_one_stays(bundl
 def test_url_that_answers_nothing_is_named(bundle):
     (bundle / "models" / "model.pt").unlink()
     (bundle.parent / "hub" / "model.pt").unlink()
-    with pytest.raises(UserError, match=r"models/model\.pt could not be fetched from file://.*No such file"):
+    with pytest.raises(UserError, match=r"models/model\.pt could not be downloaded from file://.*No such file"):
         repair(bundle)
 
 
@@ -111,9 +116,9 @@ def test_path_outside_the_bundle_is_refused_before_anything_moves(bundle):
         ("a: [", "not a list"),
         ("large_files: {a: b}", "not a list"),
         ("large_files: 5", "not a list"),
-        ("large_files: [a]", "lacks a path or url"),
-        ("large_files: [{path: 5, url: b}]", "lacks a path or url"),
-        ("large_files: [{path: a, url: b, hash_type: 5}]", "lacks a path or url"),
+        ("large_files: [a]", "lacks a path or URL"),
+        ("large_files: [{path: 5, url: b}]", "lacks a path or URL"),
+        ("large_files: [{path: a, url: b, hash_type: 5}]", "lacks a path or URL"),
     ],
 )
 def test_unusable_list_is_refused(tmp_path, text, said):
@@ -125,7 +130,7 @@ def test_unusable_list_is_refused(tmp_path, text, said):
 
 def test_entry_without_url_or_of_an_unknown_hash_is_refused(tmp_path):
     for entry, said in (
-        ("{path: a}", "lacks a path or url"),
+        ("{path: a}", "lacks a path or URL"),
         ("{path: a, url: b, hash_type: crc}", "md5, sha1, sha256, sha512"),
     ):
         (tmp_path / "large_files.yml").write_text(f"large_files:\n- {entry}\n")
@@ -143,4 +148,4 @@ def test_nothing_to_list_and_a_base_that_is_no_url_are_refused(bundle, tmp_path)
 def test_shipped_list_names_the_shipped_weights():
     entries = read_list(ROOT)
     assert [entry["path"] for entry in entries] == [f"models/{file.name}" for file in sorted(ROOT.glob("models/*.pt"))]
-    assert all(fits(ROOT, entry) and entry["hash_type"] == "sha256" for entry in entries)
+    assert all(matches(ROOT, entry) and entry["hash_type"] == "sha256" for entry in entries)

@@ -43,12 +43,12 @@ def test_noise_with_zeros_only_inside_is_told_by_the_edges_of_the_field():
 def test_a_constant_background_other_than_zero_is_named(value):
     scan = _ball()
     scan[scan == 0] = value
-    with pytest.raises(ScanError, match=f"has a constant background of {value:g}, where 0 is due: set these voxels"):
+    with pytest.raises(ScanError, match=f"has a constant background of {value:g} instead of 0: set these voxels"):
         _check(scan)
 
 
 def test_a_head_in_clean_air_is_told_by_its_volume():
     # the ball of 40 voxels across has about 33,500: 33.5 ml with voxels of 1 mm3, 3350 ml with 0.1 ml
     _check(_ball(), voxel_ml=0.04)
-    with pytest.raises(ScanError, match=r"what is not 0 in the flair measures 33\d\d ml, more than a brain"):
+    with pytest.raises(ScanError, match=r"the flair's voxels other than 0 measure 33\d\d ml, more than a brain"):
         _check(_ball(), voxel_ml=0.1)

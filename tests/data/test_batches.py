@@ -9,6 +9,7 @@ from tiny import tiny, workflow
 from scripts.common.errors import UserError
 from scripts.data.augment import AcquisitionEffects, RandomPose
 from scripts.data.batches import LoadMapsd, LoadSubject, PrepareBatch, RandUnenhancedd, list_collate, sampling_weights
+from scripts.simulation.cohort import make_cohort
 from scripts.simulation.contrast import Contrast
 from scripts.simulation.maps import save_maps
 
@@ -107,6 +108,7 @@ def test_a_real_scan_keeps_its_enhancement():
 
 @pytest.mark.parametrize("overlays", [(), ("full.json",)])
 def test_loaded_subjects_are_kept_and_rendered_patches_are_not(overlays, cohort, tmp_path, monkeypatch):
+    make_cohort(cohort, 2, 1, 1, spacing=4.0)
     started = workflow("train.json", *overlays, **tiny(cohort, output_dir=str(tmp_path), warm_start=False))
     started.initialize()
     dataset = started.parser.get_parsed_content("train#dataset")

@@ -25,7 +25,7 @@ def peaks(image):
 
 def test_sequences_come_in_the_teachers_order_with_label_and_geometry(subject):
     out = LoadSequencesd(["flair", "t1ce"], label=True)(subject)
-    assert out.keys() == {"subject", "label_convention", "sequences", "image", "label"}
+    assert out.keys() == {"subject", "convention", "sequences", "image", "label"}
     assert out["sequences"] == "t1ce+flair"
     image, label = out["image"], out["label"]
     assert isinstance(image, MetaTensor) and image.dtype == torch.float32 and image.shape == (2, *SHAPE)
@@ -85,7 +85,7 @@ def test_msd_volumes_go_to_the_right_channels(tmp_path):
     out = LoadSequencesd(SEQUENCES, label=True)(item)
     assert naming_of_4d_files().volumes == ("flair", "t1", "t1ce", "t2")
     assert peaks(out["image"]) == [101, 102, 103, 100]  # t1, t1ce, t2, flair
-    assert out["image"].affine.shape == (4, 4) and out["label_convention"] == "msd"
+    assert out["image"].affine.shape == (4, 4) and out["convention"] == "msd"
 
 
 def test_a_4d_file_is_read_once(tmp_path, monkeypatch):
@@ -156,9 +156,9 @@ BAD_FLAIR = {
     "empty file": (lambda p: Path(p).write_bytes(b""), r"_flair.nii.gz cannot be read as NIfTI"),
     "4D": (
         lambda p: save(np.stack([scan_array(40)] * 2, -1), p),
-        r"_flair.nii.gz has shape 6 x 5 x 4 x 2 where one three-dimensional flair is due: save the volume",
+        r"_flair.nii.gz has shape 6 x 5 x 4 x 2 instead of three axes: save the volume",
     ),
-    "2D": (lambda p: save(scan_array(40)[..., 0], p), r"has shape 6 x 5 where one three-dimensional flair is due"),
+    "2D": (lambda p: save(scan_array(40)[..., 0], p), r"has shape 6 x 5 instead of three axes"),
     "NaN": (lambda p: save(with_voxel(np.nan), p), r"_flair.nii.gz holds NaN or infinite voxels: set them to 0"),
     "infinite": (lambda p: save(with_voxel(-np.inf), p), r"_flair.nii.gz holds NaN or infinite voxels"),
     "all zero": (lambda p: save(scan_array(0), p), r"_flair.nii.gz is empty, every voxel of the flair is 0"),
@@ -259,9 +259,7 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(subject, monkeypatch)
         LoadSequencesd(["flair"])(subject)
 
 
-def test_a_missing_sequence_is_told_with_the_files_that_were_left_aside(subject):
+def test_a_missing_sequence_is_named_with_the_files_that_were_ignored(subject):
     del subject["flair"]
-    with pytest.raises(
-        ScanError, match=r"no flair file was found, only t1, t1ce \(S1_flair_brain.nii.gz was left aside"
-    ):
+    with pytest.raises(ScanError, match=r"no flair file was found, only t1, t1ce \(S1_flair_brain.nii.gz was ignored"):
         LoadSequencesd(["t1", "t1ce", "flair"])(subject | {"ignored": "S1_flair_brain.nii.gz"})

@@ -8,7 +8,7 @@ from monai.data import MetaTensor
 
 from scripts.common.errors import ScanError
 from scripts.data.load_scan import LoadSequencesd
-from scripts.data.same_grid import check_grid, difference, on_grid_of
+from scripts.data.same_grid import check_grid, grid_difference, resample_to_first
 
 FIRST, OTHER = "s1_t1.nii.gz", "s1_flair.nii.gz"
 
@@ -28,8 +28,8 @@ def _smooth(shape, affine):
 
 def test_the_same_grid_is_no_difference_and_needs_no_resampling():
     scan = _smooth((40, 40, 40), _affine(1))
-    assert difference(scan, scan) is None
-    assert on_grid_of("S1", (scan, FIRST), (scan, OTHER)) is scan
+    assert grid_difference(scan, scan) is None
+    assert resample_to_first("S1", (scan, FIRST), (scan, OTHER)) is scan
 
 
 def test_other_grids_are_refused_with_the_way_out():
@@ -41,8 +41,8 @@ def test_other_grids_are_refused_with_the_way_out():
 def test_a_finer_shifted_scan_is_resampled_to_the_first_grid():
     first = _smooth((20, 20, 20), _affine(2))
     finer = _smooth((50, 44, 46), _affine(1, (-3, -2, -1)))
-    result = on_grid_of("S1", (first, FIRST), (finer, OTHER))
-    assert result.shape == (20, 20, 20) and difference(first, result) is None
+    result = resample_to_first("S1", (first, FIRST), (finer, OTHER))
+    assert result.shape == (20, 20, 20) and grid_difference(first, result) is None
     # a ramp survives linear interpolation, away from the box's faces
     middle = (slice(5, 14),) * 3
     torch.testing.assert_close(result[middle].as_tensor(), first[middle].as_tensor(), atol=1e-2, rtol=0)
@@ -53,7 +53,7 @@ def test_a_scan_that_misses_the_brain_is_not_resampled():
     first = _smooth((40, 40, 40), _affine(1))
     half = _smooth((40, 40, 20), _affine(1, (0, 0, 19)))  # covers z from 19 on, the brain begins at 8: 12 of 23 slices
     with pytest.raises(ScanError, match=r"s1_flair.nii.gz covers only 5\d% of the brain of s1_t1.nii.gz"):
-        on_grid_of("S1", (first, FIRST), (half, OTHER))
+        resample_to_first("S1", (first, FIRST), (half, OTHER))
 
 
 def test_loading_resamples_only_when_asked(tmp_path):
@@ -72,4 +72,4 @@ def test_a_slab_does_not_cut_the_others_off():
     slab = _smooth((40, 40, 20), _affine(1, (0, 0, 19)))
     whole = _smooth((40, 40, 40), _affine(1))
     with pytest.raises(ScanError, match=r"s1_t1.nii.gz covers only 5\d% of the brain of s1_flair.nii.gz"):
-        on_grid_of("S1", (slab, FIRST), (whole, OTHER))
+        resample_to_first("S1", (slab, FIRST), (whole, OTHER))
