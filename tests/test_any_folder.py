@@ -22,7 +22,9 @@ def elsewhere(tmp_path_factory):
 def _python(folder, *arguments) -> str:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, *map(str, arguments)]
-    done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
     log = done.stdout + done.stderr
     assert done.returncode == 0, log[-3000:]
     return log
@@ -37,7 +39,7 @@ def test_inference_runs_from_another_folder(elsewhere, one_subject):
 
 def test_training_runs_from_another_folder(elsewhere, cohort):
     keys = ["--bundle_root", ROOT, "--output_dir", elsewhere / "trained", "--simulated#folder", cohort]
-    tiny = {"spacing": 4.0, "filters": [4, 8, 16], "patch_size": [32, 32, 32], "patches_per_epoch": 1, "epochs": 1}
+    tiny = {"spacing": 4.0, "filters": [4, 8, 16], "patch_size": [32, 32, 32], "patches_per_epoch": 2, "epochs": 1}
     tiny |= {"objective#terms#barlow_twins#loss#project_dim": 8, "device": "cpu"}
     tiny |= {"simulated#training": 2, "simulated#validation": 1, "simulated#test": 1}
     keys += [part for key, value in tiny.items() for part in (f"--{key}", str(value))]

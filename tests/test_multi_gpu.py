@@ -13,7 +13,7 @@ from test_workflows import TINY
 from tiny import ROOT
 
 from scripts.common.errors import UserError
-from scripts.training.distributed import join, share
+from scripts.training.distributed import join_process_group, subjects_of_process
 
 # what each process ends with, for the tests to compare
 REPORT = (
@@ -29,7 +29,7 @@ def two_processes(tmp_path_factory):
     """The output folder and the log of a tiny training in two processes."""
     folder = tmp_path_factory.mktemp("two")
     (folder / "report.json").write_text(json.dumps({"+run": [REPORT]}))
-    configs = [str(ROOT / "configs" / name) for name in ("train.json", "barlow_twins.json", "multi_gpu_train.json")]
+    configs = [str(ROOT / "configs" / name) for name in ("train.json", "multi_gpu_train.json")]
     keys = TINY | {"output_dir": str(folder / "output"), "simulated#folder": str(folder / "cohort")}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     command += ["-m", "monai.bundle", "run", "training", "--config_file", str([*configs, str(folder / "report.json")])]
@@ -73,7 +73,7 @@ def test_main_process_alone_simulates_logs_and_saves(two_processes):
 def test_without_torchrun_the_sentence_says_so(monkeypatch):
     monkeypatch.delenv("LOCAL_RANK", raising=False)
     with pytest.raises(UserError, match="torchrun --standalone"):
-        join("cpu")
+        join_process_group("cpu")
 
 
 @pytest.mark.parametrize("count, parts", [(5, [[0, 2, 4], [1, 3]]), (1, [[0], [0]]), (0, [[], []])])
@@ -81,4 +81,4 @@ def test_subjects_are_shared_out_and_nobody_is_left_without(monkeypatch, count, 
     monkeypatch.setattr(dist, "get_world_size", lambda: 2)
     for rank in range(2):
         monkeypatch.setattr(dist, "get_rank", lambda rank=rank: rank)
-        assert share(list(range(count))) == parts[rank]
+        assert subjects_of_process(list(range(count))) == parts[rank]

@@ -1,6 +1,7 @@
 """Every recipe trains, evaluates and segments, as its overlay says, on a tiny simulated cohort."""
 
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -12,12 +13,11 @@ from tiny import ROOT, run, tiny, workflow
 
 from scripts.common.errors import user_message
 
-NEED_A_TEACHER = ("warm_start", "kd_net", "soft_targets", "emkd", "masked", "prototypes")
-JOINT = ("barlow_twins", "consistency", "cosine", "mutual")
+FROZEN = ("kd_net", "soft_targets", "emkd", "masked", "prototypes")
+JOINT = ("choi2023", "consistency", "cosine", "mutual")
 HEAVY = {"teacher_filters": [8, 16, 32]}
 TERMS = {
     "no_distillation": set(),
-    "warm_start": set(),
     "kd_net": {"soft_targets", "latent_kl"},
     "emkd": {"soft_targets", "importance_maps", "region_affinity"},
     "masked": {"masked_targets"},
@@ -26,13 +26,9 @@ TERMS = {
     "consistency": {"teacher_segmentation", "consistency"},
     "cosine": {"teacher_segmentation", "projected_cosine"},
     "mutual": {"teacher_segmentation", "mutual"},
-    "barlow_twins": {"teacher_segmentation", "barlow_twins"},
+    "choi2023": {"teacher_segmentation", "barlow_twins"},
 }
 """What each recipe adds to the student's segmentation loss."""
-
-
-def _overlays(recipe):
-    return ("train.json", *(["no_distillation.json"] if recipe == "warm_start" else []), f"{recipe}.json")
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +43,7 @@ def teachers(cohort, tmp_path_factory):
 
 def _keys(cohort, recipe, teachers, **more):
     keys = tiny(cohort, epochs=1, **more)
-    if recipe in NEED_A_TEACHER:
-        keys["teacher_from"] = str(teachers / ("heavy" if recipe == "emkd" else "same"))
+    keys["teacher_from"] = str(teachers / ("heavy" if recipe == "emkd" else "same"))
     return keys | (HEAVY if recipe == "emkd" else {})
 
 
@@ -57,7 +52,7 @@ def test_recipe_trains_evaluates_and_segments(recipe, cohort, teachers, tmp_path
     trained = tmp_path / "trained"
     keys = _keys(cohort, recipe, teachers, student_modalities=["flair"])
     before = {p: p.stat().st_mtime_ns for p in teachers.rglob("teacher.pt")}
-    started = run(*_overlays(recipe), **keys, output_dir=str(trained))
+    started = run("train.json", f"{recipe}.json", **keys, output_dir=str(trained))
     values = started.parser.get_parsed_content("train#trainer").state.output[0]["pred"]
     assert set(values) == {"loss", "student_segmentation"} | TERMS[recipe]
     assert all(value.isfinite() for value in values.values())
@@ -66,8 +61,15 @@ def test_recipe_trains_evaluates_and_segments(recipe, cohort, teachers, tmp_path
     record = json.loads((trained / "model.json").read_text())
     assert record["sequences"] == ["flair"]
 
-    run(*_overlays(recipe), "evaluate.json", **keys, ckpt_dir=str(trained), output_dir=str(tmp_path / "evaluation"))
-    networks = {"student"} | ({"teacher"} if recipe not in ("no_distillation", "warm_start") else set())
+    run(
+        "train.json",
+        f"{recipe}.json",
+        "evaluate.json",
+        **keys,
+        ckpt_dir=str(trained),
+        output_dir=str(tmp_path / "evaluation"),
+    )
+    networks = {"student"} | ({"teacher"} if recipe != "no_distillation" else set())
     networks |= {"ensemble"} if recipe == "mutual" else set()
     assert set(pd.read_csv(tmp_path / "evaluation" / "cases.csv")["network"]) == networks
 
@@ -77,37 +79,58 @@ def test_recipe_trains_evaluates_and_segments(recipe, cohort, teachers, tmp_path
     assert len(list((tmp_path / "segmentations").rglob("*_seg.nii.gz"))) == 4
 
 
-def test_default_is_the_warm_start_without_distillation():
-    parsers = [ConfigParser(), ConfigParser()]
-    for parser, files in zip(parsers, (["train.json"], ["train.json", "no_distillation.json", "warm_start.json"])):
-        parser.read_config([str(ROOT / "configs" / file) for file in files])
-        parser.config["provenance"].pop("recipe")
-    assert parsers[0].config == parsers[1].config
+def test_default_is_joint_training_with_deep_supervision_and_barlow_twins_from_the_shipped_teacher(cohort, tmp_path):
+    keys = tiny(cohort, output_dir=str(tmp_path / "o"), epochs=1)
+    keys |= {"filters": [16, 32, 64, 128], "patches_per_epoch": 2, "objective#terms#barlow_twins#loss#project_dim": 8}
+    started = run("train.json", **keys)
+    distiller = started.parser.get_parsed_content("distiller")
+    assert set(distiller.objective.terms) == {"teacher_segmentation", "student_segmentation", "barlow_twins"}
+    image = torch.randn(1, 4, 32, 32, 32)
+    assert [len(distiller.run(name, image).logits) for name in ("teacher", "student")] == [3, 3]
+    record = json.loads((tmp_path / "o" / "model.json").read_text())
+    shipped = str(ROOT / "models" / "teacher.pt")
+    assert record["starts_from"] == {"teacher": shipped, "student": shipped} and record["teacher_training"] == "joint"
+    assert (tmp_path / "o" / "teacher.pt").is_file()
 
 
 def test_every_overlay_that_is_a_recipe_is_tested():
     others = {"train", "evaluate", "inference", "multi_gpu_train", "full", "metadata", "train_teacher", "train_all"}
-    others |= {"any_subset", "study", "ensemble_inference", "batch_inference", "with_real", "weights", "weights_gpu"}
+    others |= {"any_subset", "ensemble_inference", "batch_inference", "with_real"}
     assert set(TERMS) == {path.stem for path in (ROOT / "configs").glob("*.json")} - others
 
 
-@pytest.mark.parametrize("recipe", ["kd_net", "warm_start"])
+def test_control_differs_from_the_default_in_the_distillation_alone():
+    parsers = [ConfigParser(), ConfigParser()]
+    for parser, files in zip(parsers, (["train.json"], ["train.json", "no_distillation.json"])):
+        parser.read_config([str(ROOT / "configs" / file) for file in files])
+    default, control = (parser.config for parser in parsers)
+    assert control["objective"]["terms"].pop("barlow_twins") is None
+    default["objective"]["terms"].pop("barlow_twins")
+    assert default.pop("teacher_training") == "joint" and control.pop("teacher_training") == "none"
+    assert default["provenance"].pop("recipe") != control["provenance"].pop("recipe")
+    assert default == control
+
+
+@pytest.mark.parametrize("profile", ["train", "full", "multi_gpu_train", "train_all"])
+def test_barlow_twins_runs_in_every_shipped_profile(profile):
+    parser = ConfigParser()
+    parser.read_config([str(ROOT / "configs" / f"{name}.json") for name in dict.fromkeys(("train", profile))])
+    term = parser["objective"]["terms"]["barlow_twins"]
+    latent = [math.ceil(size / 2 ** (len(parser["filters"]) - 1)) for size in parser["patch_size"]]
+    # four voxels for each projected channel, see scripts/losses/barlow_twins.py
+    assert term["weight"] > 0 and math.prod(latent) * parser["batch_size"] >= 4 * term["loss"]["project_dim"]
+
+
+@pytest.mark.parametrize("recipe", ["kd_net", "no_distillation"])
 def test_recipe_without_its_teacher_says_how_to_get_one(recipe, cohort, tmp_path):
     with pytest.raises(Exception) as caught:
-        run(*_overlays(recipe), **tiny(cohort, output_dir=str(tmp_path / "o"), teacher_from=None))
+        run("train.json", f"{recipe}.json", **tiny(cohort, output_dir=str(tmp_path / "o"), teacher_from=None))
     assert "--teacher_from" in user_message(caught.value) and "train_teacher.json" in user_message(caught.value)
-
-
-def test_teacher_of_another_width_is_refused_for_a_warm_start(cohort, teachers, tmp_path):
-    keys = tiny(cohort, output_dir=str(tmp_path / "o"), teacher_from=str(teachers / "heavy"))
-    with pytest.raises(Exception) as caught:
-        run("train.json", "no_distillation.json", "warm_start.json", **keys)
-    assert "filters [8, 16, 32]" in user_message(caught.value)
 
 
 def test_two_recipes_are_combined_by_listing_both_overlays(cohort, teachers, tmp_path):
     keys = _keys(cohort, "kd_net", teachers, output_dir=str(tmp_path / "o"))
-    started = run("train.json", "kd_net.json", "masked.json", "warm_start.json", **keys)
+    started = run("train.json", "kd_net.json", "masked.json", **keys)
     values = started.parser.get_parsed_content("train#trainer").state.output[0]["pred"]
     assert set(values) == {"loss", "student_segmentation", "soft_targets", "latent_kl", "masked_targets"}
     assert started.parser.get_parsed_content("warm_start") is True
@@ -118,6 +141,7 @@ def test_frozen_teacher_does_not_change_and_warm_student_starts_from_it(cohort, 
     started = workflow("train.json", "kd_net.json", **keys)
     started.initialize()
     started.parser.get_parsed_content("run#0")
+    started.parser.get_parsed_content("run#1")
     state = torch.load(teachers / "same" / "teacher.pt", weights_only=True)
     student = started.parser.get_parsed_content("student").state_dict()
     first = "input_block.conv1.conv.weight"
@@ -129,14 +153,15 @@ def test_frozen_teacher_does_not_change_and_warm_student_starts_from_it(cohort, 
 
 
 def test_one_run_trains_every_student_and_resumes_with_the_student_whose_turn_it_is(cohort, tmp_path):
-    settings = [["flair"], ["t1", "t2"], ["t1ce"]]
-    keys = tiny(cohort, student_subsets=settings, students_per_step=2, epochs=3, patches_per_epoch=2, batch_size=1)
-    files = ("train.json", "barlow_twins.json", "train_all.json")
+    subsets = [["flair"], ["t1", "t2"], ["t1ce"]]
+    keys = tiny(cohort, student_subsets=subsets, students_per_step=2, epochs=3, patches_per_epoch=2, batch_size=1)
+    files = ("train.json", "train_all.json")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     run(*files, **keys, output_dir=str(whole))
     stopped = workflow(*files, **keys, output_dir=str(parts))
     stopped.initialize()
     stopped.parser.get_parsed_content("run#0")
+    stopped.parser.get_parsed_content("run#1")
     trainer = stopped.parser.get_parsed_content("train#trainer")
 
     def kill(engine):
@@ -175,7 +200,7 @@ def test_all_students_learn_from_a_frozen_teacher_that_stays_as_it_is(cohort, te
 
 
 def test_real_subjects_are_trained_on_beside_simulated_ones(cohort, teachers, one_subject, tmp_path):
-    keys = _keys(cohort, "warm_start", teachers, output_dir=str(tmp_path / "o"), patches_per_epoch=6)
+    keys = _keys(cohort, "no_distillation", teachers, output_dir=str(tmp_path / "o"), patches_per_epoch=6)
     keys |= {"real#dataset_dir": str(one_subject), "real#share": 0.5}
     started = workflow("train.json", "with_real.json", **keys)
     started.initialize()
@@ -187,7 +212,7 @@ def test_real_subjects_are_trained_on_beside_simulated_ones(cohort, teachers, on
     assert record["real_subjects"] == [one_subject.name] and record["training_subjects"] == 2
 
 
-def test_one_network_for_any_subset_trains_and_is_evaluated_in_each_setting(cohort, tmp_path):
+def test_one_network_for_any_subset_trains_and_is_evaluated_in_each_subset(cohort, tmp_path):
     keys = tiny(cohort, epochs=1, student_subsets=[["flair"], ["t1ce", "t2"]])
     run("train.json", "any_subset.json", **keys, output_dir=str(tmp_path / "trained"))
     out = {"ckpt_dir": str(tmp_path / "trained"), "output_dir": str(tmp_path / "evaluation")}

@@ -24,20 +24,21 @@ def test_training_writes_student_teacher_and_last_with_provenance(trained):
 
 def test_killed_training_resumes_to_the_same_weights(trained, cohort, tmp_path):
     output = str(tmp_path / "output")
-    started = workflow("train.json", "barlow_twins.json", **tiny(cohort, output_dir=output))
+    started = workflow("train.json", **tiny(cohort, output_dir=output))
     started.initialize()
 
     def kill(engine):
         if engine.state.epoch == 2:
             raise KeyboardInterrupt
 
-    # networks get their first weights in the order in which they are asked for: here too as the run list asks
+    # networks get their random weights when they are first referred to: in the order of the run list here too
     started.parser.get_parsed_content("run#0")
+    started.parser.get_parsed_content("run#1")
     started.parser.get_parsed_content("train#trainer").add_event_handler(Events.ITERATION_COMPLETED, kill)
     with pytest.raises(KeyboardInterrupt):
         started.run()
     assert torch.load(f"{output}/last.pt", weights_only=True)["trainer"]["iteration"] == 2
-    run("train.json", "barlow_twins.json", **tiny(cohort, output_dir=output, resume=True))
+    run("train.json", **tiny(cohort, output_dir=output, resume=True))
     whole, resumed = (torch.load(Path(f) / "last.pt", weights_only=True) for f in (trained, output))
     assert whole["trainer"]["iteration"] == resumed["trainer"]["iteration"] == 4
     for name, value in whole["distiller"].items():
@@ -46,13 +47,13 @@ def test_killed_training_resumes_to_the_same_weights(trained, cohort, tmp_path):
 
 def test_second_training_into_the_same_folder_is_refused(trained, cohort):
     with pytest.raises(Exception) as caught:
-        run("train.json", "barlow_twins.json", **tiny(cohort, output_dir=str(trained)))
+        run("train.json", **tiny(cohort, output_dir=str(trained)))
     assert "--resume true" in user_message(caught.value)
 
 
 def test_misspelt_override_is_refused_before_anything_runs(cohort, tmp_path):
     with pytest.raises(Exception) as caught:
-        run("train.json", "barlow_twins.json", **tiny(cohort, output_dir=str(tmp_path), dataset_dirr="x"))
+        run("train.json", **tiny(cohort, output_dir=str(tmp_path), dataset_dirr="x"))
     assert user_message(caught.value) == "Nothing reads the key 'dataset_dirr': did you mean 'dataset_dir'?"
 
 
@@ -62,18 +63,21 @@ def test_a_student_is_evaluated_and_trained_where_there_are_its_sequences_only(t
         for ending in ("t1ce", "flair", "seg"):
             (limited / subject.name).mkdir(parents=True, exist_ok=True)
             shutil.copy(subject / f"{subject.name}_{ending}.nii.gz", limited / subject.name)
-    keys = tiny(cohort, dataset_dir=str(limited), warm_start=False)
+    keys = tiny(cohort, dataset_dir=str(limited))
     run("train.json", "evaluate.json", **keys, part="all", ckpt_dir=str(trained), output_dir=str(tmp_path / "whole"))
     cases = pd.read_csv(tmp_path / "whole" / "cases.csv")
     assert len(cases) == 3 * 3 and set(cases["sequences"]) == {"t1ce+flair"}
-    # as where all four are there
+    # the same as where all four are there
     run(
         "train.json", "evaluate.json", **tiny(cohort, part="all", ckpt_dir=str(trained), output_dir=str(tmp_path / "a"))
     )
-    there = pd.read_csv(tmp_path / "a" / "cases.csv")
-    both = cases.merge(there, on=["subject", "region"])
+    both = cases.merge(pd.read_csv(tmp_path / "a" / "cases.csv"), on=["subject", "region", "network"])
     assert len(both) == 9 and np.allclose(both["dice_x"], both["dice_y"])
-    run("train.json", **keys, output_dir=str(tmp_path / "trained"), **{"split#validation": 0.3, "split#test": 0.3})
+    parts = {"split#validation": 0.3, "split#test": 0.3}
+    with pytest.raises(Exception) as caught:
+        run("train.json", **keys, output_dir=str(tmp_path / "joint"), **parts)
+    assert "lacks t1, t2" in user_message(caught.value) and "no_distillation.json" in user_message(caught.value)
+    run("train.json", "no_distillation.json", **keys, output_dir=str(tmp_path / "trained"), **parts)
     assert (tmp_path / "trained" / "model.pt").is_file()
     with pytest.raises(Exception) as caught:
         run(
@@ -86,12 +90,7 @@ def test_a_student_is_evaluated_and_trained_where_there_are_its_sequences_only(t
 
 
 def test_evaluation_writes_every_case_network_and_region(trained, cohort, tmp_path):
-    run(
-        "train.json",
-        "barlow_twins.json",
-        "evaluate.json",
-        **tiny(cohort, output_dir=str(tmp_path), ckpt_dir=str(trained)),
-    )
+    run("train.json", "evaluate.json", **tiny(cohort, output_dir=str(tmp_path), ckpt_dir=str(trained)))
     cases = pd.read_csv(tmp_path / "cases.csv")
     assert len(cases) == 1 * 2 * 3
     assert set(cases["sequences"]) == {"t1+t1ce+t2+flair", "t1ce+flair"}
@@ -115,7 +114,7 @@ def test_evaluation_skips_a_bad_label_and_measures_the_others(trained, cohort, t
     nib.save(nib.Nifti1Image(array, label.affine), bad)
     keys = tiny(cohort, dataset_dir=str(tmp_path / "scans"), part="all", ckpt_dir=str(trained))
     with pytest.raises(Exception) as caught:
-        run("train.json", "barlow_twins.json", "evaluate.json", **keys, output_dir=str(tmp_path / "o"))
+        run("train.json", "evaluate.json", **keys, output_dir=str(tmp_path / "o"))
     assert f"{source.name}_seg.nii.gz: holds the unknown label value 7" in user_message(caught.value)
     assert set(pd.read_csv(tmp_path / "o" / "cases.csv")["subject"]) == {"Simulated_00002"}
 
