@@ -109,8 +109,8 @@ class Nestd(MapTransform):
 class RegionsFromLabeld(MapTransform):
     """Turn the label map (1, X, Y, Z), integer, into its regions (3, X, Y, Z), float32 of 0 and 1, geometry kept.
 
-    The label convention is the item's `convention` (`scripts.data.load_scan`) or `label_convention`, by default `brats`.
-    Where the values show another one
+    The label convention is the item's `convention` (`scripts.data.load_scan`) or `label_convention`, by default
+    `brats`. Where the values show another one
     (`detect_convention`), that is used if label maps of the subject's naming may follow it (`scripts.common.namings`).
 
     Raises:
@@ -153,8 +153,8 @@ class RegionsFromLabeld(MapTransform):
         if found != given and not (naming and found in naming.label_conventions):
             raise ScanError(
                 f"{subject}: {file} has a label 3 and no 4: this is enhancing tumour in the label conventions "
-                "brats2023 and msd, which swap the meaning of 1 and 2. Give the right one with --label_convention brats2023 "
-                "or --label_convention msd."
+                "brats2023 and msd, which swap the meaning of 1 and 2. Give the right one with --label_convention "
+                "brats2023 or --label_convention msd."
             )
         return found
 

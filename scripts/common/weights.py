@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights on disk: bare state dicts, with what they were trained on in a JSON file beside them."""
+"""Weight files: state dicts, each with a JSON file of the same name that records how it was trained."""
 
 import json
 from pathlib import Path
@@ -12,8 +12,8 @@ from scripts.common.files import save_atomically
 from scripts.common.sequences import SEQUENCES, channels_of, limited_subsets
 
 SUPERVISION_HEADS = ("deep_supervision_heads.", "super_head.")
-"""A DynUNet's deep-supervision heads, each under two names. Training alone needs them, and TorchScript cannot have them
-(MONAI 1.6.1), so like the projectors they are not exported."""
+"""A DynUNet's deep-supervision heads, each under two names. Only training needs them, and TorchScript cannot save them
+(MONAI 1.6.1), so that they are not exported, nor are the projectors."""
 
 
 def provenance_path(path: str | Path) -> Path:
@@ -22,20 +22,20 @@ def provenance_path(path: str | Path) -> Path:
 
 
 def student_file(sequences: tuple[str, ...]) -> str:
-    """File name of a student among those of other settings, such as ``model_t1ce_flair.pt``."""
+    """File name of a student among those of other subsets, such as ``model_t1ce_flair.pt``."""
     return f"model_{'_'.join(sequences)}.pt"
 
 
 def network_path(folder: str | Path, sequences: tuple[str, ...]) -> str:
-    """The file for these sequences: ``model_t1ce_flair.pt``, for all four ``teacher.pt``, else ``model.pt``."""
+    """The file for these sequences: ``model_t1ce_flair.pt``, of all four ``teacher.pt``; if missing, ``model.pt``."""
     own = Path(folder) / ("teacher.pt" if tuple(sequences) == SEQUENCES else student_file(sequences))
     return str(own if own.is_file() else Path(folder) / "model.pt")
 
 
 def weight_files_in(folder: str | Path) -> dict[tuple[str, ...], str]:
-    """File of each choice of sequences, of all 15, that a folder has a network for; see `network_path`.
+    """The weight files of a folder by their sequences, of the 15 subsets; see `network_path`.
 
-    A ``model.pt`` counts for the sequences that the ``model.json`` beside it names, and for none without one.
+    A ``model.pt`` is listed under the sequences in its ``model.json``; without one it is not listed.
     """
     found = {}
     for sequences in (*limited_subsets(), SEQUENCES):
@@ -47,7 +47,7 @@ def weight_files_in(folder: str | Path) -> dict[tuple[str, ...], str]:
 
 
 def provenance_of(path: str | Path) -> dict:
-    """What the JSON file beside a weight file says; an empty dictionary if there is none."""
+    """The JSON record of a weight file; an empty dictionary if there is none."""
     record = provenance_path(path)
     return json.loads(record.read_text()) if record.is_file() else {}
 
@@ -58,7 +58,7 @@ def teacher_path(path: str | Path) -> str:
 
 
 def save_weights(path: str | Path, network: nn.Module, provenance: dict) -> None:
-    """Write a network's state dict, without its deep-supervision heads, to ``path`` and its provenance beside it."""
+    """Write a network's state dict, without deep-supervision heads, to ``path``, and its provenance as JSON."""
     state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items() if not _of_a_head(name)}
     text = json.dumps(provenance, indent=4) + "\n"
     save_atomically(provenance_path(path), lambda file: file.write_text(text))
@@ -68,13 +68,13 @@ def save_weights(path: str | Path, network: nn.Module, provenance: dict) -> None
 def load_weights(
     network: nn.Module, path: str | Path, sequences: tuple[str, ...], spacing: float | None = None
 ) -> nn.Module:
-    """Load a state dict into a network after checking that it was trained for what it is now asked to do.
+    """Load a state dict into a network after checking that it was trained for these sequences and this spacing.
 
     Args:
-        network: the network to fill, in place; deep-supervision heads, if it has them, stay as they are.
-        path: a bare state dict; ``<name>.json`` beside it says which sequences and spacing it was trained for.
+        network: the network to fill, in place; its deep-supervision heads, if any, are not changed.
+        path: a state dict; its ``<name>.json`` records the sequences and spacing of its training.
         sequences: the input channels in order.
-        spacing: voxel size in mm at which the network will run; None to train it further at any.
+        spacing: voxel size in mm at which the network will run; None to train it further at any spacing.
 
     Raises:
         UserError: no such file, not a checkpoint, trained for other sequences, at another spacing, or of another shape.
@@ -88,39 +88,46 @@ def load_weights(
     return fill(network, state, f"{path} (filters {trained.get('filters', 'unknown')})", sequences)
 
 
-def warm_start(student: nn.Module, path: str | Path, sequences: tuple[str, ...]) -> nn.Module:
-    """Start a student, in place, from a trained teacher of the same topology.
+def start_from_teacher(network: nn.Module, path: str | Path, sequences: tuple[str, ...]) -> bool:
+    """Fill a network, in place, with the weights of a trained teacher of the same topology.
 
-    All weights are the teacher's; of its first layer the student takes the columns of its own sequences
-    (`input_columns`). The deep-supervision heads stay as they are.
+    Of the teacher's first layer the network takes the columns of its own sequences (`input_columns`). Its
+    deep-supervision heads stay as they are.
 
     Args:
-        student: the student's network.
-        path: the teacher's state dict.
-        sequences: the student's.
+        network: a student's network, or a teacher's.
+        path: the trained teacher's state dict.
+        sequences: the input channels of the network, in order.
+
+    Returns:
+        True; False, with the network unchanged, if the teacher has other filters.
 
     Raises:
-        UserError: as `load_weights`; also when student and teacher have different channels.
+        UserError: no such file, or not a checkpoint of all four sequences.
     """
-    state, trained = _read(Path(path), SEQUENCES)
-    own = student.state_dict()
+    state, _ = _read(Path(path), SEQUENCES)
+    own = {name: tensor for name, tensor in network.state_dict().items() if not _of_a_head(name)}
     taken = {
         name: input_columns(tensor, sequences) if name in own and _fewer_inputs(own[name], tensor) else tensor
         for name, tensor in state.items()
+        if not _of_a_head(name)
     }
-    return fill(student, taken, f"The teacher {path} (filters {trained.get('filters', 'unknown')})", sequences)
+    if {name: tensor.shape for name, tensor in own.items()} != {name: tensor.shape for name, tensor in taken.items()}:
+        return False
+    fill(network, taken, f"The teacher {path}", sequences)
+    return True
 
 
 def input_columns(weight: torch.Tensor, sequences: tuple[str, ...]) -> torch.Tensor:
-    """The columns of a first layer for some of its sequences, rescaled so that its outputs keep their size.
+    """The columns of a first layer for some of its sequences, rescaled so that its outputs keep their scale.
 
     Args:
         weight: (out, 4, k, k, k), a convolution of all sequences.
         sequences: those that are kept.
 
     Returns:
-        (out, len(sequences), k, k, k), times 4 / len(sequences). An instance norm behind the layer makes the factor
-        irrelevant, other norms do not.
+        (out, len(sequences), k, k, k), times 4 / len(sequences). With an instance norm after the layer the factor has
+        no effect, with other norms it has.
     """
     return weight[:, channels_of(sequences)] * (len(SEQUENCES) / len(sequences))
 
@@ -152,7 +159,7 @@ def fill(network: nn.Module, state: dict[str, torch.Tensor], what: str, sequence
     """Load a state dict into all of a network but its deep-supervision heads.
 
     Raises:
-        UserError: if it does not fit; ``what`` begins the sentence.
+        UserError: it does not fit; the message begins with ``what``.
     """
     own = network.state_dict()
     heads = {name: tensor for name, tensor in own.items() if _of_a_head(name)}

@@ -1,4 +1,5 @@
-"""The user's sentence is found under whatever MONAI wraps around it."""
+# SPDX-License-Identifier: Apache-2.0
+"""The user's message is found inside the exceptions that MONAI wraps around it."""
 
 import subprocess
 import sys

@@ -1,4 +1,5 @@
-"""The list of published weights: written from what is there, and repaired by it without losing what a user made."""
+# SPDX-License-Identifier: Apache-2.0
+"""The list of published weights is written from the files, and missing or broken files are downloaded by it."""
 
 import os
 

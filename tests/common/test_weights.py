@@ -1,4 +1,5 @@
-"""Weights on disk: what is saved beside them, and the sentences when they do not fit."""
+# SPDX-License-Identifier: Apache-2.0
+"""Weight files: what is recorded with them, and the errors when they do not fit."""
 
 import json
 
@@ -8,22 +9,30 @@ from torch import nn
 
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
-from scripts.common.weights import input_columns, load_weights, network_path, save_weights, teacher_path, warm_start
+from scripts.common.weights import (
+    input_columns,
+    load_weights,
+    network_path,
+    save_weights,
+    start_from_teacher,
+    teacher_path,
+    weight_files_in,
+)
 
-SETTING = {"sequences": ["t1ce", "flair"], "spacing": 2.0, "filters": [16, 32]}
+RECORD = {"sequences": ["t1ce", "flair"], "spacing": 2.0, "filters": [16, 32]}
 
 
 @pytest.fixture
 def saved(tmp_path):
     network = nn.Conv3d(2, 3, 1)
-    save_weights(tmp_path / "model.pt", network, SETTING)
+    save_weights(tmp_path / "model.pt", network, RECORD)
     return network, tmp_path / "model.pt"
 
 
 def test_round_trip_of_a_bare_state_dict_with_its_provenance(saved):
     network, path = saved
     assert set(torch.load(path, weights_only=True)) == {"weight", "bias"}
-    assert json.loads(path.with_suffix(".json").read_text()) == SETTING
+    assert json.loads(path.with_suffix(".json").read_text()) == RECORD
     other = load_weights(nn.Conv3d(2, 3, 1), path, ("t1ce", "flair"), 2.0)
     assert torch.equal(other.weight, network.weight)
 
@@ -78,17 +87,32 @@ def test_warm_student_gives_the_teachers_output_where_all_sequences_are_equal(tm
     with torch.no_grad():
         teacher.weight.copy_(teacher.weight[:, :1].expand(-1, 4, -1, -1, -1))  # each column the same
     save_weights(tmp_path / "teacher.pt", teacher, {"sequences": ["t1", "t1ce", "t2", "flair"]})
-    warm_start(student, tmp_path / "teacher.pt", ("t1", "flair"))
+    assert start_from_teacher(student, tmp_path / "teacher.pt", ("t1", "flair"))
     image = torch.randn(1, 1, 5, 5, 5)
     torch.testing.assert_close(student(image.repeat(1, 2, 1, 1, 1)), teacher(image.repeat(1, 4, 1, 1, 1)))
 
 
-def test_warm_start_from_a_student_is_refused(saved):
+def test_a_start_from_a_student_is_refused(saved):
     with pytest.raises(UserError, match=r"was trained for t1ce \+ flair, not for t1 \+ t1ce \+ t2 \+ flair"):
-        warm_start(nn.Conv3d(1, 3, 1), saved[1], ("t2",))
+        start_from_teacher(nn.Conv3d(1, 3, 1), saved[1], ("t2",))
 
 
-def test_a_student_of_the_setting_comes_before_model_pt(tmp_path):
+def test_a_network_of_other_filters_is_left_as_it_is(tmp_path):
+    save_weights(tmp_path / "teacher.pt", nn.Conv3d(4, 3, 3), {"sequences": ["t1", "t1ce", "t2", "flair"]})
+    network = nn.Conv3d(2, 8, 3)
+    before = network.weight.clone()
+    assert not start_from_teacher(network, tmp_path / "teacher.pt", ("t1", "flair"))
+    assert torch.equal(network.weight, before)
+
+
+def test_a_folder_lists_its_networks_by_their_sequences(saved):
+    path = saved[1]
+    assert weight_files_in(path.parent) == {("t1ce", "flair"): str(path)}
+    path.with_suffix(".json").unlink()
+    assert weight_files_in(path.parent) == {}
+
+
+def test_a_student_of_the_subset_comes_before_model_pt(tmp_path):
     assert network_path(tmp_path, ("t1ce", "flair")) == str(tmp_path / "model.pt")
     (tmp_path / "model_t1ce_flair.pt").touch()
     assert network_path(tmp_path, ("t1ce", "flair")) == str(tmp_path / "model_t1ce_flair.pt")

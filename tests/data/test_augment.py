@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Real scans seen by another scanner."""
 
 import torch

@@ -1,4 +1,5 @@
-"""What a skull-stripped scan's background is, and how scans without it are told."""
+# SPDX-License-Identifier: Apache-2.0
+"""Scans without a background of zeros are refused, skull-stripped ones are not."""
 
 import numpy as np
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Batches for the trainer: simulated subjects are rendered anew, real scans augmented."""
 
 import numpy as np

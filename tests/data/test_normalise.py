@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Normalisation of each sequence inside its own voxels."""
 
 import pytest

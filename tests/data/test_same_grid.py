@@ -1,4 +1,5 @@
-"""Sequences on other grids: told apart, refused, or resampled where they cover the brain."""
+# SPDX-License-Identifier: Apache-2.0
+"""Sequences on other grids are refused, or resampled if they cover the brain."""
 
 import numpy as np
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The simulated cohort on disk: the same bytes in any way of making it, resumable, of one recipe."""
 
 import hashlib
