@@ -1,18 +1,20 @@
-"""The published weights' training on a tiny plan: every stage, what is measured, what is written, and going on."""
+# SPDX-License-Identifier: Apache-2.0
+"""A tiny plan is trained, evaluated and published; every stage starts from the one before, and nothing runs twice."""
 
 import json
 from pathlib import Path
 
 import pytest
 import torch
-from tiny import ROOT, tiny
+from monai.bundle import ConfigParser
+from tiny import tiny
 
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.common.weights import provenance_of, weight_files_in
 from scripts.evaluation.summary import read_cases
-from scripts.research.publish_weights import halved, provenance
-from scripts.research.train_weights import WeightsRun, measure, measurements, phases, train_weights
+from scripts.research.runs import PLANS, configs
+from scripts.research.train_weights import STUDENTS, WeightsRun, evaluations, phases, train_weights
 from scripts.simulation.cohort import make_cohort
 
 
@@ -26,21 +28,21 @@ def scans(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def profile(cohort, scans, tmp_path_factory):
-    """A profile of one short epoch a stage."""
+def plan(cohort, scans, tmp_path_factory):
+    """A plan with one short epoch for each stage."""
     stage = {"epochs": 1, "patches_per_epoch": 2}
-    plan = {"real": scans, "folds": 2}
+    plan = {"real": scans, "folds": 2, "keys": tiny(cohort, val_interval=1)}
     plan |= {"any_subset": [stage, stage | {"seed": 5}], "any_subset_real": [stage]}
     plan |= {name: stage | {"students_per_step": 14} for name in ("networks", "networks_real")}
-    path = tmp_path_factory.mktemp("profile") / "weights.json"
-    path.write_text(json.dumps({"weights": plan} | tiny(cohort, val_interval=1)))
+    path = tmp_path_factory.mktemp("plan") / "weights.json"
+    path.write_text(json.dumps(plan))
     return path
 
 
 @pytest.fixture(scope="module")
-def published(profile, tmp_path_factory):
+def published(plan, tmp_path_factory):
     folder = tmp_path_factory.mktemp("published")
-    train_weights(str(profile), str(folder / "work"), str(folder / "models"), str(folder / "results"), workers=2)
+    train_weights(plan, str(folder / "work"), str(folder / "models"), str(folder / "results"), workers=2)
     return folder
 
 
@@ -120,93 +122,65 @@ def test_every_subject_of_the_folds_is_measured_once_by_networks_that_have_not_s
         assert len(seen) == 2 and not set(seen) & set(measured)
 
 
-def test_finished_run_does_nothing_but_publish_again(profile, published, monkeypatch):
+def test_a_finished_run_only_publishes_again(plan, published, monkeypatch):
     monkeypatch.setattr("scripts.research.runs.run_workflow", lambda *_: pytest.fail("something was run again"))
     monkeypatch.setattr(
         "scripts.research.train_weights.run_all", lambda tasks, _: [function(*args) for _, function, args in tasks]
     )
     (published / "models" / "model.pt").unlink()
-    train_weights(str(profile), str(published / "work"), str(published / "models"), str(published / "results"), 1)
+    train_weights(plan, published / "work", published / "models", published / "results", 1)
     assert (published / "models" / "model.pt").is_file()
 
 
-def test_measurement_that_was_killed_is_made_again(profile, published, tmp_path, monkeypatch):
-    run, asked = WeightsRun(str(profile), tmp_path), []
-    (tmp_path / "all" / "on_real").mkdir(parents=True)
-    (tmp_path / "all" / "on_real" / "cases.csv").write_text("half a table")
-    monkeypatch.setattr("scripts.research.train_weights.evaluate", lambda overlays, folder, keys: asked.append(folder))
-    for _ in range(2):
-        measure(run, "all", "on_real", {})
-    assert asked == [tmp_path / "all" / "on_real"]
+def _changed(plan, folder, **changes):
+    """The plan with other entries, in another file; an entry of `...` is left out."""
+    entries = {name: value for name, value in (json.loads(plan.read_text()) | changes).items() if value is not ...}
+    path = folder / "weights.json"
+    path.write_text(json.dumps(entries))
+    return path
 
 
-def test_without_real_subjects_there_are_no_folds(profile, tmp_path):
-    plan = json.loads(profile.read_text())
-    plan["weights"]["real"] = None
-    path = tmp_path / "weights.json"
-    path.write_text(json.dumps(plan))
-    run = WeightsRun(str(path), tmp_path)
+def test_without_real_subjects_there_are_no_folds(plan, tmp_path):
+    run = WeightsRun(json.loads(_changed(plan, tmp_path, real=None).read_text()), tmp_path)
     assert [len(tasks) for tasks in phases(run)] == [1, 1, 0, 2]
-    assert measurements(run) == [
+    assert evaluations(run) == [
         ("simulated", "on_simulated", {"et_least_contrast": 0}),
         ("simulated", "on_simulated_enhancing", {}),
     ]
 
 
-def test_absent_real_subjects_are_refused_before_anything_runs(profile, tmp_path):
-    plan = json.loads(profile.read_text())
-    plan["weights"]["real"] = str(tmp_path / "nowhere")
-    path = tmp_path / "weights.json"
-    path.write_text(json.dumps(plan))
-    with pytest.raises(UserError, match="nowhere does not exist: correct weights#real"):
-        train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
+@pytest.mark.parametrize(
+    "changes, complaint",
+    [
+        ({"real": "nowhere"}, "nowhere does not exist: correct 'real'"),
+        ({"network_real": {}}, "has the unknown key 'network_real': .* networks_real"),
+        ({"any_subset": {}}, "'any_subset' in .* must be a list of one stage or more"),
+        ({"any_subset": ...}, "lacks the key 'any_subset'"),
+        ({"keys": ...}, "lacks the key 'keys'"),
+    ],
+)
+def test_a_wrong_plan_is_refused_before_anything_runs(plan, tmp_path, changes, complaint):
+    with pytest.raises(UserError, match=complaint):
+        train_weights(_changed(plan, tmp_path, **changes), tmp_path / "w", tmp_path / "m", tmp_path / "r", 1)
 
 
-@pytest.mark.parametrize("plan", ["weights.json", "weights_gpu.json"])
-def test_shipped_plans_have_a_validation_at_the_end_of_every_stage(plan):
-    config = json.loads((ROOT / "configs" / plan).read_text())
-    for name in config["weights"].keys() - {"real", "folds"}:
-        stages = config["weights"][name]
-        for stage in stages if isinstance(stages, list) else [stages]:
-            keys = config | stage
-            assert keys["val_interval"] == "@epochs" or keys["epochs"] % keys["val_interval"] == 0
-
-
-def test_misspelt_stage_and_results_of_other_networks_are_refused(profile, tmp_path):
-    plan = json.loads(profile.read_text())
-    plan["weights"]["network_real"] = {}
-    path = tmp_path / "weights.json"
-    path.write_text(json.dumps(plan))
-    with pytest.raises(UserError, match="Nothing reads weights#network_real .* networks_real"):
-        train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
-    plan["weights"]["networks_real"] = plan["weights"].pop("network_real")
-    plan["weights"]["any_subset"] = plan["weights"]["any_subset"][0]
-    path.write_text(json.dumps(plan))
-    with pytest.raises(UserError, match="weights#any_subset in .* must be a list of one stage or more"):
-        train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
-    del plan["weights"]["any_subset"]
-    path.write_text(json.dumps(plan))
-    with pytest.raises(UserError, match="weights#any_subset is missing"):
-        train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
-    plan["weights"]["real"] = None
-    path.write_text(json.dumps(plan))
+def test_results_of_networks_with_real_subjects_are_not_mixed_with_those_without(plan, tmp_path):
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / "real_kfold.csv").touch()
-    with pytest.raises(UserError, match="real_kfold.csv is of networks that were trained with real subjects"):
-        train_weights(str(path), str(tmp_path / "w"), str(tmp_path / "m"), str(tmp_path / "r"), 1)
+    with pytest.raises(UserError, match="real_kfold.csv has results of networks that were trained with real subjects"):
+        train_weights(_changed(plan, tmp_path, real=None), tmp_path / "w", tmp_path / "m", tmp_path / "r", 1)
 
 
-def test_a_layer_of_two_names_is_stored_once():
-    weight = torch.tensor([1.0, 2.0])
-    state = halved({"a": weight, "b": weight, "steps": torch.tensor(3)})
-    assert state["a"].data_ptr() == state["b"].data_ptr() and state["a"].dtype == torch.float16
-    assert state["steps"].dtype == torch.int64
-
-
-def test_provenance_keeps_what_all_stages_share_and_lists_what_differs():
-    stage = {"spacing": 2.0, "epochs": 4, "steps_per_epoch": 10, "dataset": "a", "epoch": 3, "t1_dice": 0.5}
-    stage["sequences"] = ["t1"]
-    in_turns = {"students_per_step": 7, "settings": ["t1"] * 14}
-    record = provenance([stage, stage | in_turns | {"dataset": "b", "real_subjects": ["x"]}])
-    assert record["stages"] == [{"dataset": "a", "steps": 30}, {"dataset": "b", "real_subjects": ["x"], "steps": 15}]
-    assert record["spacing"] == 2.0 and not {"t1_dice", "students_per_step", "epoch"} & set(record)
+@pytest.mark.parametrize("name", ["weights.json", "weights_gpu.json"])
+def test_shipped_plans_have_known_keys_and_a_validation_at_the_end_of_every_stage(name, tmp_path):
+    plan = json.loads((PLANS / name).read_text())
+    run = WeightsRun(plan, tmp_path)
+    for stages, overlays in (("any_subset", ("any_subset",)), ("networks", STUDENTS)):
+        for data in ("simulated", "all"):
+            parser = ConfigParser()
+            parser.read_config(configs(*overlays, *run.overlays(data)))
+            stage = run.stage(data, stages)
+            for own in stage if isinstance(stage, list) else [stage]:
+                keys = run.keys(data) | own
+                assert [key for key in keys if key not in parser] == []
+                assert keys["val_interval"] == "@epochs" or keys["epochs"] % keys["val_interval"] == 0

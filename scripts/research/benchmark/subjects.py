@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One subject under several names, and a network for it: what the benchmark's batches are made of."""
+"""The subject and the networks that the benchmark segments with: one subject, linked under several names."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,18 +8,35 @@ import nibabel as nib
 import torch
 from monai.bundle import ConfigParser
 
+from scripts.common.errors import UserError
 from scripts.common.files import ROOT
 from scripts.common.sequences import SEQUENCES, nifti_stem
 from scripts.common.weights import network_path, save_weights, weight_files_in
+from scripts.data.datalist import require_complete, subjects_in
+from scripts.simulation.cohort import make_cohort
+
+
+def one_subject(scans: str | None, folder: str | Path, seed: int, spacing: float = 1.0) -> dict:
+    """The first subject of a folder, or, without one, a subject that is simulated into ``folder``.
+
+    Raises:
+        UserError: the subject lacks a sequence, or is a 4D file.
+    """
+    if scans is None:
+        scans = make_cohort(str(folder), training=0, validation=0, test=1, spacing=spacing, seed=seed, workers=1)
+    item = require_complete(subjects_in(scans, SEQUENCES, labelled=False)[:1], SEQUENCES, label=False)[0]
+    if not all(isinstance(item[name], str) for name in SEQUENCES):
+        raise UserError(f"{item['subject']} of {scans} is a 4D file: give a subject with one file for each sequence.")
+    return item
 
 
 def linked_subjects(item: Mapping, folder: str | Path, count: int) -> str:
-    """A dataset folder in which one subject stands ``count`` times, under different names, as links to its files.
+    """A dataset folder with one subject under ``count`` names, as links to its files.
 
     Args:
         item: datalist item with a file for each sequence.
-        folder: for the subjects; made if it is not there.
-        count: of subjects.
+        folder: folder for the subjects.
+        count: number of subjects.
     """
     for number in range(count):
         subject = f"Subject_{number:03d}"
@@ -32,12 +49,12 @@ def linked_subjects(item: Mapping, folder: str | Path, count: int) -> str:
 
 
 def label_map_of(output_dir: str | Path, number: int) -> Path:
-    """Where a run over `linked_subjects` saves the label map of that subject."""
+    """The label map of a subject of `linked_subjects`."""
     return Path(output_dir) / f"Subject_{number:03d}" / f"Subject_{number:03d}_seg.nii.gz"
 
 
-def same_label_maps(first: str | Path, second: str | Path, count: int) -> None:
-    """Check that two runs over `linked_subjects` gave the same label maps, voxel for voxel.
+def check_same_label_maps(first: str | Path, second: str | Path, count: int) -> None:
+    """Check that two runs over `linked_subjects` gave the same label maps.
 
     Raises:
         RuntimeError: naming the first pair that differs.
@@ -49,17 +66,17 @@ def same_label_maps(first: str | Path, second: str | Path, count: int) -> None:
 
 
 def size_of(item: Mapping) -> str:
-    """The subject's grid in words, such as ``240 x 240 x 155``."""
+    """The subject's grid, such as ``240 x 240 x 155``."""
     return " x ".join(map(str, nib.load(item["flair"]).shape))
 
 
 def networks_for(folder: str | Path, sequences: tuple[str, ...], overrides: Mapping | None = None) -> tuple[str, str]:
-    """A folder with a network for these sequences, and what to call it: the bundle's, or random weights in ``folder``.
+    """A folder with a network for these sequences, and its name: the bundle's, or random weights in ``folder``.
 
     Args:
-        folder: for the random weights.
+        folder: for random weights.
         sequences: the network's channels.
-        overrides: other values of the keys of ``configs/inference.json``; with some, the bundle's network does not fit.
+        overrides: other values of keys of ``configs/inference.json``; with some, the bundle's network does not fit.
     """
     models = ROOT / "models"
     if not overrides and sequences in weight_files_in(models):
@@ -70,6 +87,5 @@ def networks_for(folder: str | Path, sequences: tuple[str, ...], overrides: Mapp
     torch.manual_seed(0)
     network = parser.get_parsed_content("network_def")
     known = {"sequences": list(sequences)} | {key: parser.get_parsed_content(key) for key in ("filters", "spacing")}
-    file = "teacher.pt" if sequences == SEQUENCES else "model.pt"
-    save_weights(Path(folder) / file, network, known)
+    save_weights(Path(folder) / ("teacher.pt" if sequences == SEQUENCES else "model.pt"), network, known)
     return str(folder), "random weights"

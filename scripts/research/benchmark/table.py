@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmark's results as a markdown table, with the machine that they hold for."""
+"""The rows of the benchmark's table, and the machine that they hold for."""
 
 import datetime
 import os
@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import psutil
-
+from scripts.research.markdown import markdown_table
 from scripts.training.processor import has_bfloat16
 
 PACKAGES = ("torch", "monai", "pytorch-ignite", "numpy", "nibabel")
@@ -24,8 +23,8 @@ class Row:
     Attributes:
         what: what was measured, under which conditions.
         value: the number.
-        form: how the value and its limit are written, e.g. ``"{:.1f} s"``.
-        limit: the largest value allowed, in the units of ``value``; None where nothing is asked.
+        form: format of the value and its limit, such as ``"{:.1f} s"``.
+        limit: the largest value allowed, in the units of ``value``; None without a limit.
         detail: what the value was computed from.
         at_least: the limit is the smallest value allowed.
     """
@@ -39,42 +38,39 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Is the value within its limit; None where nothing is asked."""
+        """Whether the value is within its limit; None without a limit."""
         if self.limit is None:
             return None
         return bool(self.value >= self.limit if self.at_least else self.value <= self.limit)
 
-    def cells(self) -> tuple[str, str, str, str]:
+    def cells(self) -> list[str]:
         """What, measured, asked, met."""
         measured = self.form.format(self.value) + (f" ({self.detail})" if self.detail else "")
-        asked = (
-            "" if self.limit is None else f"at {'least' if self.at_least else 'most'} {self.form.format(self.limit)}"
-        )
-        return self.what, measured, asked, {None: "", True: "yes", False: "**no**"}[self.met]
+        bound = "least" if self.at_least else "most"
+        asked = "" if self.limit is None else f"at {bound} {self.form.format(self.limit)}"
+        return [self.what, measured, asked, {None: "", True: "yes", False: "**no**"}[self.met]]
 
 
-def markdown(rows: list[Row], facts: dict[str, str]) -> str:
-    """A page with the table of the rows and, below it, the facts that it depends on, one a line."""
-    lines = ["# Benchmark", "", "| what | measured | asked | met |", "|---|---|---|---|"]
-    lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
-    lines += ["", *(f"- {name}: {value}" for name, value in facts.items())]
-    return "\n".join(lines) + "\n"
+def page_lines(rows: list[Row], facts: dict[str, str]) -> list[str]:
+    """The lines of a table of the rows, and below it the facts."""
+    table = markdown_table(["what", "measured", "asked", "met"], [row.cells() for row in rows])
+    return [*table, "", *(f"- {name}: {value}" for name, value in facts.items())]
 
 
 def facts(threads: int, seed: int, arguments: list[str]) -> dict[str, str]:
-    """Processor, memory, versions, date, seed and command line, for `markdown`.
+    """Processor, memory, versions, date, seed and command.
 
     Args:
-        threads: that torch computes with.
+        threads: of torch.
         seed: of the benchmark.
-        arguments: the program's, after its name.
+        arguments: of the command line.
     """
-    cores = f"{psutil.cpu_count(logical=False)} cores, {psutil.cpu_count()} logical"
+    bfloat16 = f"{'with' if has_bfloat16('cpu') else 'without'} bfloat16 instructions"
     return {
-        "processor": f"{_processor()}, {cores}, {'with' if has_bfloat16('cpu') else 'without'} bfloat16 instructions",
+        "processor": f"{_processor()}, {os.cpu_count()} logical cores, {bfloat16}",
         "threads of torch": str(threads),
         "load average before": " ".join(f"{load:.1f}" for load in os.getloadavg()) + " (1, 5, 15 min)",
-        "memory": f"{psutil.virtual_memory().total / 2**30:.1f} GiB",
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB",
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         "versions": ", ".join(f"{package} {version(package)}" for package in PACKAGES),
         "date": datetime.datetime.now().astimezone().isoformat(" ", "minutes"),

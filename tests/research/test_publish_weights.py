@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Published weights are float16, and their provenance lists the stages of the training."""
+
+import torch
+
+from scripts.research.publish_weights import halved, provenance
+
+
+def test_a_tensor_with_two_names_is_stored_once():
+    weight = torch.tensor([1.0, 2.0])
+    state = halved({"a": weight, "b": weight, "steps": torch.tensor(3)})
+    assert state["a"].data_ptr() == state["b"].data_ptr() and state["a"].dtype == torch.float16
+    assert state["steps"].dtype == torch.int64
+
+
+def test_provenance_keeps_what_all_stages_share_and_lists_what_differs():
+    stage = {"spacing": 2.0, "epochs": 4, "steps_per_epoch": 10, "dataset": "a", "epoch": 3, "t1_dice": 0.5}
+    stage |= {"sequences": ["t1"], "starts_from": {"t1": "/home/somebody/any_subset.pt"}}
+    in_turns = {"students_per_step": 7, "subsets": ["t1"] * 14}
+    record = provenance([stage, stage | in_turns | {"dataset": "b", "real_subjects": ["x"]}])
+    # 3 of 4 epochs of 10 steps; of 14 students 7 learn in a step, so each in half of the steps
+    assert record["stages"] == [{"dataset": "a", "steps": 30}, {"dataset": "b", "real_subjects": ["x"], "steps": 15}]
+    assert record["spacing"] == 2.0 and not {"t1_dice", "students_per_step", "epoch", "starts_from"} & set(record)
