@@ -1,30 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How large, how shaped and where tumours are: the same figures for simulated and for real label maps.
+"""Shapes and intensities of tumours as figures that can be compared: simulated beside real subjects."""
 
-python -m scripts.research.cohort_statistics --folder cohort_2mm --shapes brats2020_label_statistics.json
-"""
-
-import argparse
-import json
 from collections.abc import Iterable
-from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 from scipy import ndimage
-from tqdm import tqdm
 
 from scripts.common.sequences import SEQUENCES
-from scripts.data.datalist import subjects_in
-from scripts.research.intensity_statistics import compare_intensities, intensity_statistics
 
 REGIONS = {"wt": (1, 2, 4), "tc": (1, 4), "et": (4,), "ncr": (1,), "ed": (2,)}
+TISSUES = {"ncr": 1, "ed": 2, "et": 4, "healthy": 0}
 QUANTILES = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
+REAL_GRID = (240, 240, 155)
 
 
-def measure(label: np.ndarray, spacing: float) -> dict[str, float]:
-    """One label map (X, Y, Z; 0, 1, 2, 4) of `spacing` mm: volumes (ml), ratios, components, contacts, centroid."""
+def shape_measures(label: np.ndarray, spacing: float) -> dict[str, float]:
+    """Volumes (ml), ratios, components, contacts and centroid of one label map.
+
+    Args:
+        label: (X, Y, Z) with 0, 1, 2, 4.
+        spacing: voxel size in mm.
+    """
     voxel = spacing**3 / 1000
     row = {f"volume_ml {name}": np.isin(label, values).sum() * voxel for name, values in REGIONS.items()}
     row["ratio tc_over_wt"] = row["volume_ml tc"] / row["volume_ml wt"] if row["volume_ml wt"] else np.nan
@@ -39,20 +36,20 @@ def measure(label: np.ndarray, spacing: float) -> dict[str, float]:
     for name, value in (("et", 4), ("ed", 2), ("bg", 0)):
         row[f"shell_of_necrotic_core_touches {name}"] = (label[shell] == value).mean() if shell.any() else np.nan
     centre = ndimage.center_of_mass(whole) if whole.any() else (np.nan,) * 3
-    for name, place, extent in zip("xyz", centre, (240, 240, 155)):
+    for name, place, extent in zip("xyz", centre, REAL_GRID):
         row[f"centroid_fraction_of_240x240x155_LPS_array {name}"] = place * spacing / extent
     return row
 
 
 def shape_statistics(label_maps: Iterable[np.ndarray], spacing: float) -> dict:
-    """The figures of `brats2020_label_statistics.json`, with the same keys, for label maps of `spacing` mm."""
-    table = pd.DataFrame([measure(label, spacing) for label in label_maps])
+    """Quantiles of `shape_measures`, with the keys of ``brats2020_label_statistics.json``."""
+    table = pd.DataFrame([shape_measures(label, spacing) for label in label_maps])
     result: dict = {"cases": len(table)}
     for name in table:
         key, _, part = name.partition(" ")
         if key == "components_over_0p1ml":
-            sampling_weights = table[name].value_counts(normalize=True)
-            result[key] = {str(n): round(float(sampling_weights.get(n, 0)), 3) for n in (1, 2, 3, 4)}
+            fractions = table[name].value_counts(normalize=True)
+            result[key] = {str(n): round(float(fractions.get(n, 0)), 3) for n in (1, 2, 3, 4)}
             continue
         values = {q: round(float(table[name].quantile(level)), 2) for q, level in QUANTILES.items()}
         if part:
@@ -64,8 +61,8 @@ def shape_statistics(label_maps: Iterable[np.ndarray], spacing: float) -> dict:
     return result
 
 
-def compare(simulated: dict, real: dict) -> pd.DataFrame:
-    """Two dictionaries of `shape_statistics` beside each other: rows (figure, source), columns p5 to p95 or counts."""
+def compare_shapes(simulated: dict, real: dict) -> pd.DataFrame:
+    """Two results of `shape_statistics`: rows (figure, source), columns quantiles or counts."""
 
     def rows(statistics: dict) -> dict:
         found = {}
@@ -81,25 +78,55 @@ def compare(simulated: dict, real: dict) -> pd.DataFrame:
     return pd.DataFrame(beside).T
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Print what a simulated cohort on disk looks like beside real subjects."
+def brain_z_scores(image: np.ndarray) -> np.ndarray:
+    """Standardise (X, Y, Z) by its non-zero voxels, clipped to their 0.5 and 99.5 percentiles; zero stays zero."""
+    brain = image != 0
+    result = np.zeros(image.shape, dtype=np.float32)
+    if brain.any():
+        inside = image[brain].astype(np.float64)
+        inside = np.clip(inside, *np.percentile(inside, (0.5, 99.5)))
+        result[brain] = (inside - inside.mean()) / max(inside.std(), 1e-6)
+    return result
+
+
+def intensity_statistics(images: Iterable[np.ndarray], labels: Iterable[np.ndarray], least_voxels: int = 20) -> dict:
+    """Z-scores of each tissue in each sequence, with the keys of ``brats2021_intensity_statistics.json``.
+
+    Args:
+        images: (4, X, Y, Z) each, channels `SEQUENCES`, background 0, any unit.
+        labels: (X, Y, Z) each, 0, 1, 2, 4.
+        least_voxels: a smaller tissue of a subject is left out.
+
+    Returns:
+        sequence -> tissue of `TISSUES` -> cases, mean_of_means, sd_of_means, mean_within_sd (z-units).
+    """
+    rows = []
+    for channels, label in zip(images, labels, strict=True):
+        for sequence, channel in zip(SEQUENCES, channels, strict=True):
+            scores = brain_z_scores(channel)
+            for tissue, value in TISSUES.items():
+                values = scores[(channel != 0) & (label == value)].astype(np.float64)
+                if values.size >= least_voxels:
+                    rows.append((sequence, tissue, values.mean(), values.std()))
+    groups = pd.DataFrame(rows, columns=["sequence", "tissue", "mean", "sd"]).groupby(["sequence", "tissue"])
+    table = groups.agg(
+        mean_of_means=("mean", "mean"),
+        sd_of_means=("mean", "std"),
+        mean_within_sd=("sd", "mean"),
+        cases=("mean", "size"),
     )
-    parser.add_argument("--folder", required=True, help="a cohort written by scripts.simulation.cohort")
-    parser.add_argument("--shapes", help="brats2020_label_statistics.json, or a file of that form")
-    parser.add_argument("--intensities", help="brats2021_intensity_statistics.json, or a file of that form")
-    options = parser.parse_args()
-    items = subjects_in(options.folder, SEQUENCES)
-    labels = [nib.load(item["label"]) for item in items]
-    spacing = float(labels[0].header.get_zooms()[0])
-    maps = [np.asarray(label.dataobj) for label in labels]
-    real = json.loads(Path(options.shapes).read_text()) if options.shapes else {}
-    print(compare(shape_statistics(maps, spacing), real).to_string(na_rep=""))
-    scans = (np.stack([np.asarray(nib.load(item[name]).dataobj) for name in SEQUENCES]) for item in tqdm(items))
-    simulated = intensity_statistics(scans, maps)
-    real = json.loads(Path(options.intensities).read_text()) if options.intensities else {}
-    print(compare_intensities(simulated, real).to_string(na_rep=""))
+    result: dict = {}
+    for (sequence, tissue), row in table.round(2).iterrows():
+        result.setdefault(sequence, {})[tissue] = row.to_dict() | {"cases": int(row["cases"])}
+    return result
 
 
-if __name__ == "__main__":
-    main()
+def compare_intensities(simulated: dict, real: dict) -> pd.DataFrame:
+    """Two results of `intensity_statistics`: a row for each sequence and tissue, a pair of columns for each figure."""
+    tables = {}
+    for source, statistics in (("simulated", simulated), ("real", real)):
+        tables[source] = pd.DataFrame(
+            {(s, tissue): row for s, tissues in statistics.items() for tissue, row in tissues.items()}
+        ).T
+    table = pd.concat(tables, axis=1).swaplevel(axis=1)
+    return table[["mean_of_means", "sd_of_means", "mean_within_sd", "cases"]].sort_index()

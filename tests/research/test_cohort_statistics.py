@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shape statistics of label maps that are small enough to count by hand."""
+"""Shapes and intensities of subjects that are small enough to count by hand."""
 
 import numpy as np
 import pytest
 
-from scripts.research.cohort_statistics import compare, measure, shape_statistics
+from scripts.common.sequences import SEQUENCES
+from scripts.research.cohort_statistics import (
+    brain_z_scores,
+    compare_intensities,
+    compare_shapes,
+    intensity_statistics,
+    shape_measures,
+    shape_statistics,
+)
 
 
 def _label():
@@ -16,7 +24,7 @@ def _label():
 
 
 def test_volumes_ratios_and_contacts_by_hand():
-    row = measure(_label(), 10.0)
+    row = shape_measures(_label(), 10.0)
     assert [row[f"volume_ml {r}"] for r in ("wt", "tc", "et", "ncr", "ed")] == [4, 2, 1, 1, 2]
     assert row["ratio tc_over_wt"] == row["ratio et_over_tc"] == 0.5
     assert row["components_over_0p1ml"] == 2
@@ -38,11 +46,40 @@ def test_statistics_have_the_keys_of_the_real_file():
 
 
 def test_a_map_without_tumour_gives_no_ratio_instead_of_failing():
-    row = measure(np.zeros((4, 4, 4), dtype=np.uint8), 10.0)
+    row = shape_measures(np.zeros((4, 4, 4), dtype=np.uint8), 10.0)
     assert row["volume_ml wt"] == 0 and np.isnan(row["ratio tc_over_wt"])
 
 
 def test_simulated_stands_beside_real():
     statistics = shape_statistics([_label()], 10.0)
-    table = compare(statistics, statistics)
+    table = compare_shapes(statistics, statistics)
     assert (table.loc[("volume_ml wt", "simulated")].dropna() == table.loc[("volume_ml wt", "real")].dropna()).all()
+
+
+def _subject() -> tuple[np.ndarray, np.ndarray]:
+    """Half of the brain is oedema (label 2) of intensity 3, the other half tissue of intensity 1."""
+    image, label = np.zeros((4, 12, 12, 12), np.float32), np.zeros((12, 12, 12), np.uint8)
+    image[:, 2:6, 2:10, 2:10], image[:, 6:10, 2:10, 2:10] = 1, 3
+    label[6:10, 2:10, 2:10] = 2
+    return image, label
+
+
+def test_z_scores_leave_the_background_and_have_mean_0_and_deviation_1():
+    scores = brain_z_scores(_subject()[0][0])
+    assert scores[0, 0, 0] == 0 and np.unique(scores).tolist() == [-1, 0, 1]  # (1 - 2) / 1, background, (3 - 2) / 1
+    assert not brain_z_scores(np.zeros((3, 3, 3))).any()
+
+
+def test_intensity_statistics_by_hand():
+    image, label = _subject()
+    statistics = intensity_statistics([image, 5 * image], [label, label])
+    assert set(statistics) == set(SEQUENCES)
+    assert statistics["t2"]["ed"] == {"cases": 2, "mean_of_means": 1.0, "sd_of_means": 0.0, "mean_within_sd": 0.0}
+    assert statistics["t2"]["healthy"]["mean_of_means"] == -1.0 and "et" not in statistics["t2"]
+
+
+def test_the_table_puts_real_beside_simulated():
+    statistics = intensity_statistics(*[[part, part] for part in _subject()])
+    table = compare_intensities(statistics, statistics)
+    assert table.loc[("flair", "ed"), ("mean_of_means", "real")] == 1.0
+    assert len(table) == 4 * 2

@@ -1,4 +1,5 @@
-"""The packed bundle: what is in it, when it is refused, and that MONAI downloads, loads and runs it."""
+# SPDX-License-Identifier: Apache-2.0
+"""The released zip has what a user needs; MONAI downloads, loads and runs it."""
 
 import os
 import subprocess
@@ -11,7 +12,7 @@ from tiny import ROOT
 
 from scripts.common.errors import UserError
 from scripts.common.large_files import write_list
-from scripts.research.release import NAME, main, pack
+from scripts.research.release import NAME, main, write_release
 
 
 def _git(root, *arguments) -> None:
@@ -27,7 +28,8 @@ def repository(tmp_path):
         "configs/metadata.json": '{"version": "1.2.3"}',
         "models/model.pt": "student",
         "docs/study.md": "page",
-        "docs/study/cell.json": "a single result",
+        "scripts/common/large_files.py": "of a user",
+        "scripts/research/release.py": "of a developer",
         "tests/test_a.py": "test",
         ".gitignore": "*.log\n",
         "large_files.yml": "# from here\n",
@@ -49,24 +51,27 @@ def _names(path) -> list[str]:
 
 def test_zip_has_what_git_tracks_and_a_user_needs(repository, tmp_path):
     (repository / "ignored.log").write_text("")
-    path = pack(repository, tmp_path / "packed")
+    path = write_release(repository, tmp_path / "packed")
     assert path.name == f"{NAME}_v1.2.3.zip"
-    assert _names(path) == ["configs/metadata.json", "docs/study.md", "large_files.yml", "models/model.pt"]
+    assert _names(path) == [
+        *("configs/metadata.json", "docs/study.md", "large_files.yml", "models/model.pt"),
+        "scripts/common/large_files.py",
+    ]
 
 
 def test_same_files_give_the_same_bytes(repository, tmp_path):
-    first = pack(repository, tmp_path / "first").read_bytes()
+    first = write_release(repository, tmp_path / "first").read_bytes()
     for file in repository.rglob("*.*"):
         if ".git" not in file.parts:
             os.utime(file, (1e9, 1e9))
-    assert pack(repository, tmp_path / "second").read_bytes() == first
+    assert write_release(repository, tmp_path / "second").read_bytes() == first
 
 
 @pytest.mark.parametrize("changed", ["configs/metadata.json", "scripts_new.py"])
 def test_uncommitted_changes_are_refused_unless_allowed(repository, tmp_path, changed):
     (repository / changed).write_text('{"version": "1.2.4"}')
     with pytest.raises(UserError, match=f"{changed} has changes that are not committed.*--allow-dirty"):
-        pack(repository, tmp_path)
+        write_release(repository, tmp_path)
     assert not list(tmp_path.glob("*.zip"))
     main(["--bundle_root", str(repository), "--output", str(tmp_path), "--allow-dirty"])
     assert len(list(tmp_path.glob("*.zip"))) == 1
@@ -74,20 +79,22 @@ def test_uncommitted_changes_are_refused_unless_allowed(repository, tmp_path, ch
 
 def test_weights_that_do_not_fit_the_list_are_refused_even_if_dirty_is_allowed(repository, tmp_path):
     (repository / "models" / "model.pt").write_text("another student")
-    with pytest.raises(UserError, match=r"models/model\.pt does not fit its hash .* scripts\.large_files write"):
-        pack(repository, tmp_path, allow_dirty=True)
+    with pytest.raises(
+        UserError, match=r"models/model\.pt does not have its hash .* scripts\.common\.large_files write"
+    ):
+        write_release(repository, tmp_path, allow_dirty=True)
 
 
 def test_weights_that_are_not_listed_are_refused(repository, tmp_path):
     (repository / "models" / "new.pt").write_text("new student")
     subprocess.run(["git", "-C", str(repository), "add", "."], check=True)
     with pytest.raises(UserError, match=r"models/new\.pt is not in large_files.yml: list it with"):
-        pack(repository, tmp_path, allow_dirty=True)
+        write_release(repository, tmp_path, allow_dirty=True)
 
 
 def test_folder_without_git_is_refused(tmp_path):
     with pytest.raises(UserError, match="not a git repository.*run from a clone"):
-        pack(tmp_path, tmp_path / "packed")
+        write_release(tmp_path, tmp_path / "packed")
 
 
 LOAD = """
@@ -123,8 +130,8 @@ def _run(folder, *arguments) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_monai_downloads_loads_and_runs_the_packed_bundle(tmp_path, one_subject):
-    url = pack(ROOT, tmp_path / "hub", allow_dirty=True).as_uri()
+def test_monai_downloads_loads_and_runs_the_released_bundle(tmp_path, one_subject):
+    url = write_release(ROOT, tmp_path / "hub", allow_dirty=True).as_uri()
     user = tmp_path / "user"
     user.mkdir()
     _run(user, "-c", LOAD, url, NAME)

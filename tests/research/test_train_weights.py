@@ -56,11 +56,12 @@ def test_history_of_a_network_is_written_beside_it(published):
     record = provenance_of(published / "models" / "model.pt")
     assert record["sequences"] == ["t1ce", "flair"] and record["spacing"] == 4.0
     assert record["recipe"].startswith("warm start")
-    told = [(stage["recipe"].split(":")[0], stage["steps"], "real_subjects" in stage) for stage in record["stages"]]
-    assert told == [
-        ("any subset", 1, False),
-        ("any subset", 1, False),
-        ("any subset", 1, True),
+    stages = [(stage["recipe"], stage["steps"], "real_subjects" in stage) for stage in record["stages"]]
+    any_subset = "one network for any subset of the sequences, by sequence dropout"
+    assert stages == [
+        (any_subset, 1, False),
+        (any_subset, 1, False),
+        (any_subset, 1, True),
         ("warm start from a network for any subset of the sequences, no distillation", 1, True),
     ]
     assert len(record["stages"][-1]["real_subjects"]) == 4
@@ -77,6 +78,21 @@ def test_each_stage_of_the_network_for_any_subset_goes_on_from_the_one_before(pu
     first, second, third = (torch.load(folder / "any_subset.pt", weights_only=True)[bias] for folder in stages)
     # one step of AdamW from it moves a weight by no more than the learning rate, 0.01
     assert 0 < (second - first).abs().max() < 0.03 and 0 < (third - second).abs().max() < 0.03
+
+
+def test_no_stage_distils_and_the_first_starts_from_random_weights(published):
+    for overlays in (("any_subset",), STUDENTS):
+        parser = ConfigParser()
+        parser.read_config(configs(*overlays))
+        terms = parser.get("objective")["terms"]
+        assert [name for name, term in terms.items() if term] in (
+            ["student_segmentation"],
+            ["teacher_segmentation", "student_segmentation"],
+        )
+    first = provenance_of(published / "work" / "simulated" / "training_any_subset_1" / "any_subset.pt")
+    assert set(first["starts_from"].values()) == {"random weights"}
+    last = provenance_of(published / "work" / "all" / "training_networks" / "teacher.pt")
+    assert {path.rpartition("/")[2] for path in last["starts_from"].values()} == {"any_subset.pt"}
 
 
 def test_networks_start_from_the_network_for_any_subset(published):
