@@ -23,9 +23,8 @@ from scripts.research.markdown import fill_between_markers
 COMMAND = "scripts.research.benchmark"
 PARTS = ("step", "inference", "start", "batch", "growth")
 # for a trial of the benchmark itself
-QUICK = {"filters": [4, 8, 16], "spacing": 4.0}
-QUICK_TRAINING = QUICK | {"patch_size": [32, 32, 32]}
-QUICK_WINDOW = (64, 64, 40)
+QUICK_SPACING, QUICK_WINDOW = 4.0, (64, 64, 40)
+QUICK_TRAINING = {"filters": [4, 8, 16], "spacing": 4.0, "patch_size": [32, 32, 32]}
 
 
 def benchmark(
@@ -36,28 +35,26 @@ def benchmark(
     Raises:
         UserError: the scans cannot be used.
     """
-    described = {"**quick**": "tiny networks and subjects, the numbers mean nothing"} if quick else {}
+    described = {"**quick**": "a small subject and patch, the numbers mean nothing"} if quick else {}
     described |= facts(threads, seed, arguments)
     torch.set_num_threads(threads)
     repeats = 1 if quick else repeats
-    keys = QUICK if quick else None
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if "step" in parts:
             rows += step_rows(1 if quick else 4 * repeats, seed, QUICK_TRAINING if quick else None)
         if set(parts) - {"step"}:
-            item = one_subject(scans, folder / "scans", seed, QUICK["spacing"] if quick else 1.0)
+            item = one_subject(scans, folder / "scans", seed, QUICK_SPACING if quick else 1.0)
             described["subject"] = item["subject"] + (" (simulated)" if scans is None else f" of {scans}")
         if "inference" in parts:
-            untrained = QUICK | {"load_pretrain": False} if quick else None
-            rows += inference_rows(item, repeats, threads, untrained, QUICK_WINDOW if quick else REFERENCE_WINDOW)
+            rows += inference_rows(item, repeats, threads, QUICK_WINDOW if quick else REFERENCE_WINDOW)
         if "start" in parts:
-            rows += start_rows(item, folder / "start", repeats, threads, keys)
+            rows += start_rows(item, folder / "start", repeats, threads)
         if "batch" in parts:
-            rows += batch_rows(item, folder / "batch", repeats, threads, keys, *([2] if quick else []))
+            rows += batch_rows(item, folder / "batch", repeats, threads, *([2] if quick else []))
         if "growth" in parts:
-            rows += growth_rows(item, folder / "growth", threads, keys, *([(1, 2)] if quick else []))
+            rows += growth_rows(item, folder / "growth", threads, *([(1, 2)] if quick else []))
     return page_lines(rows, described)
 
 

@@ -18,9 +18,8 @@ from monai.networks.nets import SegResNet
 from monai.transforms import Activationsd, AsDiscreted, Compose, Lambdad, LoadImaged, NormalizeIntensityd, SaveImaged
 
 from scripts.common.files import ROOT
-from scripts.common.sequences import SEQUENCES
 from scripts.research.benchmark.processes import peak_memory
-from scripts.research.benchmark.subjects import check_same_label_maps, linked_subjects, networks_for, size_of
+from scripts.research.benchmark.subjects import check_same_label_maps, linked_subjects, size_of
 from scripts.research.benchmark.table import Row
 
 REFERENCE = "brats_mri_segmentation"
@@ -33,21 +32,17 @@ MODES = {"one by one": {"load_ahead": 0}, "batch": {}}
 RESULTS = {"label maps alone": {"report": False}, "label maps and report": {"report": True}}
 
 
-def inference_rows(
-    item: Mapping, repeats: int, threads: int, overrides: dict | None = None, window: tuple[int, ...] = REFERENCE_WINDOW
-) -> list[Row]:
+def inference_rows(item: Mapping, repeats: int, threads: int, window: tuple[int, ...] = REFERENCE_WINDOW) -> list[Row]:
     """Time both on one subject in turns, each in its own process, after one run of each to warm up.
 
     Args:
         item: datalist item of `scripts.research.benchmark.subjects.one_subject`.
         repeats: measured runs of each.
         threads: of torch.
-        overrides: other values of keys of ``configs/inference.json``.
         window: of the reference, in voxels.
     """
-    overrides = {"load_pretrain": (ROOT / "models" / "model.pt").is_file()} | (overrides or {})
     jobs = {
-        "ours": (run_once, threads, prepare_ours, item, overrides),
+        "ours": (run_once, threads, prepare_ours, item),
         "reference": (run_once, threads, prepare_reference, item, window),
     }
     seconds, peak = {name: [] for name in jobs}, {}
@@ -62,12 +57,12 @@ def inference_rows(
         for pool in pools.values():
             pool.shutdown()
     medians = {name: statistics.median(values[1:]) for name, values in seconds.items()}
-    return comparison_rows(medians, peak, size_of(item), repeats, overrides["load_pretrain"])
+    return comparison_rows(medians, peak, size_of(item), repeats)
 
 
-def comparison_rows(seconds: Mapping, peak: Mapping, size: str, repeats: int, trained: bool) -> list[Row]:
+def comparison_rows(seconds: Mapping, peak: Mapping, size: str, repeats: int) -> list[Row]:
     """The rows of median seconds and peak memory in GiB of ``ours`` and the ``reference``."""
-    ours = f"configs/inference.json ({'models/model.pt' if trained else 'random weights'})"
+    ours = "configs/inference.json (models/model.pt)"
     what = f"{ours}, one subject of {size}, loading to saved file and report, median of {repeats}"
     return [
         Row(what, seconds["ours"], "{:.2f} s"),
@@ -95,9 +90,9 @@ def run_once(threads: int, prepare: Callable, *arguments) -> tuple[float, float]
     return seconds, peak_memory()
 
 
-def prepare_ours(item: Mapping, overrides: dict, output_dir: str) -> Callable:
+def prepare_ours(item: Mapping, output_dir: str) -> Callable:
     """A function that runs ``configs/inference.json`` on one subject."""
-    run, parser = _workflow(["inference.json"], {"output_dir": output_dir, "subjects": [item]} | overrides)
+    run, parser = _workflow(["inference.json"], {"output_dir": output_dir, "subjects": [item]})
     parser.get_parsed_content("evaluator")
     return run
 
@@ -135,9 +130,7 @@ def brats_label_map(regions: torch.Tensor) -> torch.Tensor:
     return torch.zeros_like(regions[[0]]).masked_fill(wt, 2).masked_fill(tc, 1).masked_fill(et, 4)
 
 
-def batch_rows(
-    item: Mapping, folder: Path, repeats: int, threads: int, overrides: dict | None = None, subjects: int = SUBJECTS
-) -> list[Row]:
+def batch_rows(item: Mapping, folder: Path, repeats: int, threads: int, subjects: int = SUBJECTS) -> list[Row]:
     """Time a batch with loading and drawing beside the network, and the same one step after the other.
 
     Both run in turns in one process, after one run of each to warm up. Their label maps must be the same.
@@ -147,14 +140,12 @@ def batch_rows(
         folder: for links and results.
         repeats: measured runs of each.
         threads: of torch.
-        overrides: other values of config keys.
         subjects: their number.
     """
-    ckpt_dir, weights = networks_for(folder / "networks", SEQUENCES, overrides)
-    keys = {"ckpt_dir": ckpt_dir, "dataset_dir": linked_subjects(item, folder / "scans", subjects)} | (overrides or {})
+    keys = {"dataset_dir": linked_subjects(item, folder / "scans", subjects)}
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         seconds = pool.submit(time_modes, keys, str(folder), repeats, threads, subjects).result()
-    what = f"{subjects} subjects of {size_of(item)}, {len(SEQUENCES)} sequences ({weights})"
+    what = f"{subjects} subjects of {size_of(item)}, four sequences (models/teacher.pt)"
     return [
         row for result in RESULTS for row in throughput_rows(seconds[result], subjects, f"{what}, {result}", repeats)
     ]

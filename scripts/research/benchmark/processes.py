@@ -15,11 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from scripts.common.files import ROOT
-from scripts.common.sequences import SEQUENCES, ordered
-from scripts.research.benchmark.subjects import label_map_of, linked_subjects, networks_for, size_of
+from scripts.research.benchmark.subjects import label_map_of, linked_subjects, size_of
 from scripts.research.benchmark.table import Row
 
-SUBSET = ordered(("t1ce", "flair"))
 START_LIMIT, MEMORY_LIMIT = 15.0, 3.0
 COUNTS = (1, 4, 16, 64)
 DEVIATION_LIMIT, GROWTH_LIMIT = 0.15, 1.10
@@ -42,7 +40,7 @@ class Watched:
     peak: float
 
 
-def start_rows(item: Mapping, folder: Path, repeats: int, threads: int, overrides: dict | None = None) -> list[Row]:
+def start_rows(item: Mapping, folder: Path, repeats: int, threads: int) -> list[Row]:
     """Run ``configs/inference.json`` on one subject, after one run to fill the system's file cache.
 
     Args:
@@ -50,10 +48,8 @@ def start_rows(item: Mapping, folder: Path, repeats: int, threads: int, override
         folder: for links and results.
         repeats: measured runs.
         threads: of torch.
-        overrides: other values of config keys.
     """
-    ckpt_dir, weights = networks_for(folder / "networks", SUBSET, overrides)
-    keys = {"ckpt_dir": ckpt_dir, "dataset_dir": linked_subjects(item, folder / "scans", 1)} | (overrides or {})
+    keys = {"dataset_dir": linked_subjects(item, folder / "scans", 1)}
     runs = []
     for number in range(1 + repeats):
         output_dir = folder / f"run {number}"
@@ -61,36 +57,31 @@ def start_rows(item: Mapping, folder: Path, repeats: int, threads: int, override
         runs.append(watch(command, label_map_of(output_dir, 0), threads))
     first = statistics.median(run.first for run in runs[1:])
     what = "fresh process, python -m monai.bundle run inference: start until the label map of one subject of "
-    what += f"{size_of(item)} ({weights}) is on disk, median of {repeats}, files in the system's cache"
+    what += f"{size_of(item)} (models/model.pt) is on disk, median of {repeats}, files in the system's cache"
     return [
         Row(what, first, "{:.1f} s", START_LIMIT),
         Row("peak memory of that process", max(run.peak for run in runs), "{:.2f} GiB", MEMORY_LIMIT),
     ]
 
 
-def growth_rows(
-    item: Mapping, folder: Path, threads: int, overrides: dict | None = None, counts: tuple[int, ...] = COUNTS
-) -> list[Row]:
+def growth_rows(item: Mapping, folder: Path, threads: int, counts: tuple[int, ...] = COUNTS) -> list[Row]:
     """Run the batch workflow over more and more links of one subject, each time in a fresh process.
 
     Args:
         item: datalist item with all sequences.
         folder: for links and results.
         threads: of torch.
-        overrides: other values of config keys.
         counts: numbers of subjects, ascending.
     """
-    ckpt_dir, weights = networks_for(folder / "networks", SEQUENCES, overrides)
-    keys = {"ckpt_dir": ckpt_dir} | (overrides or {})
     watched = {}
     for count in (counts[0], *counts):  # the first only fills the system's file cache
         name = f"{count}" if count not in watched else f"{count} again"
         scans = linked_subjects(item, folder / "scans" / name, count)
         output_dir = folder / "results" / name
         files = ["inference.json", "batch_inference.json"]
-        command = inference_command(files, keys | {"dataset_dir": scans, "output_dir": str(output_dir)})
+        command = inference_command(files, {"dataset_dir": scans, "output_dir": str(output_dir)})
         watched[count] = watch(command, label_map_of(output_dir, count - 1), threads)
-    return rows_of_counts(watched, f"{size_of(item)}, {len(SEQUENCES)} sequences ({weights})")
+    return rows_of_counts(watched, f"{size_of(item)}, four sequences (models/teacher.pt)")
 
 
 def rows_of_counts(watched: Mapping[int, Watched], subject: str) -> list[Row]:

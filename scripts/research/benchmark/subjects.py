@@ -1,17 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The subject and the networks that the benchmark segments with: one subject, linked under several names."""
+"""The subject that the benchmark segments, linked under several names."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import nibabel as nib
-import torch
-from monai.bundle import ConfigParser
 
 from scripts.common.errors import UserError
-from scripts.common.files import ROOT
 from scripts.common.sequences import SEQUENCES, nifti_stem
-from scripts.common.weights import network_path, save_weights, weight_files_in
 from scripts.data.datalist import require_complete, subjects_in
 from scripts.simulation.cohort import make_cohort
 
@@ -68,24 +64,3 @@ def check_same_label_maps(first: str | Path, second: str | Path, count: int) -> 
 def size_of(item: Mapping) -> str:
     """The subject's grid, such as ``240 x 240 x 155``."""
     return " x ".join(map(str, nib.load(item["flair"]).shape))
-
-
-def networks_for(folder: str | Path, sequences: tuple[str, ...], overrides: Mapping | None = None) -> tuple[str, str]:
-    """A folder with a network for these sequences, and its name: the bundle's, or random weights in ``folder``.
-
-    Args:
-        folder: for random weights.
-        sequences: the network's channels.
-        overrides: other values of keys of ``configs/inference.json``; with some, the bundle's network does not fit.
-    """
-    models = ROOT / "models"
-    if not overrides and sequences in weight_files_in(models):
-        return str(models), f"models/{Path(network_path(models, sequences)).name}"
-    parser = ConfigParser()
-    parser.read_config(str(ROOT / "configs" / "inference.json"))
-    parser.update({"student_modalities": list(sequences)} | dict(overrides or {}))
-    torch.manual_seed(0)
-    network = parser.get_parsed_content("network_def")
-    known = {"sequences": list(sequences)} | {key: parser.get_parsed_content(key) for key in ("filters", "spacing")}
-    save_weights(Path(folder) / ("teacher.pt" if sequences == SEQUENCES else "model.pt"), network, known)
-    return str(folder), "random weights"

@@ -8,14 +8,7 @@ from conftest import write_msd, write_subject
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import subjects_in
-from scripts.inference.routing import assign_networks
-from scripts.research.benchmark.subjects import (
-    check_same_label_maps,
-    label_map_of,
-    linked_subjects,
-    networks_for,
-    one_subject,
-)
+from scripts.research.benchmark.subjects import check_same_label_maps, label_map_of, linked_subjects, one_subject
 
 
 def test_one_subject_stands_in_a_folder_under_several_names(subject, tmp_path):
@@ -46,8 +39,3 @@ def test_label_maps_that_differ_are_named(tmp_path):
     check_same_label_maps(tmp_path / "a", tmp_path / "b", 1)
     with pytest.raises(RuntimeError, match="Subject_000_seg.nii.gz differ"):
         check_same_label_maps(tmp_path / "a", tmp_path / "c", 1)
-
-
-def test_networks_of_random_weights_serve_the_batch(subject, tmp_path):
-    folder, name = networks_for(tmp_path, SEQUENCES, {"filters": [4, 8, 16], "spacing": 4.0})
-    assert name == "random weights" and assign_networks([subject], folder)[0]["network"].endswith("teacher.pt")
