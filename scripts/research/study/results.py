@@ -76,7 +76,12 @@ def collect(plan: Plan, part: str, results: str | Path) -> None:
     order = ["arm", "subset", "seed", "fold", "network", "subject", "region"]
     for path, columns, new, by in (
         (table_path(results, part), COLUMNS, rows, order),
-        (Path(results) / TRAININGS, TRAINING_COLUMNS, [pd.DataFrame(trainings)], ["part", *CELL]),
+        (
+            Path(results) / TRAININGS,
+            TRAINING_COLUMNS,
+            [pd.DataFrame(trainings).astype({"seconds": float})],
+            ["part", *CELL],
+        ),
     ):
         stored = read_table(path, columns)
         table = pd.concat([stored, *new] if len(stored) else new)

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page has a table of gains for each part and group, and a figure."""
+"""The page has a table of gains for each part and group."""
 
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
-from scripts.research.study.figure import arm_label, gain_figure
 from scripts.research.study.page import study_lines, subset_table, summary_table
 from scripts.research.study.plan import Plan
 from scripts.research.study.results import COLUMNS, TRAINING_COLUMNS
@@ -59,20 +57,3 @@ def test_page_tells_size_and_time_of_each_part_with_results(tmp_path):
         "in it)." in lines
     )
     assert lines.count("## Real subjects") == 1 and "### GLI" in lines
-
-
-def test_figure_has_a_panel_for_each_table_and_a_row_for_each_arm(tmp_path, monkeypatch):
-    figures, save = [], Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda figure, *given: figures.append(figure) or save(figure, *given))
-    table = gains(_table(), "alone", resamples=300)
-    assert gain_figure({"GLI": table[table.arm != "alone"], "SSA": table[table.arm == "soft"]}, tmp_path / "study.png")
-    panels = figures[0].axes
-    assert [panel.get_title() for panel in panels] == ["GLI (n = 2)", "SSA (n = 2)"]
-    assert [label.get_text() for label in panels[0].get_yticklabels()] == ["soft", "masked"]
-    points = {round(line.get_xdata()[0], 6) for line in panels[0].lines if line.get_marker() in "oD"}
-    assert points == {0.04, -0.075}
-    assert not gain_figure({"GLI": table[table.arm == "none"]}, tmp_path / "none.png")
-
-
-def test_labels_name_the_network_unless_it_is_the_student():
-    assert arm_label("soft_targets") == "soft targets" and arm_label("mutual", "ensemble") == "mutual, ensemble"
