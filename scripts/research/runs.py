@@ -88,10 +88,10 @@ def evaluate_once(overlays: tuple[str, ...], output: Path, keys: dict) -> Path:
     return output / "cases.csv"
 
 
-def ensure_simulated(keys: dict) -> None:
-    """Simulate the cohort of a run with these keys unless it exists, before several runs at a time would."""
+def ensure_simulated(overlays: tuple[str, ...], keys: dict) -> None:
+    """Simulate the cohort of a run unless it exists, before several runs at a time would."""
     parser = ConfigParser()
-    parser.read_config(configs())
+    parser.read_config(configs(*overlays))
     parser.update(keys)
     recipe = dict(parser.get_parsed_content("simulated"))
     ensure_cohort(parser.get_parsed_content("dataset_dir"), recipe.pop("folder"), **recipe)

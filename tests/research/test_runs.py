@@ -4,9 +4,10 @@
 import json
 
 import pytest
+from tiny import tiny
 
 from scripts.common.errors import UserError
-from scripts.research.runs import evaluate_once, run_all, train_once
+from scripts.research.runs import ensure_simulated, evaluate_once, run_all, train_once
 
 
 def _refused():
@@ -57,3 +58,12 @@ def test_an_interrupted_evaluation_starts_again_and_a_finished_one_does_not(tmp_
     for _ in range(2):
         assert evaluate_once((), tmp_path, {}) == tmp_path / "cases.csv"
     assert len(runs) == 1 and runs[0].endswith("configs/evaluate.json")
+
+
+def test_the_cohort_of_a_run_is_simulated_once(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr("scripts.research.runs.ensure_cohort", lambda *given, **recipe: made.append((given, recipe)))
+    cohort = str(tmp_path / "cohort")
+    ensure_simulated(("with_real",), tiny(cohort) | {"real#dataset_dir": "somewhere"})
+    ((given, recipe),) = made
+    assert given == (cohort, cohort) and recipe["training"] == 2 and recipe["spacing"] == 4.0

@@ -8,8 +8,8 @@ from tiny import tiny
 
 from scripts.common.errors import UserError
 from scripts.research.markdown import markers
-from scripts.research.study.__main__ import COMMAND, run_study
 from scripts.research.study.results import TRAINING_COLUMNS, read_table
+from scripts.research.study.runner import COMMAND, run_study
 
 
 def _study(folder, cohort) -> dict:
@@ -42,7 +42,7 @@ def _in_this_process(monkeypatch) -> list[str]:
             names.append(name)
             function(*arguments)
 
-    monkeypatch.setattr("scripts.research.study.__main__.run_all", run)
+    monkeypatch.setattr("scripts.research.study.runner.run_all", run)
     return names
 
 

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run the trainings and evaluations of a study that are left, and write its page.
+
+Worker processes import these functions, so they cannot be in ``__main__``.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+
+from scripts.common.errors import UserError
+from scripts.common.files import save_atomically
+from scripts.research.markdown import fill_between_markers
+from scripts.research.runs import ensure_simulated, evaluate_once, run_all, train_once
+from scripts.research.study.page import study_lines
+from scripts.research.study.plan import Cell, Plan, read_plan
+from scripts.research.study.results import FACTS, collect, pending
+
+COMMAND = "scripts.research.study"
+PAGE = "page"
+"""Name, beside those of the plan's parts, of writing the page."""
+
+
+def train_shared(plan: Plan, part: str, fold: int) -> None:
+    """Run the shared trainings of a part on a fold, in order."""
+    for name, entry in plan.parts[part].get("shared", {}).items():
+        train_once(tuple(entry["overlays"]), plan.shared(part, fold) / name, plan.shared_keys(part, fold, name))
+
+
+def run_cell(plan: Plan, cell: Cell) -> None:
+    """Train and evaluate one cell."""
+    output, overlays = plan.output(cell), tuple(plan.arm(cell)["overlays"])
+    seconds = train_once(overlays, output, plan.keys(cell))
+    evaluate_once(overlays, output / "evaluation", plan.evaluation_keys(cell))
+    record = json.loads(
+        next(path for path in sorted(output.glob("*.json")) if path.with_suffix(".pt").is_file()).read_text()
+    )
+    facts = {
+        "steps": record["epochs"] * record["steps_per_epoch"],
+        "seconds": seconds,
+        "cores": torch.get_num_threads(),
+    }
+    save_atomically(output / FACTS, lambda file: file.write_text(json.dumps(facts)))
+
+
+def run_study(
+    plan_file: str | Path,
+    work: str | Path,
+    results: str | Path,
+    page: str | Path,
+    only: list[str] | None = None,
+    workers: int = 2,
+    resamples: int = 10_000,
+) -> None:
+    """Run what is left of a study, and write its page.
+
+    Args:
+        plan_file: see `scripts.research.study.plan.Plan`.
+        work: folder of the trainings.
+        results: folder of the tables.
+        page: markdown file with the two markers of this command; the figure is written beside it.
+        only: parts of the plan, or "page"; all by default.
+        workers: trainings at a time, which share the cores.
+        resamples: of the bootstraps.
+
+    Raises:
+        UserError: a wrong plan or part, or trainings that failed; the others are stored then.
+    """
+    plan = read_plan(plan_file, work)
+    chosen = only or [*plan.parts, PAGE]
+    if unknown := sorted(set(chosen) - {*plan.parts, PAGE}):
+        raise UserError(f"{plan_file} has no part '{unknown[0]}': choose from {', '.join([*plan.parts, PAGE])}.")
+    for part in (name for name in plan.parts if name in chosen):
+        collect(plan, part, results)
+        cells = pending(plan, part, results)
+        if not cells:
+            continue
+        ensure_simulated(tuple(plan.arm(cells[0])["overlays"]), plan.keys(cells[0]))
+        folds = sorted({cell.fold for cell in cells})
+        run_all(
+            [(f"{part}, shared trainings, fold {fold}", train_shared, (plan, part, fold)) for fold in folds], workers
+        )
+        try:
+            run_all([(cell.name, run_cell, (plan, cell)) for cell in cells], workers)
+        finally:
+            collect(plan, part, results)
+    if PAGE in chosen:
+        lines = study_lines(plan, results, Path(page).with_suffix(".png"), resamples)
+        fill_between_markers(page, COMMAND, lines)
