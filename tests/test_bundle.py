@@ -9,11 +9,10 @@ from importlib.metadata import version
 import pytest
 import torch
 from monai.bundle import ConfigParser, download_large_files, verify_metadata, verify_net_in_out
-from tiny import ROOT
-
 from scripts.common.sequences import REGIONS, SEQUENCES, ordered
 from scripts.common.weights import load_weights
 from scripts.evaluation.summary import read_cases
+from tiny import ROOT
 
 CONFIGS = sorted((ROOT / "configs").glob("*.json"))
 METADATA = json.loads((ROOT / "configs" / "metadata.json").read_text())

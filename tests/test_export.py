@@ -4,10 +4,9 @@ import onnxruntime
 import pytest
 import torch
 from monai.bundle import ConfigParser, ckpt_export, onnx_export
-from tiny import ROOT
-
 from scripts.common.sequences import SEQUENCES, ordered
 from scripts.common.weights import load_weights
+from tiny import ROOT
 
 CONFIG = str(ROOT / "configs" / "inference.json")
 META = str(ROOT / "configs" / "metadata.json")

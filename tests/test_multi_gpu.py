@@ -9,11 +9,10 @@ import sys
 import pytest
 import torch
 import torch.distributed as dist
-from test_workflows import TINY
-from tiny import ROOT
-
 from scripts.common.errors import UserError
 from scripts.training.distributed import join_process_group, subjects_of_process
+from test_workflows import TINY
+from tiny import ROOT
 
 # what each process ends with, for the tests to compare
 REPORT = (

@@ -9,9 +9,8 @@ import pytest
 import torch
 from ignite.engine import Events
 from monai.bundle import ConfigParser
-from tiny import ROOT, run, tiny, workflow
-
 from scripts.common.errors import user_message
+from tiny import ROOT, run, tiny, workflow
 
 FROZEN = ("kd_net", "soft_targets", "emkd", "masked", "prototypes")
 JOINT = ("choi2023", "consistency", "cosine", "mutual")

@@ -10,9 +10,8 @@ import pandas as pd
 import pytest
 import torch
 from ignite.engine import Events
-from tiny import TINY, run, tiny, workflow
-
 from scripts.common.errors import user_message
+from tiny import TINY, run, tiny, workflow
 
 
 def test_training_writes_student_teacher_and_last_with_provenance(trained):

@@ -8,7 +8,6 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
-
 from scripts.common import namings
 from scripts.common.errors import ScanError, UserError
 from scripts.common.sequences import REGIONS

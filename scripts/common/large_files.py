@@ -13,7 +13,6 @@ from pathlib import Path
 import yaml
 from monai.apps.utils import SUPPORTED_HASH_TYPES, HashCheckError
 from monai.bundle import download_large_files
-
 from scripts.common.errors import UserError, install_error_hook
 from scripts.common.files import save_atomically
 

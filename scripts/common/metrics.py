@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from monai.metrics import compute_hausdorff_distance
 from scipy.ndimage import find_objects
-
 from scripts.common.sequences import REGIONS
 
 TINY_ET_ML = 0.5  # 500 voxels of 1 mm3, as in RFNet and its successors

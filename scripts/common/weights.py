@@ -5,11 +5,10 @@ import json
 from pathlib import Path
 
 import torch
-from torch import nn
-
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 from scripts.common.sequences import SEQUENCES, channels_of, limited_subsets
+from torch import nn
 
 SUPERVISION_HEADS = ("deep_supervision_heads.", "super_head.")
 """A DynUNet's deep-supervision heads, each under two names. Only training needs them, and TorchScript cannot save them

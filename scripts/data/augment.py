@@ -3,7 +3,6 @@
 
 import torch
 from monai.transforms import RandAffined
-
 from scripts.simulation.acquisition import add_acquisition_effects
 from scripts.simulation.smooth_fields import Draws
 

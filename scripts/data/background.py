@@ -3,7 +3,6 @@
 
 import numpy as np
 import torch
-
 from scripts.common.errors import ScanError
 
 LEAST_ZEROS = 0.1

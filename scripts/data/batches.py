@@ -6,7 +6,6 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, RandomizableTransform, Transform
-
 from scripts.common.errors import UserError
 from scripts.common.labels import LABEL_CONVENTIONS, regions_from_label
 from scripts.simulation.contrast import MAPS

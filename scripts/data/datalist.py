@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-
 from scripts.common.errors import UserError
 from scripts.common.namings import understood
 from scripts.common.sequences import SEQUENCES, ordered

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 from monai.transforms import Transform
-
 from scripts.common.errors import ScanError
 from scripts.common.metrics import voxel_ml
 from scripts.common.sequences import ordered, subset_name

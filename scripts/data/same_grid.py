@@ -4,7 +4,6 @@
 import numpy as np
 from monai.data import MetaTensor
 from monai.transforms import ResampleToMatch
-
 from scripts.common.errors import ScanError
 
 TOLERANCE = 1e-3

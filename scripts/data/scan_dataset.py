@@ -11,7 +11,6 @@ from itertools import islice
 from ignite.engine import Events
 from monai.data import DataLoader, Dataset
 from monai.engines import SupervisedEvaluator
-
 from scripts.common.errors import ScanError, UserError, user_error
 
 logger = logging.getLogger(__name__)

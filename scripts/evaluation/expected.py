@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
-
 from scripts.common.errors import UserError, install_error_hook
 from scripts.common.files import save_atomically
 from scripts.common.sequences import REGIONS, subset_name

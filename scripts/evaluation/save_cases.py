@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ignite.engine import Engine, Events
 from monai.data.utils import affine_to_spacing
-
 from scripts.common.errors import UserError
 from scripts.common.metrics import case_measures
 from scripts.common.sequences import REGIONS, subset_name

@@ -10,7 +10,6 @@ import math
 from pathlib import Path
 
 import pandas as pd
-
 from scripts.common.errors import UserError, install_error_hook
 from scripts.common.files import save_atomically
 from scripts.common.metrics import RULES

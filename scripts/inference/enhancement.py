@@ -7,7 +7,6 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
-
 from scripts.common.labels import nest
 from scripts.common.metrics import voxel_ml
 from scripts.common.sequences import REGIONS, ordered

@@ -6,10 +6,9 @@ import math
 
 import torch
 from monai.inferers import Inferer, sliding_window_inference
-from torch.nn import functional
-
 from scripts.common.metrics import dice
 from scripts.common.sequences import REGIONS
+from torch.nn import functional
 
 
 class BrainBoxInferer(Inferer):

@@ -6,7 +6,6 @@ from monai.data import MetaTensor
 from monai.data.utils import affine_to_spacing
 from monai.transforms import Transform
 from scipy.ndimage import find_objects, label
-
 from scripts.common.errors import UserError
 from scripts.common.labels import label_from_regions, nest
 from scripts.common.metrics import remove_tiny, voxel_ml

@@ -5,7 +5,6 @@ import math
 
 import torch
 from monai.transforms import MapTransform, Transform
-
 from scripts.common.sequences import REGIONS
 
 

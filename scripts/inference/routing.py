@@ -5,13 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import ordered, subset_name
 from scripts.common.weights import load_weights, provenance_of, weight_files_in
 from scripts.data.datalist import sequences_present
 from scripts.inference.inferer import BrainBoxInferer
+from torch import nn
 
 
 def assign_networks(items: list[dict], ckpt_dir: str | Path) -> list[dict]:

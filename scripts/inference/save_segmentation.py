@@ -7,7 +7,6 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from monai.transforms import Transform
-
 from scripts.common.choices import EXISTING
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically

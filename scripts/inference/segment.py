@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
-
 from scripts.common.errors import ScanError, UserError, user_error
 from scripts.common.files import ROOT
 from scripts.common.sequences import SEQUENCES, nifti_stem

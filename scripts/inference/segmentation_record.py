@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 from monai.data.utils import affine_to_spacing
 from monai.transforms import Transform
-
 from scripts.common.files import ROOT, save_atomically
 from scripts.common.weights import provenance_of
 

@@ -2,11 +2,10 @@
 """Barlow Twins between the latent maps of teacher and student, with voxels as samples."""
 
 import torch
-from torch import nn
-from torch.nn.modules.loss import _Loss
-
 from scripts.losses.output import Output
 from scripts.losses.shared import balanced_weights, latent_foreground, process_count, summed_over_processes
+from torch import nn
+from torch.nn.modules.loss import _Loss
 
 
 def cross_correlation(a: torch.Tensor, b: torch.Tensor, weights: torch.Tensor, eps: float = 1e-5) -> torch.Tensor:

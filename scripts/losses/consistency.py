@@ -2,9 +2,8 @@
 """Consistency: teacher and student, trained together, should give the same probabilities."""
 
 import torch
-from torch.nn.modules.loss import _Loss
-
 from scripts.losses.output import Output
+from torch.nn.modules.loss import _Loss
 
 
 class Consistency(_Loss):

@@ -2,11 +2,10 @@
 """EMKD's importance maps: the student should be active where the teacher is, whatever the channels mean."""
 
 import torch
-from torch.nn import functional
-from torch.nn.modules.loss import _Loss
-
 from scripts.losses.output import Output
 from scripts.losses.shared import layer_paths
+from torch.nn import functional
+from torch.nn.modules.loss import _Loss
 
 
 def importance_map(features: torch.Tensor) -> torch.Tensor:

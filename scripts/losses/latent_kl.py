@@ -2,11 +2,10 @@
 """KD-Net's latent distillation: at each latent voxel, the distribution over channels follows the teacher's."""
 
 import torch
-from torch.nn import functional
-from torch.nn.modules.loss import _Loss
-
 from scripts.losses.output import Output
 from scripts.losses.shared import check_same_grid, positive_temperature
+from torch.nn import functional
+from torch.nn.modules.loss import _Loss
 
 
 class LatentKL(_Loss):

@@ -2,11 +2,10 @@
 """Masked soft targets: the teacher teaches only where it is right, and as much as it is better than the student."""
 
 import torch
-from torch.nn import functional
-from torch.nn.modules.loss import _Loss
-
 from scripts.losses.output import Output
 from scripts.losses.shared import positive_temperature
+from torch.nn import functional
+from torch.nn.modules.loss import _Loss
 
 
 class MaskedTargets(_Loss):

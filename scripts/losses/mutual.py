@@ -2,11 +2,10 @@
 """Mutual distillation: each network is a pupil of the other."""
 
 import torch
-from torch.nn.modules.loss import _Loss
-
 from scripts.losses.output import Output
 from scripts.losses.shared import positive_temperature
 from scripts.losses.soft_targets import bernoulli_kl
+from torch.nn.modules.loss import _Loss
 
 
 class MutualKL(_Loss):

@@ -4,9 +4,8 @@
 import math
 
 import torch
-from torch import nn
-
 from scripts.common.errors import UserError
+from torch import nn
 
 
 class Term(nn.Module):

@@ -2,12 +2,11 @@
 """The plainest latent distillation, with which Barlow Twins must be compared: cosine after a linear projection."""
 
 import torch
+from scripts.losses.output import Output
+from scripts.losses.shared import balanced_weights, check_same_grid, latent_foreground, summed_over_processes
 from torch import nn
 from torch.nn import functional
 from torch.nn.modules.loss import _Loss
-
-from scripts.losses.output import Output
-from scripts.losses.shared import balanced_weights, check_same_grid, latent_foreground, summed_over_processes
 
 
 class ProjectedCosine(_Loss):

@@ -2,11 +2,10 @@
 """ProtoKD's class prototypes: how alike each voxel is to each tissue, in the eyes of teacher and student."""
 
 import torch
-from torch.nn import functional
-from torch.nn.modules.loss import _Loss
-
 from scripts.losses.output import Output
 from scripts.losses.shared import check_same_grid, region_means
+from torch.nn import functional
+from torch.nn.modules.loss import _Loss
 
 
 def similarity_maps(features: torch.Tensor, label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

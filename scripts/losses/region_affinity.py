@@ -4,11 +4,10 @@
 from itertools import combinations
 
 import torch
-from torch.nn import functional
-from torch.nn.modules.loss import _Loss
-
 from scripts.losses.output import Output
 from scripts.losses.shared import EXCLUSIVE_REGIONS, layer_paths, region_means
+from torch.nn import functional
+from torch.nn.modules.loss import _Loss
 
 _FIRST, _SECOND = map(list, zip(*combinations(range(len(EXCLUSIVE_REGIONS)), 2)))
 

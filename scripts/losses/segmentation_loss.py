@@ -3,10 +3,9 @@
 
 import torch
 from monai.losses import DiceLoss
+from scripts.losses.output import Output
 from torch.nn import functional
 from torch.nn.modules.loss import _Loss
-
-from scripts.losses.output import Output
 
 KINDS = ("ce", "dice_ce")
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 
 import torch
 import torch.distributed as dist
+from scripts.common.sequences import REGIONS
 from torch.distributed._functional_collectives import all_reduce
 from torch.nn import functional
-
-from scripts.common.sequences import REGIONS
 
 
 def positive_temperature(temperature: float) -> float:

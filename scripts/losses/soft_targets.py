@@ -2,12 +2,11 @@
 """Soft targets: the student's probabilities follow the teacher's, both softened by a temperature."""
 
 import torch
-from torch.nn import functional
-from torch.nn.modules.loss import _Loss
-
 from scripts.common.sequences import REGIONS
 from scripts.losses.output import Output
 from scripts.losses.shared import positive_temperature
+from torch.nn import functional
+from torch.nn.modules.loss import _Loss
 
 
 def bernoulli_kl(teacher_logits: torch.Tensor, student_logits: torch.Tensor) -> torch.Tensor:

@@ -5,13 +5,12 @@ import copy
 from collections.abc import Callable
 
 import torch
-from torch import nn
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES, channels_of, ordered, subset_name
 from scripts.losses.output import Output
 from scripts.networks.initialise import set_output_prior
 from scripts.networks.teacher_student import NetworkGroup
+from torch import nn
 
 
 class AllStudents(NetworkGroup):

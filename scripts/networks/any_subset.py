@@ -4,11 +4,10 @@
 from collections.abc import Mapping
 
 import torch
-from torch import nn
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES, channels_of, limited_subsets, subset_name
 from scripts.networks.teacher_student import NetworkGroup
+from torch import nn
 
 SUBSETS = [*limited_subsets(), SEQUENCES]
 FILE = "any_subset.pt"

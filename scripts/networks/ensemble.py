@@ -2,9 +2,8 @@
 """Teacher and student as one network that gives their mean probability: mutual learning at test time."""
 
 import torch
-from torch import nn
-
 from scripts.common.sequences import channels_of
+from torch import nn
 
 
 class Ensemble(nn.Module):

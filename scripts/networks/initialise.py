@@ -5,12 +5,11 @@ import logging
 import math
 
 import torch
-from torch import nn
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.common.weights import load_weights, start_from_teacher, teacher_path
 from scripts.networks.teacher_student import NetworkGroup
+from torch import nn
 
 RANDOM = "random weights"
 

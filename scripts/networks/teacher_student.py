@@ -2,11 +2,10 @@
 """Teacher and student in one module, so that MONAI's own trainer can train them together."""
 
 import torch
-from torch import nn
-
 from scripts.common.sequences import SEQUENCES, channels_of
 from scripts.common.weights import network_path
 from scripts.losses.output import Output
+from torch import nn
 
 
 class FeatureHooks:

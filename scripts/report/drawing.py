@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-
 from scripts.common.errors import ScanError, UserError
 from scripts.common.metrics import voxel_ml
 from scripts.common.sequences import REGIONS, SEQUENCES, ordered

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
-
 from scripts.evaluation.summary import read_cases, summarise
 from scripts.report.parts import read_parts
 from scripts.report.titles import OUTERMOST_FIRST, sequences_text

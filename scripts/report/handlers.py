@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from ignite.engine import Engine, Events
-
 from scripts.common.errors import ScanError
 from scripts.common.sequences import SEQUENCES, ordered
 from scripts.report.drawing import draw_missing, draw_subject, load_scans

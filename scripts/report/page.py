@@ -6,7 +6,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from markupsafe import Markup
-
 from scripts.common.errors import UserError
 from scripts.common.files import ROOT, save_atomically
 from scripts.evaluation.expected import read_expected, require_expected

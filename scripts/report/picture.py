@@ -7,7 +7,6 @@ from io import BytesIO
 
 import numpy as np
 from matplotlib.image import imsave
-
 from scripts.common.sequences import REGIONS
 from scripts.report.contours import svg_path
 from scripts.report.planes import EDGES, Plane, planes_through, to_display

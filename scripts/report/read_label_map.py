@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 from scipy.ndimage import find_objects
-
 from scripts.common.errors import ScanError
 from scripts.common.labels import RegionsFromLabeld
 from scripts.common.sequences import REGIONS

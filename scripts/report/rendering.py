@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from scripts.report.titles import OUTERMOST_FIRST, REGION_TITLES, sequences_text
 
 UNDEFINED = "–"

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from scipy import ndimage
-
 from scripts.common.sequences import SEQUENCES
 
 REGIONS = {"wt": (1, 2, 4), "tc": (1, 4), "et": (4,), "ncr": (1,), "ed": (2,)}

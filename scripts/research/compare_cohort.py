@@ -13,7 +13,6 @@ import nibabel as nib
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-
 from scripts.common.errors import UserError, install_error_hook
 from scripts.common.files import save_atomically
 from scripts.common.sequences import SEQUENCES

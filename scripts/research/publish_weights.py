@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-
 from scripts.common.files import ROOT, save_atomically
 from scripts.common.sequences import SEQUENCES, limited_subsets
 from scripts.common.weights import provenance_of, provenance_path, student_file

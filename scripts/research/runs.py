@@ -13,7 +13,6 @@ from pathlib import Path
 
 import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
-
 from scripts.common.errors import UserError, user_message
 from scripts.common.files import ROOT, save_atomically
 from scripts.simulation.cohort import ensure_cohort

@@ -2,7 +2,6 @@
 """The effects of scanner and preprocessing on an ideal image, one function each."""
 
 import torch
-
 from scripts.simulation.smooth_fields import Draws, blurred, gaussian_matrix, per_channel, separable
 
 # Mean over standard deviation of raw intensities in the brain (t1, t1ce, t2, flair), measured on eleven BraTS 2021

@@ -7,7 +7,6 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
-
 from scripts.simulation.lattice import LATTICE, SHAPE, noise
 
 # Scale from the template to BraTS, and MNI's origin in the BraTS field (mm), fitted to eleven BraTS 2021 brains.

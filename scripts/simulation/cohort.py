@@ -15,14 +15,13 @@ import fire
 import nibabel as nib
 import numpy as np
 import torch
-from tqdm import tqdm
-
 from scripts.common.choices import PARTS
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 from scripts.common.sequences import SEQUENCES
 from scripts.simulation.contrast import MAPS, Contrast
 from scripts.simulation.maps import make_maps, save_maps
+from tqdm import tqdm
 
 
 def make_cohort(

@@ -2,7 +2,6 @@
 """Stage 2 of the simulation: render the four sequences from a subject's maps, differently at every call."""
 
 import torch
-
 from scripts.simulation.acquisition import add_acquisition_effects
 from scripts.simulation.smooth_fields import Draws, blurred, correlated, per_channel
 from scripts.simulation.tumour_contrast import add_tumour

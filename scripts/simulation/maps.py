@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 from scripts.common.labels import LABEL_CONVENTIONS

@@ -4,7 +4,6 @@
 import numpy as np
 from scipy import ndimage
 from scipy.fft import irfftn, rfftn
-
 from scripts.simulation.lattice import LATTICE, SHAPE, STEP, read_off
 
 _STEP = 2 * STEP  # mm; the flow is smooth

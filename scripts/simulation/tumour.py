@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-
 from scripts.simulation.anatomy import Brain
 from scripts.simulation.geodesic import geodesic
 from scripts.simulation.lattice import LATTICE, SHAPE, STEP, noise, read_off

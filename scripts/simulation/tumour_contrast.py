@@ -2,7 +2,6 @@
 """The intensities of oedema, necrotic core and enhancing rim in the four sequences."""
 
 import torch
-
 from scripts.simulation.smooth_fields import Draws, blurred, correlated, per_channel
 
 # Region means (z-units; t1, t1ce, t2, flair), their spread between subjects, and its correlation with one common

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr
-
 from scripts.simulation.anatomy import Brain
 from scripts.simulation.lattice import LATTICE, SHAPE, noise
 

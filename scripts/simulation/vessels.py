@@ -4,7 +4,6 @@
 import numpy as np
 from scipy import ndimage
 from scipy.interpolate import make_interp_spline
-
 from scripts.simulation.anatomy import template
 from scripts.simulation.lattice import noise
 

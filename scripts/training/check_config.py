@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 from monai.bundle import ConfigParser
-
 from scripts.common.choices import EXISTING, TEACHER_TRAINING
 from scripts.common.errors import UserError
 from scripts.common.files import ROOT

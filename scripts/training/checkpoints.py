@@ -8,7 +8,6 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 from monai.handlers import CheckpointLoader
-
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 from scripts.common.weights import save_weights, student_file

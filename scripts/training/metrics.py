@@ -4,7 +4,6 @@
 from collections.abc import Iterable
 
 from monai.handlers import MeanDice, from_engine
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import REGIONS
 

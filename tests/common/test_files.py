@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
-
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
-
 from scripts.common.errors import ScanError, UserError
 from scripts.common.labels import Nestd, RegionsFromLabeld, detect_convention, label_from_regions, regions_from_label
 

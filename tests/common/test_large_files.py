@@ -5,10 +5,9 @@ import os
 
 import pytest
 import yaml
-from tiny import ROOT
-
 from scripts.common.errors import UserError
 from scripts.common.large_files import main, matches, read_list, repair, write_list
+from tiny import ROOT
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from monai.metrics import compute_hausdorff_distance
-
 from scripts.common.metrics import RULES, case_measures, dice, hd95, remove_tiny
 from scripts.common.sequences import REGIONS
 

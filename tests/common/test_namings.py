@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from scripts.common import namings
 from scripts.common.errors import ScanError
 from scripts.common.labels import LABEL_CONVENTIONS, RegionsFromLabeld

@@ -4,7 +4,6 @@
 from pathlib import Path
 
 import pytest
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import (
     REGIONS,

@@ -5,8 +5,6 @@ import json
 
 import pytest
 import torch
-from torch import nn
-
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 from scripts.common.weights import (
@@ -18,6 +16,7 @@ from scripts.common.weights import (
     teacher_path,
     weight_files_in,
 )
+from torch import nn
 
 RECORD = {"sequences": ["t1ce", "flair"], "spacing": 2.0, "filters": [16, 32]}
 

@@ -2,7 +2,6 @@
 """Real scans seen by another scanner."""
 
 import torch
-
 from scripts.data.augment import AcquisitionEffects, RandomPose
 
 

@@ -4,7 +4,6 @@
 import numpy as np
 import pytest
 import torch
-
 from scripts.common.errors import ScanError
 from scripts.data.background import check_background
 

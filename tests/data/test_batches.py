@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 import torch
 from monai.data import CacheDataset
-from tiny import tiny, workflow
-
 from scripts.common.errors import UserError
 from scripts.data.augment import AcquisitionEffects, RandomPose
 from scripts.data.batches import LoadMapsd, LoadSubject, PrepareBatch, RandUnenhancedd, list_collate, sampling_weights
 from scripts.simulation.cohort import make_cohort
 from scripts.simulation.contrast import Contrast
 from scripts.simulation.maps import save_maps
+from tiny import tiny, workflow
 
 
 def _maps():

@@ -3,11 +3,10 @@
 
 import pytest
 from conftest import save, scan_array, write_subject
-from tiny import ROOT
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import missing_files, require_complete, subjects_in
+from tiny import ROOT
 
 REAL = ROOT.parent / "shared" / "data" / "brats2021"
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from conftest import write_msd
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import require_complete, subjects_in

@@ -10,7 +10,6 @@ import pytest
 import torch
 from conftest import AFFINE, SHAPE, VALUES, label_array, save, scan_array, write_msd, write_subject
 from monai.data import MetaTensor, list_data_collate
-
 from scripts.common.errors import ScanError
 from scripts.common.namings import naming_of_4d_files
 from scripts.common.sequences import SEQUENCES

@@ -4,7 +4,6 @@
 import pytest
 import torch
 from monai.data import MetaTensor
-
 from scripts.data.normalise import NormaliseBraind
 
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 from conftest import save
 from monai.data import MetaTensor
-
 from scripts.common.errors import ScanError
 from scripts.data.load_scan import LoadSequencesd
 from scripts.data.same_grid import check_grid, grid_difference, resample_to_first

@@ -7,7 +7,6 @@ import time
 import pytest
 import torch
 from monai.data import Dataset
-
 from scripts.common.errors import ScanError, UserError
 from scripts.data.scan_dataset import PrefetchLoader, ScanDataset, ScanEvaluator, report_failures
 

@@ -5,7 +5,6 @@ import json
 import warnings
 
 import pytest
-
 from scripts.common.errors import UserError
 from scripts.data.datalist import subjects_in
 from scripts.data.splits import PARTS, part_of, patient_of, split

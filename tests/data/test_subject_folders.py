@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from conftest import label_array, save, scan_array, write_subject
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import subjects_in

@@ -3,7 +3,6 @@
 
 import numpy as np
 import pytest
-
 from scripts.evaluation.bootstrap import bootstrap_interval, describe, paired_difference
 
 pytestmark = pytest.mark.filterwarnings("error")

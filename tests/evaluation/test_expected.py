@@ -4,7 +4,6 @@
 import json
 
 import pytest
-
 from scripts.common.errors import UserError
 from scripts.evaluation.expected import expected_accuracy, main, read_expected
 from scripts.evaluation.summary import write_cases

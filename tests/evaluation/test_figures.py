@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-
 from scripts.evaluation.figures import NETWORK_COLOURS, box_plot, dot_plot, evaluation_figure
 
 pytestmark = pytest.mark.filterwarnings("error")

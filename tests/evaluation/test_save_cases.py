@@ -7,7 +7,6 @@ import pytest
 import torch
 from monai.data import DataLoader, Dataset, MetaTensor
 from monai.engines import SupervisedEvaluator
-
 from scripts.common.errors import UserError
 from scripts.evaluation.save_cases import SaveCases
 from scripts.evaluation.summary import read_cases

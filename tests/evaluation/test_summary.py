@@ -8,8 +8,6 @@ import sys
 
 import pandas as pd
 import pytest
-from tiny import ROOT
-
 from scripts.common.errors import UserError
 from scripts.evaluation.summary import (
     COLUMNS,
@@ -21,6 +19,7 @@ from scripts.evaluation.summary import (
     write_cases,
     write_summary,
 )
+from tiny import ROOT
 
 pytestmark = pytest.mark.filterwarnings("error")
 NAN = float("nan")

@@ -5,7 +5,6 @@ import logging
 
 import pytest
 from conftest import write_subject
-
 from scripts.common.sequences import SEQUENCES
 from scripts.evaluation.teacher import teacher_can_be_evaluated
 

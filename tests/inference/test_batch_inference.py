@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny import ROOT, run, workflow
-
 from scripts.common.errors import user_message
 from scripts.common.sequences import SEQUENCES, limited_subsets
 from scripts.data.normalise import NormaliseBraind
 from scripts.inference.routing import RoutedInferer
+from tiny import ROOT, run, workflow
 
 KEYS = {"bundle_root": str(ROOT), "spacing": 4.0, "filters": [4, 8, 16], "device": "cpu", "amp": False}
 FILES = ("inference.json", "batch_inference.json")

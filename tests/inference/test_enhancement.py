@@ -4,7 +4,6 @@
 import pytest
 import torch
 from monai.data import MetaTensor
-
 from scripts.common.sequences import SEQUENCES
 from scripts.inference.enhancement import RequireEnhancementd, et_contrast, without_et
 

@@ -5,7 +5,6 @@ import pytest
 import torch
 from monai.data import MetaTensor
 from monai.networks.nets import DynUNet
-
 from scripts.inference.inferer import BrainBoxInferer, NetworksInferer
 from scripts.losses.objective import Objective, Term
 from scripts.losses.segmentation_loss import SegmentationLoss

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
-
 from scripts.common.errors import UserError
 from scripts.inference.label_map import LabelMapd, largest_component
 

@@ -5,7 +5,6 @@ import pytest
 import torch
 from monai.data import MetaTensor
 from monai.networks.nets import DynUNet
-
 from scripts.inference.inferer import BrainBoxInferer, mirror_disagreement
 from scripts.inference.quality import Entropyd, Qualityd, mean_entropy
 from scripts.inference.segmentation_record import FAINT, NO_TUMOUR, ODD_VOLUME, UNCERTAIN, RecordSegmentationd

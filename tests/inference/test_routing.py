@@ -8,7 +8,6 @@ import pytest
 import torch
 from conftest import write_subject
 from monai.networks.nets import DynUNet
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES, limited_subsets, ordered
 from scripts.common.weights import save_weights, student_file, weight_files_in

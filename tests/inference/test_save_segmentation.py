@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
-
 from scripts.common.errors import UserError
 from scripts.inference.save_segmentation import (
     SaveSegmentationd,

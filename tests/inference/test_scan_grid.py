@@ -8,9 +8,8 @@ from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from monai.transforms import Invertd
 from scipy.spatial.transform import Rotation
-from tiny import ROOT
-
 from scripts.inference.scan_grid import ToScanGridd
+from tiny import ROOT
 
 STRAIGHT = np.diag([-1.0, -1, 1])
 PERMUTED = np.array([[0, 0, 3.0], [-0.9, 0, 0], [0, 0.7, 0]])

@@ -8,11 +8,10 @@ import sys
 import nibabel as nib
 import numpy as np
 import pytest
-from tiny import ROOT, run
-
 from scripts.common.errors import ScanError, UserError
 from scripts.common.sequences import SEQUENCES, limited_subsets
 from scripts.inference.segment import segment
+from tiny import ROOT, run
 
 KEYS = {"spacing": 4.0, "filters": [4, 8, 16], "device": "cpu", "amp": False}
 

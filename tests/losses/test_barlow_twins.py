@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from scripts.losses.barlow_twins import BarlowTwins, cross_correlation
 from scripts.losses.output import Output
 from scripts.losses.shared import balanced_weights, latent_foreground

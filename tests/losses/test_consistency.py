@@ -5,7 +5,6 @@ import math
 
 import pytest
 import torch
-
 from scripts.losses.consistency import Consistency
 from scripts.losses.output import Output
 

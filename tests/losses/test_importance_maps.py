@@ -5,7 +5,6 @@ import math
 
 import pytest
 import torch
-
 from scripts.losses.importance_maps import ImportanceMaps, importance_map
 from scripts.losses.output import Output
 

@@ -5,7 +5,6 @@ import math
 
 import pytest
 import torch
-
 from scripts.losses.latent_kl import LatentKL
 from scripts.losses.output import Output
 

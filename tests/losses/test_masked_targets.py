@@ -5,7 +5,6 @@ import math
 
 import pytest
 import torch
-
 from scripts.losses.masked_targets import MaskedTargets
 from scripts.losses.output import Output
 

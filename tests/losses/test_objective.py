@@ -4,10 +4,9 @@ import math
 
 import pytest
 import torch
-from torch import nn
-
 from scripts.common.errors import UserError
 from scripts.losses.objective import Objective, Term
+from torch import nn
 
 
 class _Constant(nn.Module):

@@ -3,7 +3,6 @@
 
 import pytest
 import torch
-
 from scripts.losses.output import Output
 from scripts.losses.projected_cosine import ProjectedCosine
 

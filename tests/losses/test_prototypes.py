@@ -3,11 +3,10 @@
 
 import pytest
 import torch
-from torch.nn import functional
-
 from scripts.losses.output import Output
 from scripts.losses.prototypes import Prototypes, similarity_maps
 from scripts.losses.shared import region_means
+from torch.nn import functional
 
 BACKGROUND, ENHANCING = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)  # tc, wt, et
 

@@ -3,7 +3,6 @@
 
 import pytest
 import torch
-
 from scripts.losses.output import Output
 from scripts.losses.region_affinity import RegionAffinity
 

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-
 from scripts.losses.output import Output
 from scripts.losses.segmentation_loss import SegmentationLoss
 

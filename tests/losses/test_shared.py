@@ -5,7 +5,6 @@ import math
 
 import pytest
 import torch
-
 from scripts.losses.shared import (
     EXCLUSIVE_REGIONS,
     check_same_grid,

@@ -5,7 +5,6 @@ import math
 
 import pytest
 import torch
-
 from scripts.losses.output import Output
 from scripts.losses.soft_targets import SoftTargets, bernoulli_kl, voxel_weights
 

@@ -3,7 +3,6 @@
 import pytest
 import torch
 from monai.networks.nets import DynUNet
-
 from scripts.common.errors import UserError
 from scripts.losses.barlow_twins import BarlowTwins
 from scripts.losses.objective import Objective, Term

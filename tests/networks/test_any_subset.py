@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from torch import nn
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import subset_name
 from scripts.networks.any_subset import SUBSETS, AnySubset, keep_channels
+from torch import nn
 
 
 class _Recorder(nn.Conv3d):

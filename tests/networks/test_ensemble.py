@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from torch import nn
-
 from scripts.networks.ensemble import Ensemble
+from torch import nn
 
 
 class _Constant(nn.Module):

@@ -5,7 +5,6 @@ import logging
 import pytest
 import torch
 from monai.networks.nets import DynUNet
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.common.weights import save_weights

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
-
 from scripts.evaluation.summary import write_cases
 from scripts.report.page import write_report
 from scripts.report.parts import read_parts, write_part

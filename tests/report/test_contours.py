@@ -4,7 +4,6 @@
 import re
 
 import numpy as np
-
 from scripts.report.contours import outlines, svg_path
 
 

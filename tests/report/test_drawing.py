@@ -7,13 +7,13 @@ import json
 import nibabel as nib
 import numpy as np
 import pytest
-
 from scripts.common.errors import UserError
 from scripts.report.__main__ import main
 from scripts.report.drawing import draw_subject
 from scripts.report.handlers import ReportSegmentations
 from scripts.report.parts import part_path, write_part
 from scripts.report.run_info import read_run, write_run
+
 from tests.report.helpers import (
     AFFINE,
     change_label_map,

@@ -4,9 +4,9 @@
 import re
 
 import pytest
-
 from scripts.evaluation.summary import read_cases
 from scripts.report.evaluation_page import main_network, networks_to_draw, worst_first
+
 from tests.report.helpers import save_cases, save_parts, write_page
 
 

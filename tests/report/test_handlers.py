@@ -6,13 +6,13 @@ import threading
 import pytest
 import torch
 from monai.data import MetaTensor
-
 from scripts.common.errors import ScanError
 from scripts.evaluation.summary import write_cases
 from scripts.report.__main__ import main
 from scripts.report.drawing import draw_subject
 from scripts.report.handlers import ReportEvaluation, ReportSegmentations
 from scripts.report.parts import part_path, write_part
+
 from tests.report.helpers import (
     AFFINE,
     SHAPE,

@@ -4,6 +4,7 @@
 import json
 
 from scripts.report.parts import write_part
+
 from tests.report.helpers import VOLUMES, facts, save_expected, save_parts, write_page
 
 

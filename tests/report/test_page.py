@@ -7,13 +7,13 @@ import sys
 import tracemalloc
 
 import pytest
-from tiny import ROOT
-
 from scripts.common.errors import UserError
 from scripts.report.__main__ import main
 from scripts.report.page import write_report
 from scripts.report.parts import write_part
 from scripts.report.run_info import write_run
+from tiny import ROOT
+
 from tests.report.helpers import facts, save_cases, save_parts, write_page
 
 

@@ -2,10 +2,10 @@
 """Parts on disk."""
 
 import pytest
-
 from scripts.common.errors import UserError
 from scripts.report.page import write_report
 from scripts.report.parts import part_path, read_parts, remove_parts
+
 from tests.report.helpers import facts, save_parts
 
 

@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-
 from scripts.report.picture import picture
 from scripts.report.rendering import anchor
 

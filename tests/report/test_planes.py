@@ -4,7 +4,6 @@
 import nibabel as nib
 import numpy as np
 import pytest
-
 from scripts.report.planes import planes_through, to_display
 
 RAS = np.diag([1.0, 1.0, 1.0, 1.0])

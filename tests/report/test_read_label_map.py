@@ -4,7 +4,6 @@
 import nibabel as nib
 import numpy as np
 import pytest
-
 from scripts.common.errors import ScanError
 from scripts.report.read_label_map import read_regions, reoriented
 

@@ -5,7 +5,6 @@ import math
 
 import pytest
 from jinja2 import UndefinedError
-
 from scripts.report.rendering import TEMPLATES, decimals, ml, sort_value
 
 

@@ -3,7 +3,6 @@
 
 import numpy as np
 import pytest
-
 from scripts.common.sequences import SEQUENCES
 from scripts.research.cohort_statistics import (
     brain_z_scores,

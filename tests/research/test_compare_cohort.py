@@ -4,7 +4,6 @@
 import numpy as np
 import pytest
 from matplotlib.image import imread
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.research.compare_cohort import draw, main

@@ -2,7 +2,6 @@
 """Numbers, intervals and names have one form in all pages; a command writes between its markers only."""
 
 import pytest
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES, subset_name
 from scripts.research.markdown import (

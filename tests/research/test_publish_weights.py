@@ -2,7 +2,6 @@
 """Published weights are float16, and their provenance lists the stages of the training."""
 
 import torch
-
 from scripts.research.publish_weights import halved, provenance
 
 

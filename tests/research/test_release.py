@@ -8,11 +8,10 @@ import zipfile
 
 import nibabel as nib
 import pytest
-from tiny import ROOT
-
 from scripts.common.errors import UserError
 from scripts.common.large_files import write_list
 from scripts.research.release import NAME, main, write_release
+from tiny import ROOT
 
 
 def _git(root, *arguments) -> None:

@@ -4,10 +4,9 @@
 import json
 
 import pytest
-from tiny import tiny
-
 from scripts.common.errors import UserError
 from scripts.research.runs import ensure_simulated, evaluate_once, run_all, train_once
+from tiny import tiny
 
 
 def _refused():

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 from monai.bundle import ConfigParser
-from tiny import tiny
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.common.weights import provenance_of, weight_files_in
@@ -16,6 +14,7 @@ from scripts.evaluation.summary import read_cases
 from scripts.research.runs import PLANS, configs
 from scripts.research.train_weights import STUDENTS, WeightsRun, evaluations, phases, train_weights
 from scripts.simulation.cohort import make_cohort
+from tiny import tiny
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 """What a scanner adds to an ideal image."""
 
 import torch
-
 from scripts.simulation.acquisition import (
     ZERO_SIGNAL,
     add_acquisition_effects,

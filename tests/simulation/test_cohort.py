@@ -8,7 +8,6 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import subjects_in

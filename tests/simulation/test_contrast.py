@@ -3,7 +3,6 @@
 
 import pytest
 import torch
-
 from scripts.common.sequences import SEQUENCES
 from scripts.simulation.contrast import MAPS, TISSUE, Contrast
 from scripts.simulation.tumour_contrast import REGION

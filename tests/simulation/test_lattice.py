@@ -3,7 +3,6 @@
 
 import numpy as np
 import pytest
-
 from scripts.simulation.lattice import LATTICE, noise, read_off
 
 

@@ -3,7 +3,6 @@
 
 import numpy as np
 import pytest
-
 from scripts.common.errors import UserError
 from scripts.simulation.maps import drop_small, load_maps, make_maps, save_maps
 

@@ -3,7 +3,6 @@
 
 import numpy as np
 import pytest
-
 from scripts.simulation import anatomy
 from scripts.simulation.lattice import LATTICE
 from scripts.simulation.mass_effect import displaced_warp, tissue_shift

@@ -3,7 +3,6 @@
 
 import pytest
 import torch
-
 from scripts.simulation.smooth_fields import Draws, gaussian_matrix, separable
 
 

@@ -4,7 +4,6 @@
 import numpy as np
 import pytest
 from scipy import ndimage
-
 from scripts.simulation import anatomy, tumour
 from scripts.simulation.tumour_core import Focus, draw_core, draw_seed, radius_of
 

@@ -3,7 +3,6 @@
 
 import numpy as np
 import pytest
-
 from scripts.simulation.tumour_core import draw_sizes, radius_of
 
 

@@ -2,7 +2,6 @@
 """Vessels, falx and dura."""
 
 import numpy as np
-
 from scripts.simulation import anatomy
 from scripts.simulation.vessels import draw_vessels
 

@@ -4,7 +4,6 @@ import re
 
 import pytest
 from monai.bundle import ConfigParser
-
 from scripts.common.errors import UserError
 from scripts.training.check_config import RENAMED, check_config, referred_keys
 

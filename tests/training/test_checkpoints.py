@@ -8,11 +8,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 from ignite.engine import Engine, Events
-from torch import nn
-
 from scripts.common.errors import UserError
 from scripts.training.checkpoints import BestCheckpoint, LastCheckpoint, check_output_dir, report_results, resume
 from scripts.training.handlers import early_stop
+from torch import nn
 
 
 def _evaluated(checkpoint, value, epoch):

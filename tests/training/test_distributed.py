@@ -7,7 +7,6 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from monai.networks.nets import DynUNet
-
 from scripts.losses.barlow_twins import BarlowTwins
 from scripts.losses.objective import Objective, Term
 from scripts.losses.segmentation_loss import SegmentationLoss

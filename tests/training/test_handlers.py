@@ -6,8 +6,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 from ignite.engine import Engine, Events
-from torch import nn
-
 from scripts.training.handlers import (
     ClipGradients,
     EpochMeans,
@@ -17,6 +15,7 @@ from scripts.training.handlers import (
     early_stop,
     loss_terms,
 )
+from torch import nn
 
 
 def _output(**terms):

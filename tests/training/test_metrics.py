@@ -4,7 +4,6 @@
 import pytest
 import torch
 from ignite.engine import Engine
-
 from scripts.common.errors import UserError
 from scripts.training.metrics import best_metric, other_metrics
 

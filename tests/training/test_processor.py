@@ -4,9 +4,8 @@ import json
 import pytest
 import torch
 from monai.bundle import ConfigParser
-from tiny import ROOT
-
 from scripts.training.processor import has_bfloat16
+from tiny import ROOT
 
 CONFIGS = ROOT / "configs"
 

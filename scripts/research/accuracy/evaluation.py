@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import REGIONS, SEQUENCES, limited_subsets, subset_name, subset_order
 from scripts.evaluation.bootstrap import bootstrap_interval, describe, paired_difference

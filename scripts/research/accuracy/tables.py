@@ -4,7 +4,6 @@
 from collections.abc import Mapping
 
 import pandas as pd
-
 from scripts.evaluation.summary import ENTROPY
 from scripts.inference.segmentation_record import RecordSegmentationd
 from scripts.research.accuracy.evaluation import LIMITED, SUBSETS, TEACHER, Evaluation

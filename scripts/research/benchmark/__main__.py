@@ -11,7 +11,6 @@ import tempfile
 from pathlib import Path
 
 import torch
-
 from scripts.common.errors import install_error_hook
 from scripts.research.benchmark.inference import REFERENCE_WINDOW, batch_rows, inference_rows
 from scripts.research.benchmark.processes import growth_rows, start_rows

@@ -16,7 +16,6 @@ from monai.engines import SupervisedEvaluator
 from monai.inferers import SlidingWindowInferer
 from monai.networks.nets import SegResNet
 from monai.transforms import Activationsd, AsDiscreted, Compose, Lambdad, LoadImaged, NormalizeIntensityd, SaveImaged
-
 from scripts.common.files import ROOT
 from scripts.research.benchmark.processes import peak_memory
 from scripts.research.benchmark.subjects import check_same_label_maps, linked_subjects, size_of

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
 from scripts.common.files import ROOT
 from scripts.research.benchmark.subjects import label_map_of, linked_subjects, size_of
 from scripts.research.benchmark.table import Row

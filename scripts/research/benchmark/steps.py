@@ -6,7 +6,6 @@ import time
 
 import torch
 from monai.bundle import ConfigParser
-
 from scripts.common.sequences import REGIONS, SEQUENCES
 from scripts.research.benchmark.table import Row
 from scripts.research.runs import configs

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import nibabel as nib
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES, nifti_stem
 from scripts.data.datalist import require_complete, subjects_in

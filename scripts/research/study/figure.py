@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-
 from scripts.common.files import save_atomically
 from scripts.common.sequences import subset_order
 from scripts.research.markdown import subset_title

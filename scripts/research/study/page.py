@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
-
 from scripts.common.sequences import subset_order
 from scripts.research.markdown import DASH, REGION_NAMES, difference, markdown_table, number, span, subset_title
 from scripts.research.study.figure import arm_label, gain_figure

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pandas as pd
-
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 from scripts.common.sequences import REGIONS, SEQUENCES, subset_name

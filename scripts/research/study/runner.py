@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 
 import torch
-
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 from scripts.research.markdown import fill_between_markers

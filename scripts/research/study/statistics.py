@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-
 from scripts.common.sequences import REGIONS, subset_order
 from scripts.evaluation.bootstrap import paired_difference
 

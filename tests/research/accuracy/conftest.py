@@ -5,7 +5,6 @@ from itertools import product
 
 import pandas as pd
 import pytest
-
 from scripts.evaluation.summary import write_cases
 from scripts.research.accuracy.evaluation import SUBSETS, TEACHER, Evaluation
 

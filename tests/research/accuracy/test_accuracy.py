@@ -5,13 +5,12 @@ import json
 import shutil
 
 import pytest
-from tiny import ROOT
-
 from scripts.common.errors import UserError
 from scripts.evaluation.expected import expected_accuracy, read_expected
 from scripts.evaluation.summary import write_cases
 from scripts.research.accuracy.__main__ import COMMAND, main, write_accuracy
 from scripts.research.markdown import markers
+from tiny import ROOT
 
 pytestmark = pytest.mark.filterwarnings("error")
 BEGIN, END = markers(COMMAND)

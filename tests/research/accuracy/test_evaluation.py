@@ -3,7 +3,6 @@
 
 import pandas as pd
 import pytest
-
 from scripts.common.errors import UserError
 from scripts.research.accuracy.evaluation import SUBSETS, TEACHER
 

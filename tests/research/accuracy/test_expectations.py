@@ -2,7 +2,6 @@
 """What is said about each subset of the sequences follows from MR contrast and the measured Dice."""
 
 import pytest
-
 from scripts.research.accuracy.evaluation import LIMITED, SUBSETS
 from scripts.research.accuracy.expectations import UNRELIABLE, expectation_table, verdict, visible
 

@@ -2,11 +2,10 @@
 """Published results stand beside ours, with their differences."""
 
 import pytest
-from tiny import ROOT
-
 from scripts.common.errors import UserError
 from scripts.research.accuracy.evaluation import SUBSETS
 from scripts.research.accuracy.peers import difference_table, peer_tables, read_peers
+from tiny import ROOT
 
 PEERS = ROOT / "docs" / "peers.json"
 

@@ -2,7 +2,6 @@
 """The tables of the accuracy page hold the numbers that two subjects give on paper."""
 
 import pytest
-
 from scripts.evaluation.summary import ENTROPY
 from scripts.research.accuracy.evaluation import TEACHER
 from scripts.research.accuracy.tables import (

@@ -4,10 +4,9 @@
 import argparse
 
 import pytest
-from tiny import ROOT
-
 from scripts.research.benchmark.__main__ import COMMAND, main, parts_of, positive
 from scripts.research.markdown import markers
+from tiny import ROOT
 
 
 def test_parts_and_numbers_are_checked():

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 from conftest import save
-
 from scripts.common.sequences import SEQUENCES
 from scripts.research.benchmark.inference import (
     brats_label_map,

@@ -4,7 +4,6 @@
 import sys
 
 import pytest
-
 from scripts.research.benchmark.processes import (
     DEVIATION_LIMIT,
     Watched,

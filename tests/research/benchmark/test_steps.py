@@ -3,7 +3,6 @@
 
 import pytest
 import torch
-
 from scripts.research.benchmark.steps import ALL, ALONE, JOINT, TEACHER_ALONE, Step, ratio_rows, step_rows
 
 TINY = {"device": "cpu", "filters": [4, 8, 16], "patch_size": [32, 32, 32]}

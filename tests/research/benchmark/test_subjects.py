@@ -4,7 +4,6 @@
 import numpy as np
 import pytest
 from conftest import write_msd, write_subject
-
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import subjects_in

@@ -4,7 +4,6 @@
 import math
 
 import torch
-
 from scripts.research.benchmark.table import Row, facts, page_lines
 
 

@@ -4,7 +4,6 @@
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-
 from scripts.research.study.figure import arm_label, gain_figure
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -3,7 +3,6 @@
 
 import pandas as pd
 import pytest
-
 from scripts.research.study.page import study_lines, subset_table, summary_table
 from scripts.research.study.plan import Plan
 from scripts.research.study.results import COLUMNS, TRAINING_COLUMNS

@@ -6,7 +6,6 @@ import json
 
 import pytest
 from monai.bundle import ConfigParser
-
 from scripts.common.errors import UserError
 from scripts.research.runs import PLANS, configs
 from scripts.research.study.plan import Cell, read_plan

@@ -5,7 +5,6 @@ import json
 
 import pandas as pd
 import pytest
-
 from scripts.common.errors import UserError
 from scripts.evaluation.summary import read_cases, write_cases
 from scripts.research.study.plan import Cell, Plan

@@ -4,12 +4,11 @@
 import json
 
 import pytest
-from tiny import tiny
-
 from scripts.common.errors import UserError
 from scripts.research.markdown import markers
 from scripts.research.study.results import TRAINING_COLUMNS, read_table
 from scripts.research.study.runner import COMMAND, run_study
+from tiny import tiny
 
 
 def _study(folder, cohort) -> dict:

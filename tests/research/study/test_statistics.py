@@ -6,7 +6,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-
 from scripts.research.study.results import COLUMNS
 from scripts.research.study.statistics import ALL, dice_of_subjects, gains, pair, two_level_interval
 
