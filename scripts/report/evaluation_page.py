@@ -35,7 +35,7 @@ def worst_first(cases: pd.DataFrame, network: str) -> list[str]:
     Subjects that this network was not evaluated on come last.
     """
     means = cases[cases.network == network].groupby("subject").dice.mean()
-    return sorted(sorted(cases.subject.unique()), key=lambda subject: means.get(subject, math.inf))
+    return sorted(cases.subject.unique(), key=lambda subject: (means.get(subject, math.inf), subject))
 
 
 def evaluation_values(output_dir) -> dict:

@@ -39,11 +39,12 @@ def read_peers(path: str | Path) -> list[dict]:
     try:
         groups = json.loads(path.read_text(encoding="utf-8"))["groups"]
         for group in groups:
-            str([group[field] for field in FIELDS])
-            for table in group["systems"].values():
-                for subset in SUBSETS:
-                    wt, tc, et = table[subset]
-                    f"{wt:.2f} {tc:.2f} {et:.2f}".strip()
+            missing = [field for field in FIELDS if field not in group]
+            if missing:
+                raise KeyError(*missing)
+            rows = [table[subset] for table in group["systems"].values() for subset in SUBSETS]
+            if not all(len(row) == 3 and all(isinstance(dice, (int, float)) for dice in row) for row in rows):
+                raise ValueError("a subset lacks its three numbers")
     except FileNotFoundError:
         raise UserError(f"There is no {path}: restore it from the repository.") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
