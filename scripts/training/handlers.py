@@ -66,6 +66,30 @@ class ClipGradients:
             torch.nn.utils.clip_grad_norm_(parameters, self.max_norm)
 
 
+class RestartSchedule:
+    """Starts the learning rate schedule again when the trainer goes on after its end, as in federated learning.
+
+    Each round of ``monai.fl.client.MonaiAlgo`` runs the same trainer for a few more epochs. A ``OneCycleLR`` has a fixed
+    number of steps and raises an error on the next one. With this handler, each round has the whole schedule
+    (warm restarts, Loshchilov and Hutter 2017).
+
+    Args:
+        lr_scheduler: a ``OneCycleLR``. Others, without ``total_steps``, are left alone.
+    """
+
+    def __init__(self, lr_scheduler) -> None:
+        self.lr_scheduler = lr_scheduler
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.ITERATION_STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        steps = getattr(self.lr_scheduler, "total_steps", None)
+        if steps and self.lr_scheduler.last_epoch >= steps - 1:
+            self.lr_scheduler.last_epoch = -1
+            self.lr_scheduler.step()  # to step 0: learning rate and momentum are functions of the step alone
+
+
 def early_stop(trainer: Engine, evaluator: Engine, patience: int, metric: str, objects: dict) -> None:
     """End the training when a validation metric has not improved for ``patience`` validations.
 

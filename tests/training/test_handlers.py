@@ -10,6 +10,7 @@ from scripts.training.handlers import (
     ClipGradients,
     EpochMeans,
     LossProgressBar,
+    RestartSchedule,
     SeedEachEpoch,
     TrainingProgress,
     early_stop,
@@ -54,6 +55,35 @@ def test_no_epoch_has_the_numbers_of_another_one_or_of_another_seed():
         engine.run([0], max_epochs=3)
         assert before in (None, drawn[seed])  # the same seed repeats them
     assert len(set(drawn[0] + drawn[1])) == 6
+
+
+def test_schedule_starts_again_when_the_trainer_goes_on_after_its_end():
+    optimizer = torch.optim.AdamW(nn.Linear(1, 1).parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=4 + 1)
+    rates, momenta = [], []
+
+    def step(engine, batch):
+        optimizer.step()
+        rates.append(optimizer.param_groups[0]["lr"])
+        momenta.append(optimizer.param_groups[0]["betas"][0])
+
+    engine = Engine(step)
+    RestartSchedule(schedule).attach(engine)
+    engine.add_event_handler(Events.ITERATION_COMPLETED, lambda engine: schedule.step())
+    for epochs in (2, 4, 6):
+        engine.run([0, 1], max_epochs=epochs)
+    assert rates[0] < max(rates[:4]) and rates[:4] == rates[4:8] == rates[8:]
+    assert momenta[0] > min(momenta[:4]) and momenta[:4] == momenta[4:8] == momenta[8:]
+
+
+def test_schedule_without_an_end_is_left_alone():
+    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
+    engine = Engine(lambda engine, batch: optimizer.step())
+    RestartSchedule(schedule).attach(engine)
+    engine.add_event_handler(Events.ITERATION_COMPLETED, lambda engine: schedule.step())
+    engine.run([0, 1], max_epochs=2)
+    assert optimizer.param_groups[0]["lr"] == 0.5**4
 
 
 def test_training_stops_after_so_many_validations_without_progress():
