@@ -48,7 +48,8 @@ def _in_scan_grid(image: MetaTensor) -> MetaTensor:
     result = plain.new_zeros((len(plain), *shape))
     inside = (plain != 0).any(dim=0)
     if inside.any():
-        weights, taken, given = [None] * 3, [slice(None)] * 4, [slice(None)] * 4
+        weights: dict[int, torch.Tensor] = {}
+        taken, given = [slice(None)] * 4, [slice(None)] * 4
         for row, axis in enumerate(axes):
             hit = inside.amax(dim=tuple(other for other in range(3) if other != row)).nonzero().flatten()
             taken[row + 1] = slice(int(hit[0]), int(hit[-1]) + 1)

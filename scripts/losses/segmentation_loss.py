@@ -45,8 +45,14 @@ class SegmentationLoss(_Loss):
         Args:
             teacher, student: outputs whose ``logits`` are a list, finest scale first, of (B, 3, X/2^s, Y/2^s, Z/2^s).
             label: (B, 3, X, Y, Z), 0 or 1 per region.
+
+        Raises:
+            ValueError: if the teacher is taught and there is none.
         """
-        logits = (teacher if self.network == "teacher" else student).logits
+        output = teacher if self.network == "teacher" else student
+        if output is None:
+            raise ValueError("A term teaches the teacher, but the run has none.")
+        logits = output.logits
         weights = [2.0**-scale for scale in range(len(logits))]
         total = logits[0].new_zeros((), dtype=torch.float32)
         for weight, scale_logits in zip(weights, logits):

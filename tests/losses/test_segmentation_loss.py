@@ -71,3 +71,8 @@ def test_unknown_kind_and_network_are_refused():
         SegmentationLoss("student", "focal")
     with pytest.raises(ValueError, match="'pupil'.*'teacher' or 'student'"):
         SegmentationLoss("pupil")
+
+
+def test_teaching_an_absent_teacher_is_refused():
+    with pytest.raises(ValueError, match="the run has none"):
+        SegmentationLoss("teacher")(None, Output([_constant(0.0, 2)]), torch.zeros(1, 3, 2, 2, 2))
