@@ -95,6 +95,8 @@ class TestBratsLimitedModalitySegmentation(unittest.TestCase):
     @parameterized.expand([TEST_CASE_1])
     def test_train_eval_config(self, override):
         check_workflow(self.workflow("train", ["train.json"], override | {"output_dir": self.output_dir}))
+        for name in ("model.pt", "teacher.pt"):  # they are trained together
+            self.assertTrue(os.path.isfile(os.path.join(self.output_dir, name)), name)
         evaluated = {"output_dir": os.path.join(self.dir, "evaluation"), "ckpt_dir": self.output_dir}
         check_workflow(self.workflow("train", ["train.json", "evaluate.json"], override | evaluated))
         self.assertTrue(os.path.isfile(os.path.join(self.dir, "evaluation", "cases.csv")))
