@@ -27,7 +27,8 @@ class SaveCases:
     size) and each network's regions (under the network's name), all binary (3, X, Y, Z) in the scan's own grid, and,
     if present, ``<network>_entropy_bits`` (`scripts.inference.quality.Entropyd`). It then replaces ``cases.csv``, so an
     evaluation that is killed keeps its measurements. At the end it makes ``summary.json`` and ``evaluation.png`` from
-    that file. The files of an earlier evaluation are removed at the start.
+    that file, and puts each network's mean Dice into ``state.metrics`` (``student_dice``, ``student_wt``, ...), where
+    MONAI's federated client reads them. The files of an earlier evaluation are removed at the start.
 
     Args:
         output_dir: folder of the three files, made if missing.
@@ -102,5 +103,8 @@ class SaveCases:
         for network, result in summary["networks"].items():
             dices = ", ".join(f"{region} {result['regions'][region]['dice']['mean']:.3f}" for region in REGIONS)
             subjects = result["regions"]["mean"]["dice"]["n"]
+            means = {region: float(measures["dice"]["mean"]) for region, measures in result["regions"].items()}
+            engine.state.metrics |= {f"{network}_{region}": means[region] for region in REGIONS}
+            engine.state.metrics[f"{network}_dice"] = means["mean"]
             logger.info(f"{network} ({result['sequences']}), mean Dice of {subjects} subjects: {dices}")
         logger.info(f"cases.csv, summary.json and evaluation.png are in {self.output_dir}")

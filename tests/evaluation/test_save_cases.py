@@ -37,14 +37,17 @@ def _networks_of(item: dict) -> dict:
     return item | {"student": item["pred"] > 0.5, "teacher": item["label"] > 0.5}
 
 
-def _evaluate(subjects: list[dict], handler: SaveCases, batch_size: int = 1) -> None:
-    SupervisedEvaluator(
+def _evaluate(subjects: list[dict], handler: SaveCases, batch_size: int = 1) -> dict:
+    """Run the handler on an evaluator, whose metrics are returned."""
+    evaluator = SupervisedEvaluator(
         device=torch.device("cpu"),
         val_data_loader=DataLoader(Dataset(subjects), batch_size=batch_size),
         network=_Halver(),
         postprocessing=_networks_of,
         val_handlers=[handler],
-    ).run()
+    )
+    evaluator.run()
+    return evaluator.state.metrics
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])
@@ -69,7 +72,12 @@ def test_every_subject_network_and_region_has_a_row(tmp_path, batch_size):
 
 
 def test_summary_and_figure_are_written_at_the_end(tmp_path):
-    _evaluate([_subject("a"), _subject("b")], SaveCases(tmp_path, NETWORKS, settings={"spacing": 2.0}))
+    metrics = _evaluate([_subject("a"), _subject("b")], SaveCases(tmp_path, NETWORKS, settings={"spacing": 2.0}))
+    assert metrics == pytest.approx(
+        {f"student_{name}": 2 / 3 for name in ("dice", "tc", "wt", "et")}
+        | {f"teacher_{name}": 1.0 for name in ("dice", "tc", "wt", "et")},
+        abs=1e-6,
+    )
     content = json.loads((tmp_path / "summary.json").read_text())
     assert content["settings"] == {"spacing": 2.0}
     assert content["subjects"] == 2
