@@ -122,7 +122,7 @@ def test_inference_network_is_that_of_training_without_deep_supervision():
 
 def test_networks_of_the_overlays_are_those_of_the_two_main_configs():
     ensemble = _config("ensemble_inference.json")["network_def"]
-    for part, channels in (("teacher", "$len(SEQUENCES)"), ("student", "$len(ordered(@student_modalities))")):
+    for part, channels in (("teacher", "$len(@teacher_sequences)"), ("student", "$len(@student_modalities)")):
         assert ensemble[part] == _config("inference.json")["network_def"] | {"in_channels": channels}
     student = _config("train_all.json")["new_student"]
     assert student.pop("_mode_") == "callable"
@@ -231,8 +231,9 @@ def test_commands_of_the_documents_name_files_keys_and_runs_that_exist(page):
     for command in commands:
         for file in re.findall(r"(?:configs/\w+\.json|requirements[\w-]*\.txt)", command):
             assert (ROOT / file).is_file(), command
-        for module in re.findall(r"-m scripts\.(\w+)", command):
-            assert (ROOT / "scripts" / f"{module}.py").is_file(), command
+        for module in re.findall(r"-m (scripts[.\w]+)", command):
+            path = ROOT / module.replace(".", "/")
+            assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), command
         for run in re.findall(r"monai\.bundle run (\w+)", command):
             parser = ConfigParser()
             parser.read_config([str(ROOT / file) for file in re.findall(r"configs/\w+\.json", command)])
