@@ -22,6 +22,7 @@ ORDER = (
 )
 MODULES = sorted(file for file in (ROOT / "scripts").rglob("*.py") if file.parent != ROOT / "scripts")
 
+# Modules and folders without a test file of each module's name, and the file or folder in tests/ that tests them.
 TESTED_ELSEWHERE = {
     "common/choices": "training/test_check_config.py",
     "inference/segmentation_record": "inference/test_save_segmentation.py",
@@ -37,7 +38,6 @@ TESTED_ELSEWHERE = {
     "simulation/tumour_contrast": "simulation/test_contrast.py",
     "training/subjects": "test_workflows.py",
 }
-"""Modules and folders without a test file of each module's name, and the file or folder in tests/ that tests them."""
 
 
 def imported_packages(file):

@@ -15,6 +15,7 @@ from tiny import ROOT, run, tiny, workflow
 FROZEN = ("kd_net", "soft_targets", "emkd", "masked", "prototypes")
 JOINT = ("choi2023", "consistency", "cosine", "mutual")
 HEAVY = {"teacher_filters": [8, 16, 32]}
+# What each recipe adds to the student's segmentation loss.
 TERMS = {
     "no_distillation": set(),
     "kd_net": {"soft_targets", "latent_kl"},
@@ -27,7 +28,6 @@ TERMS = {
     "mutual": {"teacher_segmentation", "mutual"},
     "choi2023": {"teacher_segmentation", "barlow_twins"},
 }
-"""What each recipe adds to the student's segmentation loss."""
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The values of keys with a fixed choice."""
 
+# How the teacher takes part: trained in the same iterations, trained before and frozen, or not at all.
 TEACHER_TRAINING = ("joint", "frozen", "none")
-"""How the teacher takes part: trained in the same iterations, trained before and frozen, or not at all."""
 
+# What to do with subjects that have a label map already.
 EXISTING = ("overwrite", "skip")
-"""What to do with subjects that have a label map already."""
 
+# The parts of a dataset.
 PARTS = ("training", "validation", "test")
-"""The parts of a dataset."""

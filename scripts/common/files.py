@@ -6,8 +6,8 @@ from pathlib import Path
 
 from scripts.common.errors import UserError
 
+# The bundle root.
 ROOT = Path(__file__).resolve().parents[2]
-"""The bundle root."""
 
 
 def save_atomically(path: str | Path, write) -> None:

@@ -12,14 +12,14 @@ from scripts.common import namings
 from scripts.common.errors import ScanError, UserError
 from scripts.common.sequences import REGIONS
 
+# The number of each tissue in a label map: `brats` is BraTS 2017 to 2021, `brats2023` BraTS 2023 and later (its 4, the
+# resection cavity of the post-treatment cohort, counts as background), `msd` is MSD Task01_BrainTumour. Core is
+# necrotic or non-enhancing tumour.
 LABEL_CONVENTIONS = {
     "brats": {"core": 1, "oedema": 2, "enhancing": 4},
     "brats2023": {"core": 1, "oedema": 2, "enhancing": 3, "cavity": 4},
     "msd": {"oedema": 1, "core": 2, "enhancing": 3},
 }
-"""The number of each tissue in a label map: `brats` is BraTS 2017 to 2021, `brats2023` BraTS 2023 and later (its 4, the
-resection cavity of the post-treatment cohort, counts as background), `msd` is MSD Task01_BrainTumour. Core is necrotic
-or non-enhancing tumour."""
 
 
 def detect_convention(values: Iterable[float], label_convention: str = "brats") -> str:

@@ -17,8 +17,8 @@ from scripts.common.errors import UserError, install_error_hook
 from scripts.common.files import save_atomically
 
 LIST = "large_files.yml"
+# Of the lists that ``write`` makes; ``repair`` reads any type that MONAI knows.
 HASH_TYPE = "sha256"
-"""Of the lists that ``write`` makes; ``repair`` reads any type that MONAI knows."""
 
 
 def write_list(bundle_root: str | Path, base: str) -> list[dict]:

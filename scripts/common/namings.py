@@ -48,6 +48,7 @@ class Naming:
         return match and match[1]
 
 
+# The order counts: a subject has the first naming that fits it (`naming_of`).
 NAMINGS = (
     Naming(
         "BraTS-PED",
@@ -137,7 +138,6 @@ NAMINGS = (
         },
     ),
 )
-"""The order counts: a subject has the first naming that fits it (`naming_of`)."""
 
 
 def sequence_by_alias() -> dict[str, str]:

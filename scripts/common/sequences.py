@@ -10,11 +10,11 @@ from pathlib import Path
 from scripts.common import namings
 from scripts.common.errors import UserError
 
+# Channel order of the teacher's input.
 SEQUENCES = ("t1", "t1ce", "t2", "flair")
-"""Channel order of the teacher's input."""
 
+# Channel order of every network's output: tumour core, whole tumour, enhancing tumour (nested: et in tc in wt).
 REGIONS = ("tc", "wt", "et")
-"""Channel order of every network's output: tumour core, whole tumour, enhancing tumour (nested: et in tc in wt)."""
 
 SEPARATORS = "-_."
 _CONTRAST_AGENT = {"ce", "gd", "gad", "gadolinium"}

@@ -10,9 +10,9 @@ from scripts.common.files import save_atomically
 from scripts.common.sequences import SEQUENCES, channels_of, limited_subsets
 from torch import nn
 
+# A DynUNet's deep-supervision heads, each under two names. Only training needs them, and TorchScript cannot save them
+# (MONAI 1.6.1), so that they are not exported, nor are the projectors.
 SUPERVISION_HEADS = ("deep_supervision_heads.", "super_head.")
-"""A DynUNet's deep-supervision heads, each under two names. Only training needs them, and TorchScript cannot save them
-(MONAI 1.6.1), so that they are not exported, nor are the projectors."""
 
 
 def provenance_path(path: str | Path) -> Path:

@@ -5,12 +5,12 @@ import numpy as np
 import torch
 from scripts.common.errors import ScanError
 
+# Least share of voxels that are exactly 0 in a skull-stripped scan. A tight box around a brain has about 0.45, a slab
+# of it about 0.2, a BraTS scan 0.84, an image with noise in the air about 0.
 LEAST_ZEROS = 0.1
-"""Least share of voxels that are exactly 0 in a skull-stripped scan. A tight box around a brain has about 0.45, a slab
-of it about 0.2, a BraTS scan 0.84, an image with noise in the air about 0."""
 
+# More than the volume in ml of any brain with its tumour and fluid (about 2000); a head has 3500 and more.
 LARGEST_BRAIN_ML = 2500.0
-"""More than the volume in ml of any brain with its tumour and fluid (about 2000); a head has 3500 and more."""
 
 WAY_OUT = (
     "strip the skull first (with HD-BET or FreeSurfer's mri_synthstrip; the package brainles-preprocessing registers "

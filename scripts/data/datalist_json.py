@@ -11,8 +11,8 @@ from scripts.common.namings import naming_of_4d_files
 from scripts.common.sequences import SEQUENCES, nifti_stem, parse_files, sequence_of_name
 from scripts.data.subject_folders import files_and_folders
 
+# The key of the label convention, and its name before version 0.7.
 CONVENTION_KEYS = ("label_convention", "numbering")
-"""The key of the label convention, and its name before version 0.7."""
 FORMS = (
     '{"training": [{"subject": "a", "flair": "a_flair.nii.gz", "label": "a_seg.nii.gz"}]} or the 4D form of MSD '
     '{"modality": {"0": "FLAIR"}, "training": [{"image": "a.nii.gz", "label": "a_seg.nii.gz"}]}'

@@ -20,10 +20,10 @@ class LoadSequencesd(Transform):
     """Load a datalist item into `image`, float32 (C, X, Y, Z), and on request `label`, int32 (1, X, Y, Z).
 
     The channels are the chosen sequences in the teacher's order. Both are MetaTensors with the affine (RAS, mm) and, as
-    `meta["filename_or_obj"]`, the path of the first sequence or of the label. The result keeps `subject`, `network` (from
-    `scripts.inference.routing`) and `ignored`, has the item's `label_convention` as `convention`, and as `sequences` those
-    that were loaded (`t1ce+flair`), and no other keys. Files of other sequences are not opened. A sequence may also be
-    given as a MetaTensor (X, Y, Z) with its affine.
+    `meta["filename_or_obj"]`, the path of the first sequence or of the label. The result keeps `subject`, `network`
+    (from `scripts.inference.routing`) and `ignored`, has the item's `label_convention` as `convention`, and as
+    `sequences` those that were loaded (`t1ce+flair`), and no other keys. Files of other sequences are not opened. A
+    sequence may also be given as a MetaTensor (X, Y, Z) with its affine.
 
     Args:
         sequences: which sequences to load; for an item with its own `sequences`, those.

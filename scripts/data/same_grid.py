@@ -6,11 +6,11 @@ from monai.data import MetaTensor
 from monai.transforms import ResampleToMatch
 from scripts.common.errors import ScanError
 
+# Largest difference, in mm, between affines of the same grid.
 TOLERANCE = 1e-3
-"""Largest difference, in mm, between affines of the same grid."""
 
+# Least share of each scan's brain that must lie in the other's field for resampling.
 LEAST_OVERLAP = 0.9
-"""Least share of each scan's brain that must lie in the other's field for resampling."""
 
 
 def grid_difference(first: MetaTensor, other: MetaTensor) -> str | None:

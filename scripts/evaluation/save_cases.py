@@ -13,8 +13,8 @@ from scripts.common.sequences import REGIONS, subset_name
 from scripts.evaluation.figures import evaluation_figure
 from scripts.evaluation.summary import ENTROPY, read_cases, write_cases, write_summary
 
+# Files of an evaluation.
 RESULTS = ("cases.csv", "summary.json", "evaluation.png")
-"""Files of an evaluation."""
 
 logger = logging.getLogger(__name__)
 

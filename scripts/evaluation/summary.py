@@ -17,12 +17,12 @@ from scripts.common.sequences import REGIONS
 from scripts.evaluation.bootstrap import bootstrap_interval, describe, paired_difference
 
 MEASURES = ("dice", "hd95_mm", "dice_cleaned", "hd95_mm_cleaned", "predicted_minus_true_ml")
+# Column with the network's uncertainty (`scripts.inference.quality.mean_entropy`), in the rows of the region wt.
 ENTROPY = "wt_entropy_bits"
-"""Column with the network's uncertainty (`scripts.inference.quality.mean_entropy`), in the rows of the region wt."""
+# Columns without which nothing can be computed.
 REQUIRED = ("subject", "network", "sequences", "region", "dice")
-"""Columns without which nothing can be computed."""
+# Columns of cases.csv; `scripts.common.metrics.case_measures` explains the measures.
 COLUMNS = REQUIRED + ("hd95_mm", "true_ml", "predicted_ml", "empty", "dice_cleaned", "hd95_mm_cleaned", ENTROPY)
-"""Columns of cases.csv; `scripts.common.metrics.case_measures` explains the measures."""
 _TEXT = ("subject", "network", "sequences", "region", "empty")
 _NUMERIC = tuple(column for column in COLUMNS if column not in _TEXT)
 

@@ -46,8 +46,8 @@ def _assign(item: dict, weight_files: dict[tuple[str, ...], str], ckpt_dir: str 
         available = ", ".join(f"{subset_name(known)} ({Path(file).name})" for known, file in weight_files.items())
         return item | {
             "error": f"{item['subject']}: {ckpt_dir} has no network for its sequences {subset_name(sequences)}, only "
-            f'for {available}: train one with --student_modalities "{list(sequences)}", or set this key to sequences that '
-            "have a network."
+            f'for {available}: train one with --student_modalities "{list(sequences)}", or set this key to sequences '
+            "that have a network."
         }
     return item | {"sequences": subset_name(sequences), "network": weight_files[sequences]}
 

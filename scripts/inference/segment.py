@@ -17,8 +17,8 @@ from scripts.inference.save_segmentation import check_overwrite, save_segmentati
 from scripts.training.check_config import check_config
 
 CONFIGS = [str(ROOT / "configs" / name) for name in ("inference.json", "batch_inference.json")]
+# Keys of ``configs/inference.json`` that only apply to whole folders.
 FOLDER_KEYS = {"dataset_dir", "output_dir", "student_modalities", "existing", "report", "load_ahead", "load_pretrain"}
-"""Keys of ``configs/inference.json`` that only apply to whole folders."""
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range 
 FAINT = "the enhancing tumour found is hardly brighter than oedema on T1ce and was labelled as core"
 UNKNOWN_NAMES = "files were not used, because their names do not end in a sequence"
 EARLIER_MAP = " The label map in the folder is of an earlier run."
+# Names of settings in records of version 0.6.0 and earlier, and their names now.
 RENAMED_SETTINGS = {"mirror": "test_time_mirroring", "numbering": "label_convention"}
-"""Names of settings in records of version 0.6.0 and earlier, and their names now."""
 
 
 class RecordSegmentationd(Transform):

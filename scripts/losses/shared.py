@@ -37,8 +37,8 @@ def check_same_grid(teacher: torch.Tensor, student: torch.Tensor, layer: str) ->
         )
 
 
+# Order of the exclusive regions; core is the tumour core that does not enhance.
 EXCLUSIVE_REGIONS = ("background", "oedema", "core", "enhancing")
-"""Order of the exclusive regions; core is the tumour core that does not enhance."""
 
 
 def exclusive_regions(label: torch.Tensor) -> torch.Tensor:

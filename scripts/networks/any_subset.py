@@ -10,8 +10,8 @@ from scripts.networks.teacher_student import NetworkGroup
 from torch import nn
 
 SUBSETS = [*limited_subsets(), SEQUENCES]
+# File name of its weights.
 FILE = "any_subset.pt"
-"""File name of its weights."""
 
 
 class AnySubset(NetworkGroup):

@@ -31,8 +31,8 @@ def load_starting_weights(
     1. A frozen teacher: the trained teacher of ``teacher_from``.
     2. With ``start_from``: that network's weights in the folder of an earlier training.
     3. With ``warm_start``: the trained teacher's weights; a student takes the columns of its own sequences in the first
-       layer (`scripts.common.weights.start_from_teacher`). A network with other filters than the trained teacher keeps its
-       random weights.
+       layer (`scripts.common.weights.start_from_teacher`). A network with other filters than the trained teacher keeps
+       its random weights.
     4. Random weights.
 
     Args:

@@ -7,8 +7,8 @@ import nibabel as nib
 import numpy as np
 
 NAMES = ("axial", "coronal", "sagittal")
+# The directions at the left, right, upper and lower edge of each plane.
 EDGES = {"axial": "RLAP", "coronal": "RLSI", "sagittal": "APSI"}
-"""The directions at the left, right, upper and lower edge of each plane."""
 MARGIN_MM = 6  # around the head, for the letters at the edges
 
 _AXIS = {"axial": 2, "coronal": 1, "sagittal": 0}

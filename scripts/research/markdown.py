@@ -8,8 +8,8 @@ from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 
 DASH = "–"
+# Regions in the order of every table; "mean" is a subject's mean Dice of the three.
 REGION_NAMES = {"wt": "WT", "tc": "TC", "et": "ET", "mean": "mean"}
-"""Regions in the order of every table; "mean" is a subject's mean Dice of the three."""
 TUMOUR_REGIONS = ("wt", "tc", "et")
 
 

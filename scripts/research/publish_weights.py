@@ -13,12 +13,12 @@ from scripts.common.sequences import SEQUENCES, limited_subsets
 from scripts.common.weights import provenance_of, provenance_path, student_file
 from scripts.evaluation.summary import read_cases, write_cases
 
+# The sequences of ``models/model.pt``: those of Choi et al. 2023.
 HEADLINE = ("t1ce", "flair")
-"""The sequences of ``models/model.pt``: those of Choi et al. 2023."""
+# What differs between the stages of a training, beside the steps.
 STAGE_KEYS = (
     *("recipe", "dataset", "training_subjects", "real_subjects", "real_share", "unenhanced", "learning_rate", "seed"),
 )
-"""What differs between the stages of a training, beside the steps."""
 LEFT_OUT = (
     *STAGE_KEYS[1:],
     *("epochs", "steps_per_epoch", "epoch", "subsets", "subset_weights", "students_per_step"),

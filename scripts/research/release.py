@@ -13,10 +13,10 @@ from scripts.common.files import save_atomically
 from scripts.common.large_files import matches, read_list
 
 NAME = "brats_limited_modality_segmentation"
+# What only developers need: tests and their tools, and the making of documents, weights and releases.
 LEFT_OUT = ("tests/", "scripts/research/", ".ci/", ".gitignore", "pyproject.toml", "requirements-test.txt")
-"""What only developers need: tests and their tools, and the making of documents, weights and releases."""
+# The time of every file in the zip: the earliest of the format.
 TIME = (1980, 1, 1, 0, 0, 0)
-"""The time of every file in the zip: the earliest of the format."""
 
 
 def write_release(bundle_root: str | Path, output: str | Path, allow_dirty: bool = False) -> Path:

@@ -19,12 +19,12 @@ from scripts.networks.any_subset import FILE
 from scripts.research.publish_weights import collect, publish
 from scripts.research.runs import PLANS, evaluate_once, run_all, train_once
 
+# Names of training data beside ``fold0``, ...: simulated and all real subjects (published), simulated ones only.
 ALL, SIMULATED = "all", "simulated"
-"""Names of training data beside ``fold0``, ...: simulated and all real subjects (published), simulated ones only."""
 SETTINGS = {"real", "folds", "keys"}
 STAGES = {"any_subset", "any_subset_real", "networks", "networks_real"}
+# The overlays of the teacher and the students.
 STUDENTS = ("no_distillation", "train_all")
-"""The overlays of the teacher and the students."""
 
 
 @dataclass(frozen=True)

@@ -33,17 +33,18 @@ SWITCHES = (
     *("amp", "resume", "test_time_mirroring", "probabilities", "load_pretrain", "warm_start", "ensemble"),
     *("largest_component", "resample", "report"),
 )
+# Key, kind, least value.
 NUMBERS = (
     *(("spacing", (int, float), 0.3), ("epochs", int, 1), ("seed", int, 0), ("load_ahead", int, 0)),
     *(("val_interval", int, 1), ("patience", int, 0)),
     *((key, (int, float), 0) for key in ("et_least_contrast", "et_min_ml", "max_entropy", "max_disagreement")),
 )
-"""Key, kind, least value."""
 PATHS = ("dataset_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from")
+# Keys that are lists of positive whole numbers, and how many; None for two and more.
 SIZES = {"window": 3, "patch_size": 3, "filters": None}
-"""Keys that are lists of positive whole numbers, and how many; None for two and more."""
+# Keys that hold a table of arguments, and the file that has all of them.
 NESTED = {"simulated": "train.json", "split": "train.json", "real": "with_real.json"}
-"""Keys that hold a table of arguments, and the file that has all of them."""
+# Keys of versions up to 0.6.0, with their names of today.
 RENAMED = {
     "first_prediction": "initial_probability",
     "label_numbering": "label_convention",
@@ -57,7 +58,6 @@ RENAMED = {
     "keep_best_teacher": "teacher_checkpoint",
     "keepers": "checkpoints",
 }
-"""Keys of versions up to 0.6.0, with their names of today."""
 REFERENCE = re.compile(r"[@%](\w+)")
 
 

@@ -103,7 +103,7 @@ def resume(trainer: Engine, objects: dict, output_dir: str, device: torch.device
 
 
 def best_checkpoints(networks: AllStudents, output_dir: str, provenance: dict) -> list[BestCheckpoint]:
-    """A ``BestCheckpoint`` of each network: ``teacher.pt``, if it is trained, and ``model_<sequences>.pt`` a student."""
+    """A ``BestCheckpoint`` of each network: ``teacher.pt``, if it is trained, ``model_<sequences>.pt`` of a student."""
     checkpoints = []
     for name, sequences in networks.sequences().items():
         if name not in networks.frozen:

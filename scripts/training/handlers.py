@@ -69,8 +69,8 @@ class ClipGradients:
 class RestartSchedule:
     """Starts the learning rate schedule again when the trainer goes on after its end, as in federated learning.
 
-    Each round of ``monai.fl.client.MonaiAlgo`` runs the same trainer for a few more epochs. A ``OneCycleLR`` has a fixed
-    number of steps and raises an error on the next one. With this handler, each round has the whole schedule
+    Each round of ``monai.fl.client.MonaiAlgo`` runs the same trainer for a few more epochs. A ``OneCycleLR`` has a
+    fixed number of steps and raises an error on the next one. With this handler, each round has the whole schedule
     (warm restarts, Loshchilov and Hutter 2017).
 
     Args:

@@ -7,8 +7,8 @@ from monai.data import MetaTensor
 from scripts.common.sequences import SEQUENCES
 from scripts.inference.enhancement import RequireEnhancementd, et_contrast, without_et
 
+# Voxels of 1 ml.
 AFFINE = torch.diag(torch.tensor([10.0, 10, 10, 1]))
-"""Voxels of 1 ml."""
 
 
 def _probabilities(oedema=2):

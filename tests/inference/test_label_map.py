@@ -8,8 +8,8 @@ from monai.data import MetaTensor
 from scripts.common.errors import UserError
 from scripts.inference.label_map import LabelMapd, largest_component
 
+# Voxels of 1 x 1 x 2 mm: 0.002 ml each.
 AFFINE = torch.tensor([[0.0, -1, 0, 7], [1, 0, 0, -3], [0, 0, 2, 5], [0, 0, 0, 1]])
-"""Voxels of 1 x 1 x 2 mm: 0.002 ml each."""
 
 
 def _data():

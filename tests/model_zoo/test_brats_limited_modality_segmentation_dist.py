@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model zoo's distributed unit test of the bundle, for its ``ci/unit_tests``: one process a GPU, or two on the CPU."""
+"""The model zoo's distributed unit test, for its ``ci/unit_tests``: one process for each GPU, or two on the CPU."""
 
 import os
 import shutil

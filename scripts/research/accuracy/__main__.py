@@ -19,8 +19,8 @@ from scripts.research.accuracy.tables import HEADLINE
 from scripts.research.markdown import TUMOUR_REGIONS, fill_between_markers
 
 COMMAND = "scripts.research.accuracy"
+# Results that may be absent.
 OPTIONAL = {"real_unseen_training", *(f"{name}_enhancing" for name in ENHANCING)}
-"""Results that may be absent."""
 
 
 def write_accuracy(root: str | Path = ROOT, results: str | Path | None = None, resamples: int = 10_000) -> None:

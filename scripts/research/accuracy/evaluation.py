@@ -12,8 +12,8 @@ from scripts.evaluation.summary import read_cases, summarise
 
 TEACHER = subset_name(SEQUENCES)
 LIMITED = tuple(sorted(map(subset_name, limited_subsets()), key=subset_order))
+# All 15 choices of sequences, few sequences first: the order of every table.
 SUBSETS = (*LIMITED, TEACHER)
-"""All 15 choices of sequences, few sequences first: the order of every table."""
 
 
 class Evaluation:

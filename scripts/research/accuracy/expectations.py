@@ -4,8 +4,8 @@
 from scripts.research.accuracy.evaluation import SUBSETS, Evaluation
 from scripts.research.markdown import DASH, markdown_table, number, subset_title
 
+# Least mean Dice of each word; below all of them `UNRELIABLE`. Our choice, no clinical standard.
 VERDICTS = ((0.8, "good"), (0.6, "fair"), (0.4, "poor"))
-"""Least mean Dice of each word; below all of them `UNRELIABLE`. Our choice, no clinical standard."""
 UNRELIABLE = "not to be relied on"
 
 

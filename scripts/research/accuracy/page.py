@@ -24,18 +24,18 @@ READING = """\
   are left out and counted in brackets.
 - "ET without tiny" removes a predicted ET below 0.5 ml altogether, as RFNet and DeMoSeg do.
 - Each network was trained once, with one seed: the intervals do not include differences between trainings."""
+# Heading of each stored evaluation.
 TITLES = {
     "simulated": "Held-out simulated subjects",
     "real_kfold": "Real subjects, by cross-validation",
     "real_unseen_training": "Real subjects, before any was trained on",
     "real_seen": "Real subjects that the shipped weights have been trained on: no evidence for other scans",
 }
-"""Heading of each stored evaluation."""
+# Heading of each evaluation that may also be stored with the rule of enhancement, as ``<name>_enhancing``.
 ENHANCING = {
     "simulated": "Held-out simulated subjects",
     "real_seen": "Real subjects that the networks have been trained on",
 }
-"""Heading of each evaluation that may also be stored with the rule of enhancement, as ``<name>_enhancing``."""
 
 
 def card_tables(simulated: Evaluation, real: Evaluation) -> list[str]:

@@ -9,6 +9,7 @@ from scripts.research.accuracy.evaluation import SUBSETS, Evaluation
 from scripts.research.accuracy.tables import MEANS
 from scripts.research.markdown import REGION_NAMES, TUMOUR_REGIONS, markdown_table, number, subset_title, with_interval
 
+# What ``docs/peers.json`` says of each group, and its title in the table.
 FIELDS = {
     "data": "data",
     "split": "split",
@@ -23,7 +24,6 @@ FIELDS = {
     "spread": "spread",
     "source": "source of the numbers",
 }
-"""What ``docs/peers.json`` says of each group, and its title in the table."""
 
 
 def read_peers(path: str | Path) -> list[dict]:

@@ -20,13 +20,13 @@ from scripts.research.markdown import (
 
 HEADLINE = "t1ce+flair"
 TEACHER_AIM = {"wt": 0.90, "tc": 0.85, "et": 0.82}
+# Dice minus the teacher's.
 HEADLINE_AIM = dict.fromkeys(TUMOUR_REGIONS, -0.02)
-"""Dice minus the teacher's."""
 LIMITED_AIM = {"wt": 0.86, "tc": 0.75, "et": 0.62}
+# Rows of means below those of the subsets.
 MEANS = {"mean of the 14 limited": LIMITED, "mean of all 15": SUBSETS}
-"""Rows of means below those of the subsets."""
+# Lower ends of the bands of whole tumour Dice.
 BANDS = (0.0, 0.4, 0.6, 0.8)
-"""Lower ends of the bands of whole tumour Dice."""
 
 
 def overview_table(evaluations: Mapping[str, Evaluation]) -> list[str]:

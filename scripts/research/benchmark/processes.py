@@ -20,8 +20,8 @@ from scripts.research.benchmark.table import Row
 START_LIMIT, MEMORY_LIMIT = 15.0, 3.0
 COUNTS = (1, 4, 16, 64)
 DEVIATION_LIMIT, GROWTH_LIMIT = 0.15, 1.10
+# The largest number of subjects in memory at a time: loading, waiting, computed, drawn.
 FULL = 4
-"""The largest number of subjects in memory at a time: loading, waiting, computed, drawn."""
 
 
 @dataclass(frozen=True)

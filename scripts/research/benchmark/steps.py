@@ -11,10 +11,10 @@ from scripts.research.benchmark.table import Row
 from scripts.research.runs import configs
 from scripts.training.processor import keep_freed_memory
 
+# Overlays.
 JOINT, ALONE, ALL = (), ("no_distillation",), ("train_all",)
-"""Overlays."""
+# The teacher as the only network: it takes the student's place and sees all sequences.
 TEACHER_ALONE = {"student": "$@teacher_def.to(@device)", "student_modalities": list(SEQUENCES)}
-"""The teacher as the only network: it takes the student's place and sees all sequences."""
 JOINT_LIMIT, ALL_LIMIT = 1.10, 0.60
 
 

@@ -10,8 +10,8 @@ from scripts.common.errors import UserError
 from scripts.common.files import ROOT
 from scripts.common.sequences import ordered, subset_name
 
+# In a key's value: the folder of the part's shared trainings on this fold.
 SHARED = "{shared}"
-"""In a key's value: the folder of the part's shared trainings on this fold."""
 PLAN_KEYS = {"keys", "evaluation", "parts"}
 PART_KEYS = {"title", "control", "subsets", "seeds", "folds", "groups", "keys", "evaluation", "shared", "arms"}
 ARM_KEYS = {"overlays", "keys", "evaluation", "together", "seeds"}

@@ -16,8 +16,8 @@ COLUMNS = [*CELL, "network", "subject", "region", "dice", "hd95_mm", "true_ml", 
 TRAINING_COLUMNS = ["part", *CELL, "steps", "seconds", "cores", "plan"]
 TRAININGS = "study_trainings.csv"
 _TEXT = {"arm": str, "subset": str, "network": str, "subject": str, "region": str, "part": str, "plan": str}
+# Beside a cell's weights: steps, seconds and cores of its training.
 FACTS = "facts.json"
-"""Beside a cell's weights: steps, seconds and cores of its training."""
 
 
 def table_path(results: str | Path, part: str) -> Path:

@@ -17,8 +17,8 @@ from scripts.research.study.plan import Cell, Plan, read_plan
 from scripts.research.study.results import FACTS, collect, pending
 
 COMMAND = "scripts.research.study"
+# Name, beside those of the plan's parts, of writing the page.
 PAGE = "page"
-"""Name, beside those of the plan's parts, of writing the page."""
 
 
 def train_shared(plan: Plan, part: str, fold: int) -> None:

@@ -9,10 +9,10 @@ import pandas as pd
 from scripts.common.sequences import REGIONS, subset_order
 from scripts.evaluation.bootstrap import paired_difference
 
+# In place of a subset or group: all of them.
 ALL = "all"
-"""In place of a subset or group: all of them."""
+# Regions in the order of the tables; "mean" is a subject's mean Dice of the three.
 ROWS = ("wt", "tc", "et", "mean")
-"""Regions in the order of the tables; "mean" is a subject's mean Dice of the three."""
 
 
 def dice_of_subjects(table: pd.DataFrame) -> pd.DataFrame:

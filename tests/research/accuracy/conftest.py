@@ -8,8 +8,8 @@ import pytest
 from scripts.evaluation.summary import write_cases
 from scripts.research.accuracy.evaluation import SUBSETS, TEACHER, Evaluation
 
+# Of each student on the subjects a and b; a has no enhancing tumour. The teacher is better by .1 on both.
 DICE = {"wt": (0.6, 0.8), "tc": (0.4, 0.6), "et": (0.0, 0.5)}
-"""Of each student on the subjects a and b; a has no enhancing tumour. The teacher is better by .1 on both."""
 
 
 def _row(subject: str, subset: str, region: str) -> dict:
