@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import torch
 from monai.networks.nets import DynUNet
-from tiny import run, tiny
-
 from scripts.common.sequences import SEQUENCES, limited_subsets
 from scripts.common.weights import save_weights, student_file
 from scripts.simulation.cohort import make_cohort
+from tiny import run, tiny
 
 SHAPE = (6, 5, 4)
 AFFINE = np.array([[-1.0, 0, 0, 0], [0, -1, 0, 239], [0, 0, 1, 0], [0, 0, 0, 1]])
@@ -21,8 +20,8 @@ NAMES = {
     "brats": {"t1": "_t1", "t1ce": "_t1ce", "t2": "_t2", "flair": "_flair", "label": "_seg"},
     "brats2023": {"t1": "-t1n", "t1ce": "-t1c", "t2": "-t2w", "flair": "-t2f", "label": "-seg"},
 }
+# The brightest voxel of each sequence, which tells the sequences apart.
 VALUES = {"t1": 10, "t1ce": 20, "t2": 30, "flair": 40}
-"""The brightest voxel of each sequence, which tells the sequences apart."""
 
 
 def save(array, path, affine=AFFINE) -> Path:
@@ -100,7 +99,7 @@ def cohort(tmp_path_factory):
 def trained(cohort, tmp_path_factory):
     """Two epochs of the main job, in one go."""
     output = tmp_path_factory.mktemp("trained") / "output"
-    run("train.json", "barlow_twins.json", **tiny(cohort), output_dir=str(output))
+    run("train.json", **tiny(cohort), output_dir=str(output))
     return output
 
 
