@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The package as MONAI and the model zoo want it: metadata, copies that must agree, files, commands of the README."""
 
+import ast
 import json
 import re
 from fnmatch import fnmatch
@@ -24,6 +25,10 @@ SCHEMA_MD5 = "06954cad2cc5d3784e72077ac76f0fc8"
 
 def _config(name) -> dict:
     return json.loads((ROOT / "configs" / name).read_text())
+
+
+def _files(*folders) -> list:
+    return [file for folder in folders for file in (ROOT / folder).rglob("*") if file.is_file()]
 
 
 def _network(key="network_def", config="inference.json") -> torch.nn.Module:
@@ -149,11 +154,24 @@ def test_shipped_weights_say_that_they_are_for_the_shipped_configs(name, key):
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
-def test_config_parses_and_is_formatted_as_the_zoo_wants(path, monkeypatch):
+def test_config_parses_without_duplicate_keys(path, monkeypatch):
     monkeypatch.setenv("MONAI_FAIL_ON_DUPLICATE_CONFIG", "1")
-    content = ConfigParser.load_config_file(str(path))
-    # pre-commit's pretty-format-json with --indent=4 --no-sort-keys
-    assert path.read_text() == json.dumps(content, indent=4) + "\n"
+    ConfigParser.load_config_file(str(path))
+
+
+def test_files_are_formatted_as_the_hooks_of_the_model_zoo_want():
+    for path in _files("configs", "docs", "models", "scripts", "tests"):
+        if path.suffix == ".json":  # pretty-format-json with --indent=4 --no-sort-keys
+            assert path.read_text() == json.dumps(json.loads(path.read_text()), indent=4) + "\n", path
+        if path.suffix in (".md", ".txt", ".csv", ".html", ".css", ".py", ".conf", ".svg"):
+            # trailing-whitespace, end-of-file-fixer, mixed-line-ending
+            text = path.read_bytes().decode()
+            assert not re.search(r"[ \t]$|\r", text, flags=re.MULTILINE), path
+            assert not text or text.endswith("\n") and not text.endswith("\n\n"), path
+        if path.suffix == ".py":  # check-docstring-first: no text of a module but at its start
+            later = ast.parse(path.read_text()).body[1:]
+            texts = [node for node in later if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+            assert texts == [], path
 
 
 def test_duplicate_key_is_an_error(tmp_path, monkeypatch):
@@ -212,8 +230,7 @@ def test_necessary_files_are_there():
 
 
 def test_no_file_is_larger_than_the_zoo_allows():
-    folders = ("configs", "docs", "models", "scripts", "tests")
-    files = [file for folder in folders for file in (ROOT / folder).rglob("*") if file.is_file()]
+    files = _files("configs", "docs", "models", "scripts", "tests")
     assert [str(file) for file in files if file.stat().st_size > 25 * 2**20] == []
 
 
