@@ -4,6 +4,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -27,7 +28,8 @@ except ImportError:
         parser.update(override_dict)
         ConfigParser.export_config_file(parser.config, output_path, indent=4)
         files = {"--config_file": output_path, "--meta_file": meta_file, "--logging_file": logging_file}
-        command = ["torchrun", "--standalone", f"--nproc_per_node={ngpu}", "-m", "monai.bundle", "run"]
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={ngpu}"]
+        command += ["-m", "monai.bundle", "run"]
         command += [part for pair in files.items() for part in pair]
         subprocess.check_call(command, env=os.environ | {"PYTHONPATH": override_dict["bundle_root"]})
 
