@@ -35,5 +35,5 @@ def test_table_has_a_line_for_each_row_and_the_facts_below():
 def test_facts_name_the_machine_the_versions_and_the_command():
     known = facts(2, 7, ["--scans", "my scans"])
     assert known["threads of torch"] == "2" and known["seed"] == "7" and float(known["memory"].split()[0]) > 0
-    assert f"torch {version("torch")}" in known["versions"]
+    assert "torch " + version("torch") in known["versions"]
     assert known["command"] == "`python -m scripts.research.benchmark --scans 'my scans'`"
