@@ -33,7 +33,6 @@ TESTED_ELSEWHERE = {
     "research/accuracy": "research/accuracy",
     "research/benchmark": "research/benchmark",
     "research/study": "research/study",
-    "research/intensity_statistics": "research/test_show_cohort.py",
     "research/markdown": "research/study",
     "simulation/tumour_contrast": "simulation/test_contrast.py",
     "training/subjects": "test_workflows.py",
