@@ -58,10 +58,10 @@ root, name = sys.argv[1:]
 config, meta = f"{root}/{name}/configs/inference.json", f"{root}/{name}/configs/metadata.json"
 model = load(name=name, bundle_dir=root)
 state = torch.load(f"{root}/{name}/models/model.pt", weights_only=True)
-assert all(torch.equal(value, state[key].float()) for key, value in model.state_dict().items())
+assert all(torch.equal(model.state_dict()[key], value.float()) for key, value in state.items())
 teacher = load(name=name, bundle_dir=root, model_file="models/teacher.pt", net_override={"in_channels": 4})
 state = torch.load(f"{root}/{name}/models/teacher.pt", weights_only=True)
-assert all(torch.equal(value, state[key].float()) for key, value in teacher.state_dict().items())
+assert all(torch.equal(teacher.state_dict()[key], value.float()) for key, value in state.items())
 verify_net_in_out(net_id="network_def", meta_file=meta, config_file=config, n=1, device="cpu")
 ckpt_export("network_def", "model.ts", f"{root}/{name}/models/model.pt", meta, config_file=config)
 workflow = create_workflow(config_file=config, workflow_type="inference", bundle_root=f"{root}/{name}")
