@@ -10,11 +10,11 @@ from scripts.common.errors import install_error_hook
 def set_up_console() -> None:
     """Install the error hook (`scripts.common.errors`) and leave out messages that say nothing to the user.
 
-    Left out are ignite's "resuming from iteration 0" of a run that starts anew, the warning of
-    ``DistributedDataParallel`` that all parameters were used after all, and matplotlib's about its font cache.
+    Left out are ignite's "resuming from iteration 0" of a new run, MONAI's and torch's deprecation warnings about their
+    own calls, and matplotlib's notes on its font cache.
     """
     install_error_hook()
-    warnings.filterwarnings("ignore", message=".*find_unused_parameters=True was specified.*")
+    warnings.filterwarnings("ignore", message=".*always_return_as_numpy.*", category=FutureWarning)
     warnings.filterwarnings("ignore", message=".*torch.jit.* is deprecated.*", category=DeprecationWarning)
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     for handler in logging.getLogger().handlers:

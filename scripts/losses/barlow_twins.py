@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Barlow Twins between the latent maps of teacher and student, with voxels as samples."""
+"""Barlow Twins between the latent maps of teacher and student; latent voxels are the samples."""
 
 import torch
 from scripts.losses.output import Output
@@ -33,11 +33,11 @@ class BarlowTwins(_Loss):
     Dividing by :math:`d` starts the loss near 1 whatever the width. Computed in float32.
 
     Source: Zbontar et al. 2021 (arXiv:2103.03230), eq. 1-2, lambda 5e-3; between teacher and student in the latent
-    space: Choi et al. 2023 (CMPB 107644), whose tap, projector and gradient routing are unknown and therefore
+    space: Choi et al. 2023 (CMPB 107644), whose layer, projector and gradient routing are unknown and therefore
     arguments here.
 
     Args:
-        channels: channels of the tapped feature map (teacher and student have the same topology).
+        channels: channels of the feature map of ``layer`` (teacher and student have the same topology).
         layer: path of the module whose output is compared, e.g. ``"bottleneck"``, ``"downsamples.1"``.
         project_dim: width d of the linear 1x1x1 projectors, one per network, which are not exported.
         redundancy: the lambda above.
@@ -65,7 +65,7 @@ class BarlowTwins(_Loss):
     def forward(self, teacher: Output, student: Output, label: torch.Tensor) -> torch.Tensor:
         """
         Args:
-            teacher, student: outputs with ``features[tap]`` of shape (B, channels, x, y, z).
+            teacher, student: outputs with ``features[layer]`` of shape (B, channels, x, y, z).
             label: (B, 3, X, Y, Z) regions; a latent voxel is foreground where any region lies in it or beside it.
         """
         with torch.autocast(label.device.type, enabled=False):
@@ -78,7 +78,8 @@ class BarlowTwins(_Loss):
         if samples < 4 * width:
             raise ValueError(
                 f"Barlow Twins has {samples} latent voxels for {width} projected channels, but needs four times "
-                f"as many voxels as channels: use larger patches or batches, a finer tap or a smaller project_dim."
+                "as many voxels as channels: use larger patches or batches, a layer of finer scale, or a smaller "
+                "project_dim."
             )
         correlation = cross_correlation(a, b, balanced_weights(latent_foreground(label, teacher.shape[2:])))
         on_diagonal = (torch.diagonal(correlation) - 1).square().sum()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Consistency: teacher and student, trained together, should give the same probabilities."""
+"""Consistency: the squared difference of the probabilities of teacher and student."""
 
 import torch
 from scripts.losses.output import Output

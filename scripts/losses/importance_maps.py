@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""EMKD's importance maps: the student should be active where the teacher is, whatever the channels mean."""
+"""Importance maps (EMKD): the student's activations are high where the teacher's are, whatever the channels mean."""
 
 import torch
 from scripts.losses.output import Output
@@ -21,10 +21,10 @@ def importance_map(features: torch.Tensor) -> torch.Tensor:
 class ImportanceMaps(_Loss):
     r"""Distance of normalised activation maps.
 
-    .. math:: L = \sum_{\text{taps}} \mathrm{mean}_b \, \| A(f^S_b) - A(f^T_b) \|^2, \qquad
+    .. math:: L = \sum_{\text{layers}} \mathrm{mean}_b \, \| A(f^S_b) - A(f^T_b) \|^2, \qquad
         A(f) = \frac{\mathrm{vec}(\mathrm{mean}_c f_c^4)}{\| \mathrm{vec}(\mathrm{mean}_c f_c^4) \|}
 
-    Between 0 and 2 per tap, whatever the number of voxels. The networks may differ in channels; where their grids
+    Between 0 and 2 per layer, whatever the number of voxels. The networks may differ in channels; where their grids
     differ the student's features are resized (trilinear) to the teacher's.
 
     Source: IMD of EMKD (Qin et al. 2021, arXiv:2108.09987), low and high features of the encoder, weight 0.9; it works
@@ -35,7 +35,7 @@ class ImportanceMaps(_Loss):
         detach_teacher: if true the teacher gets no gradient from this loss.
 
     Raises:
-        ValueError: on no tap, or one named twice.
+        ValueError: on no layer, or one named twice.
     """
 
     def __init__(self, layers: tuple[str, ...] = ("input_block", "bottleneck"), detach_teacher: bool = True) -> None:
@@ -46,14 +46,14 @@ class ImportanceMaps(_Loss):
     def forward(self, teacher: Output, student: Output, label: torch.Tensor) -> torch.Tensor:
         """
         Args:
-            teacher, student: outputs with ``features[tap]`` of shape (B, C, x, y, z).
+            teacher, student: outputs with ``features[layer]`` of shape (B, C, x, y, z).
             label: not used.
         """
         return torch.stack(
-            [self._at_one_tap(teacher.features[layer], student.features[layer]) for layer in self.layers]
+            [self._at_one_layer(teacher.features[layer], student.features[layer]) for layer in self.layers]
         ).sum()
 
-    def _at_one_tap(self, teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
+    def _at_one_layer(self, teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
         target, features = (teacher.detach() if self.detach_teacher else teacher).float(), student.float()
         if features.shape[2:] != target.shape[2:]:
             features = functional.interpolate(features, size=target.shape[2:], mode="trilinear", align_corners=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""KD-Net's latent distillation: at each latent voxel, the distribution over channels follows the teacher's."""
+"""Latent KL divergence (KD-Net): the student's distribution over channels at each latent voxel follows the teacher's."""
 
 import torch
 from scripts.losses.output import Output
@@ -14,7 +14,7 @@ class LatentKL(_Loss):
     .. math:: L = \mathrm{mean}_v \sum_c p^T_{cv} \log \frac{p^T_{cv}}{p^S_{cv}}, \qquad
         p_{\cdot v} = \mathrm{softmax}_c(f_{\cdot v} / \tau)
 
-    :math:`f` is a tapped feature map, the mean is over batch and latent voxels.
+    :math:`f` is a feature map of ``layer``, the mean is over batch and latent voxels.
 
     Source: L_feat of KD-Net (Hu et al. 2020, arXiv:2106.09564), whose weight and temperature are unknown; without
     :math:`\tau^2`, as there. Re-implementations sum over the voxels: we take the mean, so that a weight found on one
@@ -38,7 +38,7 @@ class LatentKL(_Loss):
     def forward(self, teacher: Output, student: Output, label: torch.Tensor) -> torch.Tensor:
         """
         Args:
-            teacher, student: outputs with ``features[tap]`` of shape (B, C, x, y, z).
+            teacher, student: outputs with ``features[layer]`` of shape (B, C, x, y, z).
             label: not used.
         """
         (layer,) = self.layers

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Masked soft targets: the teacher teaches only where it is right, and as much as it is better than the student."""
+"""Masked soft targets: the teacher teaches where it is right, in proportion to its advantage over the student."""
 
 import torch
 from scripts.losses.output import Output

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mutual distillation: each network is a pupil of the other."""
+"""Deep mutual learning: soft targets in both directions."""
 
 import torch
 from scripts.losses.output import Output
@@ -18,9 +18,10 @@ class MutualKL(_Loss):
     with sg the stop-gradient: the first term teaches the student alone, the second the teacher alone. The mean is over
     batch and voxels.
 
-    Source: MKD (Li et al. 2020, arXiv:2010.01532), whose weights are unknown; tau 2 is that of UMMKD (Dou et al. 2020).
-    Its two modalities are unpaired, so it translates one into the other; ours are sequences of the same case, so both
-    networks see the same patch and no translation is needed. Each region is a Bernoulli, as our heads are sigmoids.
+    Source: deep mutual learning (Zhang et al. 2018, arXiv:1706.00384); the weight is ours. tau 2 is that of UMMKD (Dou
+    et al. 2020). MKD (Li et al. 2020, arXiv:2010.01532) does this between two modalities of different subjects and
+    translates one into the other; here both networks see sequences of the same subject, so nothing is translated. Each
+    region is a Bernoulli variable, since the heads are sigmoids.
 
     Args:
         temperature: tau, above 0.

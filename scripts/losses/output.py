@@ -12,7 +12,7 @@ class Output:
 
     Attributes:
         logits: one tensor a scale, finest first, (B, 3, X/2^s, Y/2^s, Z/2^s); not probabilities.
-        features: tapped feature maps by module path, e.g. ``{"bottleneck": (B, C, x, y, z)}``.
+        features: feature maps by module path, e.g. ``{"bottleneck": (B, C, x, y, z)}``.
     """
 
     logits: list[torch.Tensor]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plainest latent distillation, with which Barlow Twins must be compared: cosine after a linear projection."""
+"""Cosine distance of projected latents: the simple alternative that Barlow Twins is compared with."""
 
 import torch
 from scripts.losses.output import Output
@@ -23,7 +23,7 @@ class ProjectedCosine(_Loss):
     al. 2015, arXiv:1412.6550) do with squared distance, but indifferent to the scale.
 
     Args:
-        channels: channels of the student's tapped feature map.
+        channels: channels of the student's feature map of ``layer``.
         layer: path of the module whose output is compared.
         teacher_channels: channels of the teacher's; None for as many as the student's.
 
@@ -42,7 +42,7 @@ class ProjectedCosine(_Loss):
     def forward(self, teacher: Output, student: Output, label: torch.Tensor) -> torch.Tensor:
         """
         Args:
-            teacher, student: outputs with ``features[tap]`` of shape (B, teacher_channels or channels, x, y, z).
+            teacher, student: outputs with ``features[layer]`` of shape (B, teacher_channels or channels, x, y, z).
             label: (B, 3, X, Y, Z) regions; a latent voxel is foreground where any region lies in it or beside it.
         """
         (layer,) = self.layers

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ProtoKD's class prototypes: how alike each voxel is to each tissue, in the eyes of teacher and student."""
+"""Class prototypes (ProtoKD): the similarity of each voxel to each tissue's mean feature follows the teacher's."""
 
 import torch
 from scripts.losses.output import Output
@@ -54,7 +54,7 @@ class Prototypes(_Loss):
     def forward(self, teacher: Output, student: Output, label: torch.Tensor) -> torch.Tensor:
         """
         Args:
-            teacher, student: outputs with ``features[tap]`` of shape (B, C, x, y, z).
+            teacher, student: outputs with ``features[layer]`` of shape (B, C, x, y, z).
             label: (B, 3, X, Y, Z), regions tc, wt, et.
         """
         (layer,) = self.layers

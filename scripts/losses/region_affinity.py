@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""EMKD's region affinity: tissues that look alike to the teacher should look alike to the student."""
+"""Region affinity (EMKD): the similarities between the tissues' mean features follow the teacher's."""
 
 from itertools import combinations
 
@@ -15,7 +15,7 @@ _FIRST, _SECOND = map(list, zip(*combinations(range(len(EXCLUSIVE_REGIONS)), 2))
 class RegionAffinity(_Loss):
     r"""Squared difference of the similarities between regions.
 
-    .. math:: L = \sum_{\text{taps}} \mathrm{mean}_b \, \mathrm{mean}_{r < q}
+    .. math:: L = \sum_{\text{layers}} \mathrm{mean}_b \, \mathrm{mean}_{r < q}
         \big( \cos(v_r, v_q)^S - \cos(v_r, v_q)^T \big)^2, \qquad v_r = \frac{\sum_v m_{rv} f_v}{\sum_v m_{rv}}
 
     over pairs of background, oedema, core and enhancing tumour, with masks m at the scale of the features. A region
@@ -31,7 +31,7 @@ class RegionAffinity(_Loss):
         detach_teacher: if true the teacher gets no gradient from this loss.
 
     Raises:
-        ValueError: on no tap, or one named twice.
+        ValueError: on no layer, or one named twice.
     """
 
     def __init__(self, layers: tuple[str, ...] = ("input_block", "bottleneck"), detach_teacher: bool = True) -> None:
@@ -42,16 +42,16 @@ class RegionAffinity(_Loss):
     def forward(self, teacher: Output, student: Output, label: torch.Tensor) -> torch.Tensor:
         """
         Args:
-            teacher, student: outputs with ``features[tap]`` of shape (B, C, x, y, z).
+            teacher, student: outputs with ``features[layer]`` of shape (B, C, x, y, z).
             label: (B, 3, X, Y, Z), regions tc, wt, et.
         """
         with torch.autocast(label.device.type, enabled=False):
-            at_taps = [
-                self._at_one_tap(teacher.features[layer], student.features[layer], label) for layer in self.layers
+            at_layers = [
+                self._at_one_layer(teacher.features[layer], student.features[layer], label) for layer in self.layers
             ]
-            return torch.stack(at_taps).sum()
+            return torch.stack(at_layers).sum()
 
-    def _at_one_tap(self, teacher: torch.Tensor, student: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    def _at_one_layer(self, teacher: torch.Tensor, student: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
         target, known_to_teacher = self._similarities(teacher.detach() if self.detach_teacher else teacher, label)
         similarity, known_to_student = self._similarities(student, label)
         pairs = known_to_teacher & known_to_student

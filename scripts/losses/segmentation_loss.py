@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the expert's labels teach: deep-supervised cross-entropy on the three nested regions."""
+"""The segmentation loss: deep-supervised cross-entropy, with or without Dice, on the three nested regions."""
 
 import torch
 from monai.losses import DiceLoss

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Refusals that several distillation losses share."""
+"""Helpers of several distillation losses: checks, means over regions, and sums over processes."""
 
 import math
 from collections.abc import Iterable
@@ -21,19 +21,19 @@ def positive_temperature(temperature: float) -> float:
 def layer_paths(layers: Iterable[str]) -> tuple[str, ...]:
     """Module paths as a tuple; ValueError on none, on one named twice, and on a bare text, which would be letters."""
     if isinstance(layers, str):
-        raise ValueError(f"taps is the text '{layers}', but must be a list of module paths, such as ['{layers}'].")
+        raise ValueError(f"layers is the text '{layers}', but must be a list of module paths, such as ['{layers}'].")
     layers = tuple(layers)
     if not layers or len(set(layers)) < len(layers):
-        raise ValueError(f"taps is {list(layers)}, but must name at least one module path, and each once.")
+        raise ValueError(f"layers is {list(layers)}, but must name at least one module path, and each once.")
     return layers
 
 
 def check_same_grid(teacher: torch.Tensor, student: torch.Tensor, layer: str) -> None:
-    """ValueError if two feature maps (B, C, x, y, z) of a tap cannot be compared voxel by voxel."""
+    """ValueError if two feature maps (B, C, x, y, z) of a layer cannot be compared voxel by voxel."""
     if teacher.shape[2:] != student.shape[2:]:
         raise ValueError(
             f"At '{layer}' the teacher's feature map has {tuple(teacher.shape[2:])} voxels and the student's has "
-            f"{tuple(student.shape[2:])}, but they must be equal: tap both networks at the same scale."
+            f"{tuple(student.shape[2:])}, but they must be equal: compare layers of the same scale."
         )
 
 

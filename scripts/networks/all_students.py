@@ -74,6 +74,10 @@ class AllStudents(NetworkGroup):
     def channels(self, name: str) -> list[int]:
         return list(range(len(SEQUENCES))) if name == "teacher" else channels_of(name)
 
+    def leaves_parameters_unused(self) -> bool:
+        first = next(iter(self.objectives.values()))
+        return self.students_per_step < len(self.names) or any(term.start > 0 for term in first.terms.values())
+
     def parameter_groups(self) -> list[list[nn.Parameter]]:
         """Parameters of the teacher, and of each student with its objective; each group is clipped by itself."""
         teacher = [] if self.teacher is None else [[p for p in self.teacher.parameters() if p.requires_grad]]

@@ -90,6 +90,13 @@ class NetworkGroup(nn.Module):
         """The parameters of all networks and projectors that are not frozen."""
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
 
+    def leaves_parameters_unused(self) -> bool:
+        """Whether a step may leave trained parameters without a gradient, which ``DistributedDataParallel`` must know.
+
+        A term that starts later in the training leaves its projectors unused until then.
+        """
+        return any(term.start > 0 for term in self.objective.terms.values())
+
     def parameter_groups(self) -> list[list[nn.Parameter]]:
         """Lists of parameters whose gradients are clipped separately; here one list of all of them."""
         return [list(self.parameters())]

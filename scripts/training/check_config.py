@@ -21,7 +21,6 @@ READ_BY_MONAI = {
     *("dataset", "preprocessing", "postprocessing", "key_metric", "val_interval"),
     *("tracking_uri", "experiment_name", "run_name", "save_execute_config", "is_not_rank0"),
 }
-# an overlay inherits the keys of these, though it may have no use for some of them
 CONFIGS = ROOT / "configs"
 CHOICES = {
     "teacher_training": TEACHER_TRAINING,
@@ -29,6 +28,8 @@ CHOICES = {
     "existing": EXISTING,
     "part": ("training", "validation", "test", "all"),
 }
+# inference writes label maps, and only with these
+WRITTEN = {"label_convention": ("brats", "brats2023")}
 SWITCHES = (
     *("amp", "resume", "test_time_mirroring", "probabilities", "load_pretrain", "warm_start", "ensemble"),
     *("largest_component", "resample", "report"),
@@ -44,7 +45,7 @@ PATHS = ("dataset_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from")
 SIZES = {"window": 3, "patch_size": 3, "filters": None}
 # Keys that hold a table of arguments, and the file that has all of them.
 NESTED = {"simulated": "train.json", "split": "train.json", "real": "with_real.json"}
-# Keys of versions up to 0.6.0, with their names of today.
+# keys of versions up to 0.6.0 and their present names
 RENAMED = {
     "first_prediction": "initial_probability",
     "label_numbering": "label_convention",
@@ -87,6 +88,7 @@ def check_config(parser: ConfigParser | None = None) -> None:
     parser = parser or _calling_parser()
     config = parser.get()
     known = referred_keys(config) | READ_BY_MONAI
+    # an overlay inherits all keys of its base config, also those that it does not use
     base = "train.json" if "train" in config else "inference.json"
     known |= set(ConfigParser.load_config_file(str(CONFIGS / base)))
     known &= set(config)
@@ -121,13 +123,13 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
                 wanted = "a whole number" if kind is int else "a number"
                 raise UserError(f"{key} is {value!r}, but must be {wanted} of at least {least}.")
     if "val_interval" in config:
-        interval, epochs = (parser.get_parsed_content(key) for key in ("val_interval", "epochs"))
+        interval, epochs = (parser.get_parsed_content(key) for key in ("val_interval", _epochs_id(config)))
         if interval > epochs:
             raise UserError(
                 f"val_interval is {interval}, but the training has only {epochs} epochs, so that it would never be "
                 f"validated and keep no weights: set val_interval to at most {epochs}."
             )
-    for key, choices in CHOICES.items():
+    for key, choices in (CHOICES | ({} if "train" in config else WRITTEN)).items():
         if key in config and config[key] not in choices:
             raise UserError(f"{key} is {config[key]!r}, but must be one of {choices}.")
     if "wt_range_ml" in config:
@@ -159,6 +161,10 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
             raise UserError(f"{key} is {value!r}, but must be true or false.")
 
 
+def _epochs_id(config: dict) -> str:
+    return "train#trainer#max_epochs" if "max_epochs" in config.get("train", {}).get("trainer", {}) else "epochs"
+
+
 def _replace(parser: ConfigParser, config: dict, key: str, value) -> None:
     config[key] = value
     parser.ref_resolver.get_item(key).update_config(value)
@@ -176,7 +182,7 @@ def _check_device(device) -> None:
 
 
 def _calling_parser() -> ConfigParser:
-    # an expression in a config cannot name its own parser, but is called by it
+    # MONAI 1.6.1 gives a config no id for its own parser, nor a macro for the whole config; the call stack has it
     for frame in inspect.stack():
         caller = frame.frame.f_locals.get("self")
         if isinstance(caller, ConfigParser):

@@ -176,3 +176,8 @@ def test_graph_is_gone_when_it_returns():
 
     values = loss_with_gradients(compute, [weight])
     assert len(kept[0]) == 0 and values["loss"].requires_grad
+
+
+def test_students_that_take_turns_leave_parameters_unused():
+    assert _all(students_per_step=2).leaves_parameters_unused()
+    assert not _all(students_per_step=3).leaves_parameters_unused()

@@ -92,3 +92,9 @@ def test_unknown_layer_is_refused_with_those_there_are():
 
 def test_student_state_dict_is_that_of_the_bare_network():
     assert set(_joint().student.state_dict()) == set(_network(2).state_dict())
+
+
+def test_only_a_term_that_starts_later_leaves_parameters_unused():
+    assert not _joint().leaves_parameters_unused()
+    late = {"barlow_twins": Term(BarlowTwins(8, project_dim=4), start=0.5)}
+    assert _joint(terms=late).leaves_parameters_unused()
