@@ -1,4 +1,4 @@
-"""The configs' preprocessing: coarser grids average, inversion returns to the scan's own grid."""
+"""The configs' preprocessing: one for training, evaluation and inference; coarser grids average, inversion is exact."""
 
 import numpy as np
 import pytest
@@ -50,11 +50,21 @@ def test_inversion_returns_to_the_scans_grid(signs, spacing):
     assert (back - smooth)[inside].abs().max() < 0.06
 
 
-def test_inference_preprocesses_as_evaluation_does():
-    configs = {}
-    for name, key in (("inference.json", "preprocessing"), ("evaluate.json", "load_subject")):
-        transforms = ConfigParser.load_config_file(str(CONFIGS / name))[key]["transforms"]
-        configs[name] = [
-            t for t in transforms if not t["_target_"].startswith(("scripts.data.load_scan", "scripts.common.labels"))
-        ]
-    assert configs["inference.json"] == configs["evaluate.json"]
+def _image(files, key, item, **keys):
+    parser = ConfigParser()
+    parser.read_config([str(CONFIGS / file) for file in files])
+    parser.update({"student_modalities": ["t1ce", "flair"], "spacing": 3.0, "device": "cpu"} | keys)
+    return parser.get_parsed_content(key)(dict(item))["image"]
+
+
+def test_training_evaluation_and_inference_give_the_network_the_same_image(one_subject):
+    name = one_subject.name
+    files = {sequence: f"{one_subject}/{name}_{sequence}.nii.gz" for sequence in ("t1", "t1ce", "t2", "flair")}
+    item = {"subject": name, "label": f"{one_subject}/{name}_seg.nii.gz"} | files
+    trained = _image(["train.json"], "load_subject", item)
+    evaluated = _image(["train.json", "evaluate.json"], "load_subject", item, with_teacher=True)
+    segmented = _image(["inference.json"], "preprocessing", item)
+    assert torch.equal(trained, evaluated)
+    assert torch.equal(trained[[1, 3]], segmented)
+    # 4 mm voxels, brought to 3 mm
+    assert segmented.pixdim.tolist() == [3, 3, 3] and segmented.abs().max() > 1
