@@ -25,6 +25,8 @@ SETTINGS = {"real", "folds", "keys"}
 STAGES = {"any_subset", "any_subset_real", "networks", "networks_real"}
 # The overlays of the teacher and the students.
 STUDENTS = ("no_distillation", "train_all")
+# limit of the rule for enhancement (scripts/inference/enhancement.py) in the tables that show it
+LEAST_CONTRAST = 1.4
 
 
 @dataclass(frozen=True)
@@ -106,14 +108,14 @@ def evaluate(run: WeightsRun, networks: str, name: str, keys: dict) -> None:
 
 def evaluations(run: WeightsRun) -> list[tuple[str, str, dict]]:
     """(folder of networks, name, keys) of each evaluation: all without, the published ones also with the ET rule."""
-    without_rule = {"et_least_contrast": 0}
+    without_rule, with_rule = {"et_least_contrast": 0}, {"et_least_contrast": LEAST_CONTRAST}
     published = run.folds[0] if run.folds else SIMULATED
-    wanted = [(published, "on_simulated", without_rule), (published, "on_simulated_enhancing", {})]
+    wanted = [(published, "on_simulated", without_rule), (published, "on_simulated_enhancing", with_rule)]
     if run.folds:
         real = {"dataset_dir": run.plan["real"]}
         every = real | {"part": "all"}
         fold = real | {"split#validation": 0, "split#folds": run.plan["folds"]}
-        wanted += [(ALL, "on_real", every | without_rule), (ALL, "on_real_enhancing", every)]
+        wanted += [(ALL, "on_real", every | without_rule), (ALL, "on_real_enhancing", every | with_rule)]
         wanted += [(SIMULATED, "on_real", every | without_rule)]
         wanted += [
             (name, "on_real", fold | without_rule | {"split#fold": number}) for number, name in enumerate(run.folds[1:])

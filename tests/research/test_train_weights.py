@@ -160,7 +160,7 @@ def test_without_real_subjects_there_are_no_folds(plan, tmp_path):
     assert [len(tasks) for tasks in phases(run)] == [1, 1, 0, 2]
     assert evaluations(run) == [
         ("simulated", "on_simulated", {"et_least_contrast": 0}),
-        ("simulated", "on_simulated_enhancing", {}),
+        ("simulated", "on_simulated_enhancing", {"et_least_contrast": 1.4}),
     ]
 
 

@@ -17,6 +17,7 @@ from scripts.research.accuracy.page import ENHANCING, TITLES, accuracy_page, car
 from scripts.research.accuracy.peers import read_peers
 from scripts.research.accuracy.tables import HEADLINE
 from scripts.research.markdown import TUMOUR_REGIONS, fill_between_markers
+from scripts.research.train_weights import LEAST_CONTRAST
 
 COMMAND = "scripts.research.accuracy"
 # Results that may be absent.
@@ -43,9 +44,7 @@ def write_accuracy(root: str | Path = ROOT, results: str | Path | None = None, r
     simulated, real = evaluations["simulated"], evaluations["real_kfold"]
     inference = json.loads((root / "configs" / "inference.json").read_text(encoding="utf-8"))
     limits = {key: inference[key] for key in ("wt_range_ml", "max_entropy")}
-    page = accuracy_page(
-        evaluations, read_peers(root / "docs" / "peers.json"), limits, inference.get("et_least_contrast", 0)
-    )
+    page = accuracy_page(evaluations, read_peers(root / "docs" / "peers.json"), limits, LEAST_CONTRAST)
     metadata = root / "configs" / "metadata.json"
     facts = json.loads(metadata.read_text(encoding="utf-8")) | {"eval_metrics": eval_metrics(evaluations)}
     fill_between_markers(root / "docs" / "README.md", COMMAND, card_tables(simulated, real))
