@@ -44,6 +44,17 @@ def test_killed_training_resumes_to_the_same_weights(trained, cohort, tmp_path):
         torch.testing.assert_close(resumed["distiller"][name], value, atol=1e-5, rtol=1e-4)
 
 
+def test_diverging_training_stops_and_never_saves_weights_that_are_not_finite(cohort, tmp_path):
+    keys = tiny(cohort, output_dir=str(tmp_path), learning_rate=1e6, clip_norm=1e9, epochs=4)
+    with pytest.raises(Exception) as caught:
+        run("train.json", **keys)
+    assert "The training diverged" in user_message(caught.value)
+    for saved in tmp_path.glob("*.pt"):
+        state = torch.load(saved, weights_only=True)
+        weights = state["distiller"] if saved.name == "last.pt" else state
+        assert all(tensor.isfinite().all() for tensor in weights.values()), saved
+
+
 def test_second_training_into_the_same_folder_is_refused(trained, cohort):
     with pytest.raises(Exception) as caught:
         run("train.json", **tiny(cohort, output_dir=str(trained)))

@@ -46,9 +46,24 @@ def weight_files_in(folder: str | Path) -> dict[tuple[str, ...], str]:
 
 
 def provenance_of(path: str | Path) -> dict:
-    """The JSON record of a weight file; an empty dictionary if there is none."""
+    """The JSON record of a weight file; an empty dictionary if there is none.
+
+    Raises:
+        UserError: the record is not a JSON object, or its sequences, filters or spacing have the wrong type.
+    """
     record = provenance_path(path)
-    return json.loads(record.read_text()) if record.is_file() else {}
+    if not record.is_file():
+        return {}
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise UserError(f"{record} is not readable JSON ({error}): restore it, or remove it.") from error
+    kinds = {"sequences": list, "filters": list, "spacing": (int, float)}
+    if not isinstance(content, dict) or any(
+        not isinstance(content[key], kinds[key]) for key in kinds if key in content
+    ):
+        raise UserError(f"{record} is not the record of a weight file: restore it, or remove it.")
+    return content
 
 
 def teacher_path(path: str | Path) -> str:
@@ -149,9 +164,23 @@ def _read(path: Path, sequences: tuple[str, ...]) -> tuple[dict[str, torch.Tenso
             f"{' + '.join(sequences)}."
         )
     try:
-        return torch.load(path, map_location="cpu", weights_only=True), trained
-    except Exception as error:
-        raise UserError(f"{path} is not a readable checkpoint ({error}): train or download it again.") from error
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # torch's own text advises to load untrusted files without checks
+        raise UserError(f"{path} is not a readable checkpoint: train or download it again.") from error
+    _check_values(path, state)
+    return state, trained
+
+
+def _check_values(path: Path, state) -> None:
+    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+        raise UserError(f"{path} is no state dict of a network: give the file that a training saved as model.pt.")
+    if not any(tensor.is_floating_point() for tensor in state.values()):
+        raise UserError(f"{path} holds no floating-point weights: train or download it again.")
+    for name, tensor in state.items():
+        if not torch.isfinite(tensor).all():
+            raise UserError(f"{path} holds NaN or infinite weights ({name}): train or download it again.")
 
 
 def fill(network: nn.Module, state: dict[str, torch.Tensor], what: str, sequences: tuple[str, ...]) -> nn.Module:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Handlers around the training steps: progress, seeds, gradient clipping, early stop and logged loss terms."""
 
+from pathlib import Path
+
 import ignite.distributed as idist
 import numpy as np
 import torch
@@ -9,6 +11,7 @@ from ignite.handlers import EarlyStopping, ProgressBar
 from monai.data.utils import set_rnd
 from monai.engines.utils import IterationEvents
 from monai.utils import set_determinism
+from scripts.common.errors import UserError
 
 
 class TrainingProgress:
@@ -64,6 +67,45 @@ class ClipGradients:
     def __call__(self, engine: Engine) -> None:
         for parameters in self.groups:
             torch.nn.utils.clip_grad_norm_(parameters, self.max_norm)
+
+
+class StopIfNotFinite:
+    """Ends a training that diverges, before it spoils what is saved.
+
+    It looks at the loss before each optimiser step, and at the networks at the end of each epoch; it must stand before
+    the handlers that validate and save.
+
+    Args:
+        network: the trained module.
+        last: path of the last checkpoint, for the message.
+
+    Raises:
+        UserError: in the run, at the first loss or weight that is NaN or infinite.
+    """
+
+    def __init__(self, network: torch.nn.Module, last: str) -> None:
+        self.network, self.last = network, last
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(IterationEvents.LOSS_COMPLETED, self.check_loss)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.check_weights)
+
+    def check_loss(self, engine: Engine) -> None:
+        if not torch.isfinite(engine.state.output["loss"]).all():
+            self._stop(engine, "loss")
+
+    def check_weights(self, engine: Engine) -> None:
+        if not all(torch.isfinite(parameter).all() for parameter in self.network.parameters()):
+            self._stop(engine, "network")
+
+    def _stop(self, engine: Engine, what: str) -> None:
+        kept = (
+            f"{self.last} has the state after the last good epoch" if Path(self.last).is_file() else "nothing was saved"
+        )
+        raise UserError(
+            f"The training diverged: in epoch {engine.state.epoch}, step {engine.state.iteration}, the {what} is not "
+            f"finite. It was stopped ({kept}): start again with a lower --learning_rate or --clip_norm."
+        )
 
 
 class RestartSchedule:

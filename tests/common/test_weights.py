@@ -119,3 +119,33 @@ def test_a_student_of_the_subset_comes_before_model_pt(tmp_path):
 
 def test_a_teacher_is_named_by_its_folder_or_its_file(tmp_path):
     assert teacher_path(tmp_path) == teacher_path(tmp_path / "teacher.pt") == str(tmp_path / "teacher.pt")
+
+
+@pytest.mark.parametrize(
+    "state, complaint",
+    [
+        ({"weight": torch.tensor([1.0, float("nan")])}, "NaN or infinite weights .weight."),
+        ({"weight": torch.tensor([float("inf")])}, "NaN or infinite weights"),
+        ({"weight": torch.tensor([1, 2])}, "no floating-point weights"),
+        ([torch.tensor([1.0])], "no state dict"),
+        ({"weight": "text"}, "no state dict"),
+    ],
+)
+def test_weights_that_cannot_be_a_networks_are_refused(state, complaint, tmp_path):
+    torch.save(state, tmp_path / "model.pt")
+    with pytest.raises(UserError, match=f"model.pt .*{complaint}"):
+        load_weights(nn.Conv3d(2, 3, 1), tmp_path / "model.pt", ("t1ce", "flair"))
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"sequences": "flair"}', '{"filters": 16}', '{"spacing": "2"}'])
+def test_a_damaged_record_is_named(text, saved):
+    saved[1].with_suffix(".json").write_text(text)
+    with pytest.raises(UserError, match="model.json is not"):
+        load_weights(nn.Conv3d(2, 3, 1), saved[1], ("t1ce", "flair"))
+
+
+def test_the_advice_of_torch_to_load_without_checks_is_not_passed_on(tmp_path):
+    torch.save({"weight": test_the_advice_of_torch_to_load_without_checks_is_not_passed_on}, tmp_path / "model.pt")
+    with pytest.raises(UserError) as caught:
+        load_weights(nn.Conv3d(2, 3, 1), tmp_path / "model.pt", ("t1ce", "flair"))
+    assert "weights_only" not in str(caught.value)

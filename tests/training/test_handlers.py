@@ -6,12 +6,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 from ignite.engine import Engine, Events
+from scripts.common.errors import UserError
 from scripts.training.handlers import (
     ClipGradients,
     EpochMeans,
     LossProgressBar,
     RestartSchedule,
     SeedEachEpoch,
+    StopIfNotFinite,
     TrainingProgress,
     early_stop,
     loss_terms,
@@ -117,3 +119,23 @@ def test_progress_bar_counts_the_steps_of_all_epochs_and_shows_loss_and_dice():
     engine.run([0, 1], max_epochs=2)
     assert shown[::2] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert shown[1] == "loss=2, student_dice=0.5" and bar.pbar is None
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_training_stops_at_a_loss_that_is_not_finite(value, tmp_path):
+    stop = StopIfNotFinite(nn.Linear(1, 1), str(tmp_path / "last.pt"))
+    state = SimpleNamespace(output={"loss": torch.tensor(1.0)}, epoch=2, iteration=7)
+    stop.check_loss(SimpleNamespace(state=state))
+    state.output["loss"] = torch.tensor(value)
+    with pytest.raises(UserError, match="epoch 2, step 7, the loss is not finite.*nothing was saved.*--learning_rate"):
+        stop.check_loss(SimpleNamespace(state=state))
+
+
+def test_training_stops_at_an_epoch_that_ends_with_weights_that_are_not_finite(tmp_path):
+    (tmp_path / "last.pt").touch()
+    network = nn.Linear(1, 1)
+    engine = SimpleNamespace(state=SimpleNamespace(epoch=3, iteration=9))
+    StopIfNotFinite(network, str(tmp_path / "last.pt")).check_weights(engine)
+    nn.init.constant_(network.weight, float("nan"))
+    with pytest.raises(UserError, match="the network is not finite.*last.pt has the state after the last good epoch"):
+        StopIfNotFinite(network, str(tmp_path / "last.pt")).check_weights(engine)
