@@ -28,13 +28,16 @@ def user_message(error: BaseException | None) -> str | None:
 
 
 def install_error_hook() -> None:
-    """Show of an uncaught `UserError`, also one inside MONAI's own exceptions, the message only.
+    """Show of an uncaught `UserError`, also one inside MONAI's own exceptions, the message only; of Ctrl-C one word.
 
     MONAI wraps an exception inside a config expression in "Failed to evaluate ConfigExpression". Other exceptions keep
     their traceback. The traceback of a `UserError` is logged at level DEBUG.
     """
 
     def hook(kind, error, trace):
+        if issubclass(kind, KeyboardInterrupt):
+            print("\nInterrupted.", file=sys.stderr)
+            return
         message = user_message(error)
         if message is None:
             sys.__excepthook__(kind, error, trace)

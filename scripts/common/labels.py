@@ -98,11 +98,20 @@ def nest(regions):
     return regions
 
 
-class Nestd(MapTransform):
-    """Binary regions (3, X, Y, Z) as nested bool ones, geometry kept; see `nest`."""
+class NestedRegionsd(MapTransform):
+    """Probabilities (3, X, Y, Z) to nested bool regions, geometry kept; see `nest`.
+
+    Args:
+        keys: probabilities of tc, wt, et.
+        threshold: a voxel belongs to a region if its probability is above it, as in the label maps that are saved.
+    """
+
+    def __init__(self, keys: KeysCollection, threshold: float = 0.5) -> None:
+        super().__init__(keys)
+        self.threshold = threshold
 
     def __call__(self, data):
-        return dict(data) | {key: nest(data[key] > 0) for key in self.keys}
+        return dict(data) | {key: nest(data[key] > self.threshold) for key in self.keys}
 
 
 class RegionsFromLabeld(MapTransform):

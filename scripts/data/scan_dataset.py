@@ -102,12 +102,21 @@ class ScanEvaluator(SupervisedEvaluator):
     def _iteration(self, engine, batchdata):
         if "crash" in batchdata:
             raise RuntimeError(f"Loading {batchdata['subject'][0]} failed:\n{batchdata['crash'][0]}")
+        subject = batchdata["subject"][0]
         if "error" in batchdata:
-            self.failures[batchdata["subject"][0]] = batchdata["error"][0]
-            logger.error("skipped: %s", batchdata["error"][0])
-            engine.state.output = []
-            return engine.state.output
-        return super()._iteration(engine, batchdata)
+            return self._skip(engine, subject, batchdata["error"][0])
+        try:
+            return super()._iteration(engine, batchdata)
+        except Exception as error:  # of the network or of postprocessing, in which MONAI wraps it
+            if not isinstance(user_error(error), ScanError):
+                raise
+            return self._skip(engine, subject, f"{subject}: {user_error(error)}")
+
+    def _skip(self, engine, subject: str, message: str) -> list:
+        self.failures[subject] = message
+        logger.error("skipped: %s", message)
+        engine.state.output = []
+        return engine.state.output
 
 
 def report_failures(evaluator: ScanEvaluator) -> None:

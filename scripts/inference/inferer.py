@@ -6,6 +6,7 @@ import math
 
 import torch
 from monai.inferers import Inferer, sliding_window_inference
+from scripts.common.errors import ScanError
 from scripts.common.metrics import dice
 from scripts.common.sequences import REGIONS
 from torch.nn import functional
@@ -71,6 +72,8 @@ class BrainBoxInferer(Inferer):
             view = self._probabilities(cut.flip(axis), network).flip(axis)
             probability = probability + view / len(axes)
             views.append(view[0] > 0.5)
+        if not torch.isfinite(probability).all():
+            raise ScanError("the network's prediction is not finite: check the scan's intensities and the weights.")
         result = plain.new_zeros((1, probability.shape[1], *plain.shape[2:]), dtype=torch.float32)
         result[(slice(None), slice(None), *box)] = probability
         if hasattr(inputs, "as_tensor"):

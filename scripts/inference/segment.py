@@ -2,6 +2,7 @@
 """Segmentation from Python, for notebooks and pipelines: one function for any subset of the sequences."""
 
 import json
+import threading
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from scripts.training.check_config import check_config
 CONFIGS = [str(ROOT / "configs" / name) for name in ("inference.json", "batch_inference.json")]
 # Keys of ``configs/inference.json`` that only apply to whole folders.
 FOLDER_KEYS = {"dataset_dir", "output_dir", "student_modalities", "existing", "report", "load_ahead", "load_pretrain"}
+_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,12 @@ def _source(name: str, scan, affine):
 
 
 def _run(keys: str, item: dict) -> dict:
-    """Output of the evaluator for one datalist item."""
+    """Output of the evaluator for one datalist item; one call at a time, since the pipeline is shared."""
+    with _LOCK:
+        return _run_alone(keys, item)
+
+
+def _run_alone(keys: str, item: dict) -> dict:
     evaluator, dataset = _pipeline(keys)
     dataset.data = [item]
     evaluator.failures.clear()

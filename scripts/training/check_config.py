@@ -3,7 +3,9 @@
 
 import difflib
 import inspect
+import os
 import re
+import sys
 from pathlib import Path
 
 import torch
@@ -34,11 +36,16 @@ SWITCHES = (
     *("amp", "resume", "test_time_mirroring", "probabilities", "load_pretrain", "warm_start", "ensemble"),
     *("largest_component", "resample", "report"),
 )
-# Key, kind, least value.
+REAL = (int, float)
+SMALLEST, MAX = 1e-12, sys.float_info.max
+# key, kind, least and greatest value
 NUMBERS = (
-    *(("spacing", (int, float), 0.3), ("epochs", int, 1), ("seed", int, 0), ("load_ahead", int, 0)),
-    *(("val_interval", int, 1), ("patience", int, 0)),
-    *((key, (int, float), 0) for key in ("et_least_contrast", "et_min_ml", "max_entropy", "max_disagreement")),
+    *(("spacing", REAL, 0.3, 20), ("epochs", int, 1, None), ("seed", int, 0, None), ("load_ahead", int, 0, None)),
+    *(("val_interval", int, 1, None), ("patience", int, 0, None)),
+    *(("patches_per_epoch", int, 1, None), ("batch_size", int, 1, None)),
+    *(("learning_rate", REAL, SMALLEST, None), ("clip_norm", REAL, SMALLEST, None)),
+    *(("unenhanced", REAL, 0, 1), ("initial_probability", REAL, SMALLEST, 1 - SMALLEST)),
+    *((key, REAL, 0, None) for key in ("et_least_contrast", "et_min_ml", "max_entropy", "max_disagreement")),
 )
 PATHS = ("dataset_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from")
 # Keys that are lists of positive whole numbers, and how many; None for two and more.
@@ -115,13 +122,25 @@ def _nothing_reads(key: str, known: set[str], shown: set[str]) -> str:
 
 def _check_values(parser: ConfigParser, config: dict) -> None:
     if "student_modalities" in config:
-        _replace(parser, config, "student_modalities", list(ordered(parser.get_parsed_content("student_modalities"))))
-    for key, kind, least in NUMBERS:
+        given = parser.get_parsed_content("student_modalities")
+        if not isinstance(given, (str, list, tuple)):
+            raise UserError(f"student_modalities is {given!r}, but must be a list such as ['t1ce', 'flair'].")
+        _replace(parser, config, "student_modalities", list(ordered(given)))
+    for key, kind, least, most in NUMBERS:
         if key in config:
             value = parser.get_parsed_content(key)
-            if isinstance(value, bool) or not isinstance(value, kind) or value < least:
+            if isinstance(value, bool) or not isinstance(value, kind) or not least <= value <= (most or MAX):
                 wanted = "a whole number" if kind is int else "a number"
-                raise UserError(f"{key} is {value!r}, but must be {wanted} of at least {least}.")
+                limits = "above 0" if least == SMALLEST else f"of at least {least}"
+                limits += "" if most is None else " and below 1" if most == 1 - SMALLEST else f" and at most {most}"
+                raise UserError(f"{key} is {value!r}, but must be {wanted} {limits}.")
+    if "train" in config and {"batch_size", "patches_per_epoch"} <= config.keys():
+        batch, patches = (parser.get_parsed_content(key) for key in ("batch_size", "patches_per_epoch"))
+        if batch > patches:
+            raise UserError(
+                f"batch_size is {batch}, but an epoch has only {patches} patches, so that it would have no step: lower "
+                "batch_size or raise patches_per_epoch."
+            )
     if "val_interval" in config:
         interval, epochs = (parser.get_parsed_content(key) for key in ("val_interval", _epochs_id(config)))
         if interval > epochs:
@@ -149,6 +168,8 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
     for key in PATHS:
         if isinstance(config.get(key), int) and not isinstance(config[key], bool):
             _replace(parser, config, key, str(config[key]))  # fire takes a folder called 2021 for a number
+        if isinstance(config.get(key), str) and config[key].startswith("~"):
+            _replace(parser, config, key, os.path.expanduser(config[key]))
         if key in config and not isinstance(path := parser.get_parsed_content(key), (str, Path, type(None))):
             raise UserError(f"{key} is {path!r}, but must be a path: write it with a folder, such as ./{path}.")
     if "device" in config:

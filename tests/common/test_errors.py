@@ -35,3 +35,9 @@ def test_program_ends_with_the_sentence_alone_and_exit_code_one():
 
 def test_a_bug_keeps_its_traceback():
     assert "Traceback" in _stderr_of("ValueError('a bug')")
+
+
+def test_ctrl_c_ends_with_one_word():
+    program = "from scripts.common.errors import install_error_hook; install_error_hook(); raise KeyboardInterrupt"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stderr.strip() == "Interrupted." and done.returncode != 0

@@ -6,7 +6,14 @@ import pytest
 import torch
 from monai.data import MetaTensor
 from scripts.common.errors import ScanError, UserError
-from scripts.common.labels import Nestd, RegionsFromLabeld, detect_convention, label_from_regions, regions_from_label
+from scripts.common.labels import (
+    NestedRegionsd,
+    RegionsFromLabeld,
+    detect_convention,
+    label_from_regions,
+    regions_from_label,
+)
+from scripts.inference.label_map import LabelMapd
 
 
 def row(*values, dtype=torch.int32):
@@ -123,5 +130,13 @@ def test_a_batch_of_labels_gives_a_batch_of_regions():
 def test_nested_regions_are_those_of_the_label_map():
     # voxels: nothing, ET alone, TC alone, WT alone
     tc, wt, et = torch.tensor([[0.0, 0, 1, 0], [0, 0, 0, 1], [0, 1, 0, 0]])[:, :, None, None]
-    nested = Nestd("pred")({"pred": torch.stack([tc, wt, et])})["pred"]
+    nested = NestedRegionsd("pred")({"pred": torch.stack([tc, wt, et])})["pred"]
     assert nested.flatten(1).tolist() == [[0, 1, 1, 0], [0, 1, 1, 1], [0, 1, 0, 0]]
+
+
+def test_a_probability_of_the_threshold_is_in_no_region_in_evaluation_as_in_label_maps():
+    probabilities = MetaTensor(torch.full((3, 1, 1, 2), 0.5), affine=torch.eye(4))
+    probabilities[..., 1] = 0.5001
+    regions = NestedRegionsd("pred")({"pred": probabilities})["pred"]
+    assert regions.flatten(1).tolist() == [[False, True]] * 3
+    assert LabelMapd()({"pred": probabilities})["label_map"].flatten().tolist() == [0, 4]

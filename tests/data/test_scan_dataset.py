@@ -54,6 +54,21 @@ def test_bad_subjects_are_skipped_and_reported_at_the_end(caplog):
         report_failures(evaluator)
 
 
+def test_a_subject_whose_prediction_fails_is_skipped_and_the_others_go_on():
+    evaluator = _evaluator([{"subject": "a"}, {"subject": "b"}, {"subject": "c"}])
+    answers = iter([None, ScanError("the network's prediction is not finite."), None])
+
+    def inferer(image, network):
+        if (error := next(answers)) is not None:
+            raise RuntimeError("applying transform") from error
+        return image
+
+    evaluator.inferer = inferer
+    evaluator.run()
+    assert evaluator.failures == {"b": "b: the network's prediction is not finite."}
+    assert evaluator.state.iteration == 3
+
+
 def test_without_subjects_or_without_failures_nothing_is_raised():
     for items in ([], ITEMS[:1]):
         evaluator = _evaluator(items)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 from monai.networks.nets import DynUNet
+from scripts.common.errors import ScanError
 from scripts.inference.inferer import BrainBoxInferer, NetworksInferer
 from scripts.losses.objective import Objective, Term
 from scripts.losses.segmentation_loss import SegmentationLoss
@@ -107,3 +108,9 @@ def test_ensemble_is_the_mean_of_both_networks_probabilities():
     result = NetworksInferer(BrainBoxInferer(divisor=4), ensemble=True)(_scan(4), joint)
     assert list(result) == ["teacher", "student", "ensemble"]
     torch.testing.assert_close(result["ensemble"], (result["teacher"] + result["student"]) / 2)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf") - float("inf")])
+def test_prediction_that_is_not_finite_is_an_error_of_the_scan(value):
+    with pytest.raises(ScanError, match="prediction is not finite"):
+        BrainBoxInferer()(torch.ones(1, 1, 4, 4, 4), lambda image: torch.full((1, 3, *image.shape[2:]), value))

@@ -4,6 +4,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import nibabel as nib
 import numpy as np
@@ -166,3 +167,21 @@ def test_numbers_of_numpy_are_keys_too(one_subject, fifteen):
     scan = str(next(one_subject.glob("*_t2.nii.gz")))
     done = segment(t2=scan, ckpt_dir=fifteen, et_min_ml=np.float32(0.5), **KEYS)
     assert done.record["settings"]["et_min_ml"] == 0.5
+
+
+def test_eight_threads_get_the_results_of_their_own_subjects(fifteen, tmp_path):
+    affine = np.diag([4.0, 4.0, 4.0, 1.0])
+    scans = []
+    for number in range(8):
+        scan = np.zeros((20 + number, 20, 20), np.float32)
+        scan[4 : 12 + number, 4:14, 4:14] = np.random.default_rng(number).uniform(1, 2, (8 + number, 10, 10))
+        scans.append(scan)
+
+    def shape_and_voxels(scan):
+        result = segment(flair=scan, affine=affine, ckpt_dir=fifteen, spacing=4.0, filters=[4, 8, 16])
+        return result.label_map.shape, int(result.label_map.sum())
+
+    alone = [shape_and_voxels(scan) for scan in scans]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(shape_and_voxels, scans)) == alone
+    assert [shape for shape, _ in alone] == [scan.shape for scan in scans]

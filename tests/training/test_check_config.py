@@ -7,6 +7,11 @@ from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
 from scripts.training.check_config import RENAMED, check_config, referred_keys
 
+READ = {
+    *("window", "patch_size", "wt_range_ml", "ckpt_dir", "clip_norm", "learning_rate", "unenhanced"),
+    *("initial_probability", "patches_per_epoch", "batch_size"),
+}
+
 
 def _check(**keys):
     config = {
@@ -16,7 +21,7 @@ def _check(**keys):
         "run": ["$print(@epochs, @spacing, @amp, @student_modalities, @part)"],
     }
     config["student_modalities"] = ["flair"]
-    config["evaluator"] = [f"@{key}" for key in keys if key in ("window", "patch_size", "wt_range_ml", "ckpt_dir")]
+    config["evaluator"] = [f"@{key}" for key in keys if key in READ]
     parser = ConfigParser({**config, **keys})
     parser.parse()
     check_config(parser)
@@ -60,6 +65,15 @@ def test_new_key_that_something_reads_is_welcome():
     "key, value, sentence",
     [
         ("epochs", 0, "epochs is 0, but must be a whole number of at least 1"),
+        ("clip_norm", -1, "clip_norm is -1, but must be a number above 0"),
+        ("learning_rate", 0, "learning_rate is 0, but must be a number above 0"),
+        ("learning_rate", float("nan"), "learning_rate is nan, but must be a number above 0"),
+        ("learning_rate", float("inf"), "learning_rate is inf"),
+        ("learning_rate", "fast", "learning_rate is 'fast', but must be a number"),
+        ("unenhanced", 7, "unenhanced is 7, but must be a number of at least 0 and at most 1"),
+        ("initial_probability", 1.0, "initial_probability is 1.0, but must be a number above 0 and below 1"),
+        ("patches_per_epoch", 0, "patches_per_epoch is 0, but must be a whole number of at least 1"),
+        ("student_modalities", 5, "student_modalities is 5, but must be a list"),
         ("epochs", 2.5, "epochs is 2.5, but must be a whole number"),
         ("spacing", "two", "spacing is 'two', but must be a number of at least 0.3"),
         ("part", "tset", "part is 'tset', but must be one of .*'test'"),
@@ -79,6 +93,21 @@ def test_new_key_that_something_reads_is_welcome():
 def test_impossible_value_is_refused(key, value, sentence):
     with pytest.raises(UserError, match=sentence):
         _check(**{key: value})
+
+
+def test_a_batch_that_no_epoch_can_fill_is_refused():
+    with pytest.raises(UserError, match="batch_size is 4, but an epoch has only 2 patches.*lower"):
+        _check(batch_size=4, patches_per_epoch=2, train={})
+
+
+def test_the_home_folder_is_expanded(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    run = ["$check_config()", "$values.append(@output_dir)"]
+    parser = ConfigParser(
+        {"output_dir": "~/results", "run": run}, globals={"check_config": check_config, "values": (values := [])}
+    )
+    parser.get_parsed_content("run")
+    assert values == ["/home/someone/results"]
 
 
 def test_a_folder_whose_name_is_a_number_is_understood():
