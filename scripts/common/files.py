@@ -10,8 +10,13 @@ from scripts.common.errors import UserError
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def save_atomically(path: str | Path, write) -> None:
+def save_atomically(path: str | Path, write, before_move=None) -> None:
     """Call ``write(temporary_path)``, then move the file to ``path``, so that an interruption leaves no partial file.
+
+    Args:
+        path: where the file goes.
+        write: called with the temporary path, which has the same ending.
+        before_move: called, if given, after the file was written and before it is moved.
 
     Raises:
         UserError: the file cannot be written.
@@ -23,6 +28,8 @@ def save_atomically(path: str | Path, write) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             write(temporary)
+            if before_move is not None:
+                before_move()
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -73,6 +73,7 @@ class LoadSequencesd(Transform):
                 scan = resample_to_first(subject, first, (scan, path))
             check_grid(subject, first, (scan, path))
             image[sequences.index(name)] = scan.as_tensor()
+            _check_distinct(subject, name, loaded[: loaded.index(name)], data, image, sequences)
         out = {
             "subject": subject,
             "convention": data.get("label_convention", "brats"),  # MONAI's Spacingd takes keys label_* for metadata
@@ -85,6 +86,18 @@ class LoadSequencesd(Transform):
             check_grid(subject, first, (label, path))
             out["label"] = MetaTensor(_integers(subject, label, path), meta=_meta(label, path))
         return out
+
+
+def _check_distinct(subject: str, name: str, others: list[str], data, image: torch.Tensor, sequences) -> None:
+    """Raise if the sequence is the same file, or has the same voxels, as one that was loaded before."""
+    for other in others:
+        if torch.equal(image[sequences.index(name)], image[sequences.index(other)]):
+            raise ScanError(
+                f"{subject}: {data[other]} and {data[name]}, given as {other} and {name}, have the same voxels: give "
+                "each sequence its own scan."
+                if not isinstance(data[name], torch.Tensor)
+                else f"{subject}: the arrays given as {other} and {name} are the same: give each sequence its own scan."
+            )
 
 
 def _missing_file(subject: str, name: str, found: list[str], ignored: str | None) -> str:
@@ -157,11 +170,17 @@ def _check_thickness(subject: str, name: str, scan: MetaTensor, path: str, thinn
 def _check_affine(subject: str, scan: MetaTensor, path: str) -> None:
     affine = np.asarray(scan.affine, dtype=float)
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    axes = affine[:3, :3] / np.where(lengths > 0, lengths, 1)
     # the determinant of the unit axes is 1 for right angles and 0 for axes in one plane
     if not np.isfinite(affine).all() or lengths.min() < 1e-6 or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-3:
         raise ScanError(
             f"{subject}: {path} has a degenerate affine (voxel axes {np.round(lengths, 4).tolist()} mm), so its voxels "
             "have no position in space: repair the header (qform and sform), or convert the scan again."
+        )
+    if (skew := np.abs(axes.T @ axes - np.eye(3)).max()) > 0.02:
+        raise ScanError(
+            f"{subject}: {path} has voxel axes that are not at right angles (up to {np.degrees(np.arcsin(skew)):.1f} "
+            "degrees off): resample the scan to a grid with right angles."
         )
 
 
@@ -176,6 +195,11 @@ def _check_intensities(subject: str, name: str, scan: MetaTensor, path: str) -> 
         raise ScanError(
             f"{subject}: {path} is empty, every voxel of the {name} is {low:g}: export the scan again, "
             "or leave the subject out."
+        )
+    if low >= 0 and high <= 4 and bool((scan.as_tensor() == scan.as_tensor().round()).all()):
+        raise ScanError(
+            f"{subject}: {path} has only the whole numbers {low:g} to {high:g}, so it is a label map and no {name}: give "
+            "the scan, and name label maps <subject>_seg.nii.gz."
         )
     check_background(subject, name, scan.as_tensor(), path, voxel_ml(scan.affine))
 

@@ -46,14 +46,22 @@ class SaveSegmentationd(Transform):
 
 
 def save_segmentation(path: Path, label_map, record: dict, probabilities=None) -> None:
-    """Write a label map ``x_seg.nii.gz``, its record ``x_seg.json`` and, unless None, ``x_probabilities.nii.gz``."""
+    """Write a label map ``x_seg.nii.gz``, its record ``x_seg.json`` and, unless None, ``x_probabilities.nii.gz``.
+
+    An earlier label map is removed when the new one and its record are about to take their places, so that a run that
+    is killed in between never leaves an old label map beside a new record: the subject is pending again.
+    """
     stem = nifti_stem(path.name)
     text = json.dumps(record, indent=4) + "\n"
-    save_atomically(record_path(path), lambda file: file.write_text(text))
     if probabilities is not None:
         channels_last = np.moveaxis(np.asarray(probabilities, dtype=np.float32), 0, -1)
         _save(channels_last, probabilities.affine, path.with_name(f"{stem.removesuffix('_seg')}_probabilities.nii.gz"))
-    _save(np.asarray(label_map, dtype=np.uint8), label_map.affine, path)
+
+    def replace_record():
+        path.unlink(missing_ok=True)
+        save_atomically(record_path(path), lambda file: file.write_text(text))
+
+    _save(np.asarray(label_map, dtype=np.uint8), label_map.affine, path, replace_record)
 
 
 def label_map_path(output_dir: str | Path, subject: str) -> Path:
@@ -143,7 +151,7 @@ def _check_same_run(path: Path, settings: dict, weight_files: list[str]) -> None
             )
 
 
-def _save(array: np.ndarray, affine, path: Path) -> None:
+def _save(array: np.ndarray, affine, path: Path, before_move=None) -> None:
     image = nib.Nifti1Image(array, np.asarray(affine, dtype=np.float64))
     image.header.set_xyzt_units("mm")
-    save_atomically(path, lambda file: nib.save(image, file))
+    save_atomically(path, lambda file: nib.save(image, file), before_move)

@@ -97,7 +97,19 @@ def resume(trainer: Engine, objects: dict, output_dir: str, device: torch.device
     An early stop that the run did not have before starts to count now.
     """
     path = f"{output_dir}/last.pt"
-    known = torch.load(path, map_location=device, weights_only=True).keys() | (objects.keys() - {"early_stop"})
+    try:
+        stored = torch.load(path, map_location=device, weights_only=True)
+        epochs = stored["trainer"]["iteration"] // (stored["trainer"]["epoch_length"] or 1)
+    except Exception as error:  # torch raises many kinds for a damaged file, and advises to load it without checks
+        raise UserError(
+            f"{path} is damaged or is no checkpoint of a training: start again in another --output_dir (model.pt, if it "
+            "is there, holds the best weights so far)."
+        ) from error
+    if trainer.state.max_epochs is not None and epochs > trainer.state.max_epochs:
+        raise UserError(
+            f"{path} is from epoch {epochs}, but this run has only {trainer.state.max_epochs}: raise --epochs."
+        )
+    known = stored.keys() | (objects.keys() - {"early_stop"})
     wanted = {name: thing for name, thing in objects.items() if name in known}
     CheckpointLoader(path, wanted | {"trainer": trainer}, map_location=device).attach(trainer)
 

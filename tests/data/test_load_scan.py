@@ -262,3 +262,26 @@ def test_a_missing_sequence_is_named_with_the_files_that_were_ignored(subject):
     del subject["flair"]
     with pytest.raises(ScanError, match=r"no flair file was found, only t1, t1ce \(S1_flair_brain.nii.gz was ignored"):
         LoadSequencesd(["t1", "t1ce", "flair"])(subject | {"ignored": "S1_flair_brain.nii.gz"})
+
+
+def test_one_scan_given_as_two_sequences_is_refused(subject):
+    with pytest.raises(ScanError, match="given as t1 and flair, have the same voxels"):
+        LoadSequencesd(["t1", "flair"])(subject | {"flair": subject["t1"]})
+    array = MetaTensor(scan_array(40), affine=AFFINE)
+    with pytest.raises(ScanError, match="the arrays given as t1 and t2 are the same"):
+        LoadSequencesd(["t1", "t2"])(subject | {"t1": array, "t2": array.clone()})
+
+
+def test_a_label_map_given_as_a_scan_is_refused(subject):
+    with pytest.raises(
+        ScanError, match="_seg.nii.gz has only the whole numbers 0 to 4, so it is a label map and no t1"
+    ):
+        LoadSequencesd(["t1"])(subject | {"t1": subject["label"]})
+
+
+def test_voxel_axes_that_are_not_at_right_angles_are_refused(subject):
+    sheared = AFFINE.copy()
+    sheared[0, 1] = 0.5
+    save(scan_array(10), subject["t1"], sheared)
+    with pytest.raises(ScanError, match="_t1.nii.gz has voxel axes that are not at right angles"):
+        LoadSequencesd(["t1"])(subject)

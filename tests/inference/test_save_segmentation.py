@@ -2,6 +2,8 @@
 """Files on disk: geometry, names, order of writing, and which existing files are skipped, replaced or protected."""
 
 import json
+import os
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -14,6 +16,7 @@ from scripts.inference.save_segmentation import (
     check_overwrite,
     label_map_path,
     pending_subjects,
+    record_path,
     refuse_overwrite,
 )
 from scripts.inference.segmentation_record import network_facts
@@ -51,13 +54,27 @@ def test_probabilities_are_written_on_request_only(tmp_path):
     assert image.shape == (5, 1, 1, 3) and image.get_fdata()[1, 0, 0].tolist() == pytest.approx([0, 0.9, 0])
 
 
-def test_label_map_is_written_last_so_that_its_presence_means_that_all_is_written(tmp_path, monkeypatch):
-    order = []
-    monkeypatch.setattr(
-        "scripts.inference.save_segmentation.save_atomically", lambda path, write: order.append(path.name)
-    )
+@pytest.mark.parametrize("killed_at", ["S1_probabilities.nii.gz", "S1_seg.json", "S1_seg.nii.gz"])
+def test_a_kill_at_any_moment_leaves_the_old_pair_or_a_subject_that_is_pending(killed_at, tmp_path, monkeypatch):
     SaveSegmentationd(tmp_path, probabilities=True)(_data())
-    assert order == ["S1_seg.json", "S1_probabilities.nii.gz", "S1_seg.nii.gz"]
+    path = label_map_path(tmp_path, "S1")
+    old = path.read_bytes(), record_path(path).read_text()
+    replace = os.replace
+
+    def kill(source, target):
+        if Path(target).name == killed_at:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", kill)
+    data = _data()
+    data["label_map"] = 0 * data["label_map"]
+    data["record"] = data["record"] | {"flags": ["new"]}
+    with pytest.raises(KeyboardInterrupt):
+        SaveSegmentationd(tmp_path, probabilities=True)(data)
+    pending = pending_subjects([{"subject": "S1"}], tmp_path, "skip")
+    assert pending or (path.read_bytes(), record_path(path).read_text()) == old
+    assert bool(pending) == (killed_at != "S1_probabilities.nii.gz")
 
 
 def _existing(folder, record=RECORD, subject="S1"):

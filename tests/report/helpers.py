@@ -21,7 +21,8 @@ def save_scans(folder, subject, sequences=("t1", "t1ce", "t2", "flair")) -> dict
     image[3:-3, 3:-3, 3:-3] = np.random.default_rng(0).integers(100, 200, [size - 6 for size in SHAPE])
     (folder / subject).mkdir(parents=True)
     item = {"subject": subject}
-    for sequence in sequences:
+    for number, sequence in enumerate(sequences):
+        image[10, 10, 10] = 100 + number  # no two sequences are the same
         item[sequence] = str(folder / subject / f"{subject}_{sequence}.nii.gz")
         nib.save(nib.Nifti1Image(image, AFFINE), item[sequence])
     return item

@@ -81,3 +81,21 @@ def test_end_of_a_run_names_the_weights_their_dice_and_the_next_command(tmp_path
         report_results([checkpoint], str(tmp_path))
     assert f"The weights are in {tmp_path}: model.pt (student_dice 0.679)." in caplog.text
     assert f"--ckpt_dir {tmp_path} --output_dir {tmp_path}/evaluation" in caplog.text
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 cut"])
+def test_a_damaged_last_checkpoint_is_named_without_torchs_advice(content, tmp_path):
+    (tmp_path / "last.pt").write_bytes(content)
+    with pytest.raises(UserError, match="last.pt is damaged or is no checkpoint of a training") as caught:
+        resume(Engine(lambda engine, batch: None), {}, str(tmp_path), torch.device("cpu"))
+    assert "weights_only" not in str(caught.value)
+
+
+def test_fewer_epochs_than_were_done_are_refused(tmp_path):
+    engine = Engine(lambda engine, batch: None)
+    LastCheckpoint({}, tmp_path / "last.pt").attach(engine)
+    engine.run([0, 1], max_epochs=3)
+    trainer = Engine(lambda engine, batch: None)
+    trainer.state.max_epochs = 2
+    with pytest.raises(UserError, match="last.pt is from epoch 3, but this run has only 2: raise --epochs"):
+        resume(trainer, {}, str(tmp_path), torch.device("cpu"))
