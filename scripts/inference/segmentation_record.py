@@ -17,6 +17,7 @@ from scripts.common.weights import provenance_of
 METADATA = ROOT / "configs" / "metadata.json"
 NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range seen in training", "uncertain"
 FAINT = "the enhancing tumour found is hardly brighter than oedema on T1ce and was labelled as core"
+WITHOUT_T1CE = "enhancing tumour was drawn without T1ce, so its place and size are a guess"
 UNKNOWN_NAMES = "files were not used, because their names do not end in a sequence"
 EARLIER_MAP = " The label map in the folder is of an earlier run."
 # Names of settings in records of version 0.6.0 and earlier, and their names now.
@@ -66,6 +67,8 @@ class RecordSegmentationd(Transform):
         files = [data["network"]] if self.weight_files is None else self.weight_files
         volumes = {region: round(float(ml), 3) for region, ml in data["volumes_ml"].items()}
         flags = self.flags(volumes, data["quality"])
+        guessed = volumes["et"] > 0 and "t1ce" not in data["sequences"].split("+")
+        flags += [WITHOUT_T1CE] if guessed else []
         flags += [FAINT] if data.get("pred_et_cleared") else []
         flags += [f"{UNKNOWN_NAMES}: {data['ignored']}"] if "ignored" in data else []
         record = {

@@ -7,7 +7,14 @@ from monai.data import MetaTensor
 from monai.networks.nets import DynUNet
 from scripts.inference.inferer import BrainBoxInferer, mirror_disagreement
 from scripts.inference.quality import Entropyd, Qualityd, mean_entropy
-from scripts.inference.segmentation_record import FAINT, NO_TUMOUR, ODD_VOLUME, UNCERTAIN, RecordSegmentationd
+from scripts.inference.segmentation_record import (
+    FAINT,
+    NO_TUMOUR,
+    ODD_VOLUME,
+    UNCERTAIN,
+    WITHOUT_T1CE,
+    RecordSegmentationd,
+)
 
 
 def _probabilities(tc, wt, et):
@@ -88,6 +95,17 @@ def test_enhancement_that_was_too_faint_is_flagged_with_its_contrast():
     assert plain["flags"] == [] and plain["quality"]["et_contrast"] is None
     cleared = RecordSegmentationd([])(data | {"pred_et_contrast": 0.4, "pred_et_cleared": True})["record"]
     assert cleared["flags"] == [FAINT] and cleared["quality"]["et_contrast"] == 0.4
+
+
+@pytest.mark.parametrize(
+    "sequences, et_ml, flags",
+    [("t1+flair", 3.0, [WITHOUT_T1CE]), ("t1+flair", 0.0, []), ("t1ce", 3.0, []), ("t1+t1ce+flair", 3.0, [])],
+)
+def test_enhancing_tumour_that_was_drawn_without_t1ce_is_flagged(sequences, et_ml, flags):
+    data = {"subject": "S1", "sequences": sequences, "volumes_ml": {"wt": 20.0, "tc": 5.0, "et": et_ml}}
+    data |= {"label_map": MetaTensor(torch.zeros(2, 2, 2))}
+    data |= {"quality": {"entropy_bits": 0.1, "mirror_disagreement": None}}
+    assert RecordSegmentationd([])(data)["record"]["flags"] == flags
 
 
 def test_entropy_of_several_networks_stands_beside_their_probabilities():
