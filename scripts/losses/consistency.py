@@ -15,8 +15,8 @@ class Consistency(_Loss):
 
     Source: ACN (Wang et al. 2021, MICCAI), whose weight grows as :math:`10 \exp(-5 (1 - t)^2)` over 20 epochs: that is
     ``Term``'s ``weight`` 10 and ``ramp``. The published loss is not detached, so the teacher is pulled as well. Two
-    other parts of ACN are left out: its mutual-information term, which as published regresses the student's feature
-    from the student itself and never sees the teacher's, and its two adversaries, which are unstable at a batch of two.
+    other parts of ACN are left out. Its mutual-information term, as published, regresses the student's feature from the
+    student itself and never sees the teacher's. Its two adversaries are unstable at a batch of two.
 
     Args:
         detach_teacher: if true the teacher gets no gradient from this loss; false as published.

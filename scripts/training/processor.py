@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a device computes in bfloat16 itself, or would only imitate it."""
+"""What a processor can do: bfloat16 instructions, and reuse of freed memory."""
 
 import ctypes
 import sys
@@ -26,11 +26,11 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc's allocator to reuse large blocks; meant for a config's ``initialize`` list.
+    """Tell glibc's allocator to reuse large blocks; meant for the ``prepare`` list of a config.
 
-    A step on the CPU allocates and frees feature maps of tens of MB, each of which glibc maps and unmaps afresh, so
-    that the kernel clears 80,000 to 140,000 pages a step: about 15% of its time (measured: 1.6 s to 1.37 s, one core,
-    80 x 96 x 80 voxels). The peak memory stays the same.
+    A step on the CPU allocates and frees feature maps of tens of MB. By default glibc maps and unmaps each of them, and
+    the kernel clears 80,000 to 140,000 pages a step. Reuse saves about 15% of the time (measured: 1.6 s to 1.37 s, one
+    core, 80 x 96 x 80 voxels). The peak memory stays the same.
 
     Returns:
         Whether the allocator took it: false without glibc (macOS, Windows, Alpine), where nothing changes.
