@@ -172,7 +172,9 @@ def test_an_inference_into_the_folder_of_an_evaluation_renames_its_page(tmp_path
     handler.finish(engine())
     # base64, in which pictures are, has no underscore
     page = (tmp_path / "report.html").read_text()
-    assert "<b>1</b> of 1 subjects were segmented." in page and not any(name in page for name in ("had_failed", "was_evaluated"))
+    assert "<b>1</b> of 1 subjects were segmented." in page and not any(
+        name in page for name in ("had_failed", "was_evaluated")
+    )
     assert (tmp_path / "report_evaluation.html").read_bytes() == evaluated
     assert "it is kept as report_evaluation.html" in caplog.text
 
