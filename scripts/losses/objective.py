@@ -50,6 +50,9 @@ class Objective(nn.Module):
 
     Attributes:
         progress: fraction of the training done, kept up to date by ``scripts.training.handlers.TrainingProgress``.
+        measured: parameters for which each call stores `gradient_norms`; None for no measurement. See
+            ``scripts.training.gradient_ratios``.
+        gradient_norms: norm of the gradient of each weighted term of the last measured call, by name.
 
     Raises:
         UserError: if no term is left.
@@ -61,6 +64,8 @@ class Objective(nn.Module):
         if not self.terms:
             raise UserError("objective#terms has no term: enable at least the student's segmentation loss.")
         self.progress = 0.0
+        self.measured: list[nn.Parameter] | None = None
+        self.gradient_norms: dict[str, float] = {}
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -88,10 +93,20 @@ class Objective(nn.Module):
             weight = term.weight_at(self.progress)
             if weight > 0:
                 values[name] = weight * term.loss(teacher, student, label)
+        if self.measured is not None and torch.is_grad_enabled():
+            self.gradient_norms = {name: gradient_norm(value, self.measured) for name, value in values.items()}
         total = sum(values.values(), start=torch.zeros((), device=label.device))
         return {"loss": total} | {name: value.detach() for name, value in values.items()}
 
 
+def gradient_norm(value: torch.Tensor, parameters: list[nn.Parameter]) -> float:
+    """Norm of the gradient of a scalar for these parameters; the graph is kept."""
+    if not value.requires_grad:
+        return 0.0
+    gradients = torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True)
+    return math.sqrt(sum(float(gradient.square().sum()) for gradient in gradients if gradient is not None))
+
+
 def total_loss(prediction: dict[str, torch.Tensor], label: torch.Tensor) -> torch.Tensor:
-    """The trainer's loss function: ``TeacherStudent`` has already computed it (DDP must see the projectors)."""
+    """The trainer's loss function: ``TeacherStudent`` has already computed it (DDP must see all parameters)."""
     return prediction["loss"]

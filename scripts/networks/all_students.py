@@ -83,6 +83,9 @@ class AllStudents(NetworkGroup):
         teacher = [] if self.teacher is None else [[p for p in self.teacher.parameters() if p.requires_grad]]
         return teacher + [self._trained(name) for name in self.names]
 
+    def student_objectives(self) -> list[tuple[nn.Module, list[nn.Parameter]]]:
+        return [(self.objectives[name], list(self.students[name].parameters())) for name in self.names]
+
     def _trained(self, name: str) -> list[nn.Parameter]:
         modules = (self.students[name], self.objectives[name])
         return [p for module in modules for p in module.parameters() if p.requires_grad]

@@ -43,8 +43,8 @@ class FeatureHooks:
 class NetworkGroup(nn.Module):
     """Networks by name in one module. Each runs on its own channels of the batch, and its features are recorded.
 
-    One optimiser, one checkpoint and one DistributedDataParallel wrapper serve all networks and the projectors of the
-    objective.
+    One optimiser, one checkpoint and one DistributedDataParallel wrapper serve all networks and the projectors that
+    some losses have.
 
     Args:
         amp: run the networks in bfloat16 on any device; losses stay in float32. The engines' own ``amp`` is off, since
@@ -100,6 +100,10 @@ class NetworkGroup(nn.Module):
     def parameter_groups(self) -> list[list[nn.Parameter]]:
         """Lists of parameters whose gradients are clipped separately; here one list of all of them."""
         return [list(self.parameters())]
+
+    def student_objectives(self) -> list[tuple[nn.Module, list[nn.Parameter]]]:
+        """The objective of each student, with that student's parameters."""
+        return [(self.objective, list(self.student.parameters()))]
 
     def sequences(self, ensemble: bool = False) -> dict[str, tuple[str, ...]]:
         """The sequences of each network, and on request of the ``ensemble`` of all networks."""

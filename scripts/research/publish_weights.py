@@ -4,6 +4,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -26,12 +27,12 @@ LEFT_OUT = (
 )
 
 
-def collect(output: Path, folder: Path) -> None:
-    """Copy the networks of a training, each with its provenance, to another folder as float16 (`halved`).
+def collect(networks: Iterable[Path], folder: Path) -> None:
+    """Copy trained networks, each with its provenance, to another folder as float16 (`halved`).
 
     What is evaluated there is what is published.
     """
-    for path in sorted(output.glob("*.pt")):
+    for path in sorted(networks):
         if path.name != "last.pt":
             state, record = halved(torch.load(path, weights_only=True)), provenance_path(path)
             save_atomically(folder / record.name, lambda to, record=record: shutil.copyfile(record, to))
@@ -53,13 +54,17 @@ def provenance(stages: list[dict]) -> dict:
     """The JSON beside a published weight file.
 
     Args:
-        stages: the JSON beside the network after each stage of its training, in order.
+        stages: the JSON beside the network after each stage of its training, in order. The first one may be of
+            published weights, whose own stages come first.
 
     Returns:
         what the last stage says of the network, and ``stages``: `STAGE_KEYS` and ``steps`` of each.
     """
     last = {key: value for key, value in stages[-1].items() if key not in LEFT_OUT and not key.endswith("_dice")}
-    history = [{key: stage[key] for key in STAGE_KEYS if key in stage} | {"steps": _steps(stage)} for stage in stages]
+    history = []
+    for stage in stages:
+        own = {key: stage[key] for key in STAGE_KEYS if key in stage}
+        history += stage["stages"] if "stages" in stage else [own | {"steps": _steps(stage)}]
     version = json.loads((ROOT / "configs" / "metadata.json").read_text())["version"]
     return last | {"stages": history, "stored_as": "float16", "version": version, "commit": commit()}
 
@@ -81,35 +86,37 @@ def commit() -> str | None:
         return None
 
 
-def publish(work: Path, folds: list[str], shared: list[Path], models: Path, results: Path) -> None:
-    """Write the 15 networks to ``models`` and the cases of their evaluations to ``results``.
+def publish(work: Path, names: tuple[str, ...], shared: list[Path], models: Path, results: Path) -> None:
+    """Write the networks to ``models`` and the cases of their evaluations to ``results``.
 
     Args:
         work: folder of `scripts.research.train_weights`.
-        folds: names of its trainings with real subjects, first that with all of them; empty without real subjects.
-        shared: weight files of the stages that all networks share, in order.
-        models: gets ``teacher.pt``, ``model.pt`` (T1ce + FLAIR) and ``model_<sequences>.pt``, each with its ``.json``.
-        results: gets ``simulated.csv`` and, with real subjects, ``real_kfold.csv`` (each subject by networks that were
-            not trained on it), ``real_seen.csv`` (by the published networks, which were) and
-            ``real_unseen_training.csv`` (by networks that were trained on simulated subjects only), all without the
-            rule of enhancement (`scripts.inference.enhancement`). ``..._enhancing.csv`` are of the published networks
-            with the rule.
+        names: names of its networks. Only ``all`` or ``simulated`` is published; the others are folds.
+        shared: weight files of the stages that the published networks share, in order; the last is the any-subset
+            network.
+        models: gets ``any_subset.pt``, ``teacher.pt``, ``model.pt`` (T1ce + FLAIR) and ``model_<sequences>.pt``, each
+            with its ``.json``.
+        results: gets ``simulated.csv`` and, with real subjects, ``real_kfold.csv``: each subject by networks that were
+            not trained on it, from all folds in ``work`` that are evaluated.
     """
-    last = work / (folds[0] if folds else "simulated")
-    common = [provenance_of(path) for path in shared]
-    for sequences in (SEQUENCES, *limited_subsets()):
-        name = "teacher.pt" if sequences == SEQUENCES else student_file(sequences)
-        published = models / ("model.pt" if sequences == HEADLINE else name)
-        text = json.dumps(provenance([*common, provenance_of(last / name)]), indent=4) + "\n"
-        save_atomically(provenance_path(published), lambda file, text=text: file.write_text(text))
-        save_atomically(published, lambda file, name=name: shutil.copyfile(last / name, file))
-    _store(results / "simulated.csv", [last / "on_simulated"])
-    _store(results / "simulated_enhancing.csv", [last / "on_simulated_enhancing"])
-    if folds:
-        _store(results / "real_seen_enhancing.csv", [last / "on_real_enhancing"])
-        _store(results / "real_kfold.csv", [work / fold / "on_real" for fold in folds[1:]])
-        _store(results / "real_seen.csv", [last / "on_real"])
-        _store(results / "real_unseen_training.csv", [work / "simulated" / "on_real"])
+    for name in names:
+        if name.startswith("fold"):
+            continue
+        common = [provenance_of(path) for path in shared]
+        _publish(work / name / shared[-1].name, models / shared[-1].name, common)
+        for sequences in (SEQUENCES, *limited_subsets()):
+            file = "teacher.pt" if sequences == SEQUENCES else student_file(sequences)
+            to = models / ("model.pt" if sequences == HEADLINE else file)
+            _publish(work / name / file, to, [*common, provenance_of(work / name / file)])
+        _store(results / "simulated.csv", [work / name / "on_simulated"])
+    if folds := sorted(path.parent for path in work.glob("fold*/on_real/finished")):
+        _store(results / "real_kfold.csv", folds)
+
+
+def _publish(source: Path, to: Path, stages: list[dict]) -> None:
+    text = json.dumps(provenance(stages), indent=4) + "\n"
+    save_atomically(provenance_path(to), lambda file: file.write_text(text))
+    save_atomically(to, lambda file: shutil.copyfile(source, file))
 
 
 def _store(path: Path, evaluations: list[Path]) -> None:

@@ -25,11 +25,12 @@ class BestCheckpoint:
         network: student or teacher.
         metric: name of the metric in the evaluator's ``state.metrics``; larger is better.
         path: e.g. ``<output_dir>/model.pt``; its provenance goes beside it.
-        provenance: what ``model.json`` says of the weights.
+        provenance: what ``model.json`` says of the weights; read when they are saved, as the run adds to it.
+        own: what this network's differs in.
     """
 
-    def __init__(self, network, metric: str, path: str, provenance: dict) -> None:
-        self.network, self.metric, self.path, self.provenance = network, metric, path, provenance
+    def __init__(self, network, metric: str, path: str, provenance: dict, own: dict | None = None) -> None:
+        self.network, self.metric, self.path, self.provenance, self.own = network, metric, path, provenance, own or {}
         self.best = float("-inf")
 
     def attach(self, engine: Engine) -> None:
@@ -43,7 +44,7 @@ class BestCheckpoint:
                 return
             # MONAI's ValidationHandler runs the evaluator under the trainer's epoch
             reached = {"epoch": evaluator.state.epoch, self.metric: round(value, 4)}
-            save_weights(self.path, self.network, self.provenance | reached)
+            save_weights(self.path, self.network, self.provenance | self.own | reached)
             logger.info("%s %.4f is the best so far: saved %s", self.metric, value, self.path)
 
     def state_dict(self) -> dict:
@@ -120,15 +121,14 @@ def best_checkpoints(networks: AllStudents, output_dir: str, provenance: dict) -
     for name, sequences in networks.sequences().items():
         if name not in networks.frozen:
             path = f"{output_dir}/{'teacher.pt' if name == 'teacher' else student_file(sequences)}"
-            facts = provenance | {"sequences": list(sequences)}
-            checkpoints.append(BestCheckpoint(networks.network(name), f"{name}_dice", path, facts))
+            own = {"sequences": list(sequences)}
+            checkpoints.append(BestCheckpoint(networks.network(name), f"{name}_dice", path, provenance, own))
     return checkpoints
 
 
-def state_of_all(distiller, optimizer, lr_scheduler, checkpoints: list[BestCheckpoint]) -> dict:
+def state_of_all(checkpoints: list[BestCheckpoint], **objects) -> dict:
     """The objects that `LastCheckpoint` saves where there are many networks."""
-    best = {f"best_{number}": checkpoint for number, checkpoint in enumerate(checkpoints)}
-    return {"distiller": distiller, "optimizer": optimizer, "lr_scheduler": lr_scheduler} | best
+    return objects | {f"best_{number}": checkpoint for number, checkpoint in enumerate(checkpoints)}
 
 
 def report_results(checkpoints: list[BestCheckpoint], output_dir: str) -> None:

@@ -20,3 +20,9 @@ def test_provenance_keeps_what_all_stages_share_and_lists_what_differs():
     # 3 of 4 epochs of 10 steps; of 14 students 7 learn in a step, so each in half of the steps
     assert record["stages"] == [{"dataset": "a", "steps": 30}, {"dataset": "b", "real_subjects": ["x"], "steps": 15}]
     assert record["spacing"] == 2.0 and not {"t1_dice", "students_per_step", "epoch", "starts_from"} & set(record)
+
+
+def test_stages_of_published_weights_that_a_training_starts_from_come_first():
+    stage = {"epochs": 1, "steps_per_epoch": 10, "epoch": 1, "dataset": "b", "sequences": ["t1"]}
+    record = provenance([{"stages": [{"dataset": "a", "steps": 30}], "version": "0.7.0"}, stage])
+    assert record["stages"] == [{"dataset": "a", "steps": 30}, {"dataset": "b", "steps": 10}]

@@ -11,18 +11,22 @@ from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.common.weights import provenance_of, weight_files_in
 from scripts.evaluation.summary import read_cases
+from scripts.research.publish_weights import commit
 from scripts.research.runs import PLANS, configs
-from scripts.research.train_weights import STUDENTS, WeightsRun, evaluations, phases, train_weights
+from scripts.research.train_weights import STUDENTS, WeightsRun, extract_start, phases, train_weights
 from scripts.simulation.cohort import make_cohort
 from tiny import tiny
 
 
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory):
-    """Folder of four subjects that have scans but no maps, as real ones."""
-    folder = Path(make_cohort(str(tmp_path_factory.mktemp("scans") / "real"), 0, 0, 4, spacing=4.0, seed=9, workers=1))
+    """Folder of five subjects that have scans but no maps, as real ones; the last lies apart."""
+    folder = Path(make_cohort(str(tmp_path_factory.mktemp("scans") / "real"), 0, 0, 5, spacing=4.0, seed=9, workers=1))
     for name in ("dataset.json", "cohort.json"):
         (folder / name).unlink()
+    last = sorted(folder.iterdir())[-1]
+    (folder.parent / "known").mkdir()
+    last.rename(folder.parent / "known" / last.name)
     return str(folder)
 
 
@@ -30,9 +34,10 @@ def scans(tmp_path_factory):
 def plan(cohort, scans, tmp_path_factory):
     """A plan with one short epoch for each stage."""
     stage = {"epochs": 1, "patches_per_epoch": 2}
-    plan = {"real": scans, "folds": 2, "keys": tiny(cohort, val_interval=1)}
-    plan |= {"any_subset": [stage, stage | {"seed": 5}], "any_subset_real": [stage]}
-    plan |= {name: stage | {"students_per_step": 14} for name in ("networks", "networks_real")}
+    real = {"trained": [str(Path(scans).parent / "known")], "collections": {"SIM": [scans]}, "folds": 2}
+    plan = {"start": None, "real": real, "keys": tiny(cohort, val_interval=1, gradient_ratio_interval=1)}
+    plan |= {"any_subset": [stage, stage | {"seed": 5}], "networks": stage | {"students_per_step": 14}}
+    plan["networks"]["objective#terms#barlow_twins#ramp"] = 0
     path = tmp_path_factory.mktemp("plan") / "weights.json"
     path.write_text(json.dumps(plan))
     return path
@@ -54,49 +59,38 @@ def test_there_is_a_network_for_each_of_the_15_choices_of_sequences(published):
 def test_history_of_a_network_is_written_beside_it(published):
     record = provenance_of(published / "models" / "model.pt")
     assert record["sequences"] == ["t1ce", "flair"] and record["spacing"] == 4.0
-    assert record["recipe"].startswith("warm start")
-    stages = [(stage["recipe"], stage["steps"], "real_subjects" in stage) for stage in record["stages"]]
+    assert record["gradient_ratios"]["barlow_twins"] > 0
+    stages = [(stage["recipe"], stage["steps"], stage["seed"]) for stage in record["stages"]]
     any_subset = "one network for any subset of the sequences, by sequence dropout"
-    assert stages == [
-        (any_subset, 1, False),
-        (any_subset, 1, False),
-        (any_subset, 1, True),
-        ("warm start from a network for any subset of the sequences, no distillation", 1, True),
-    ]
-    assert len(record["stages"][-1]["real_subjects"]) == 4
-    assert len(provenance_of(published / "models" / "teacher.pt")["stages"]) == 4
-    assert [stage["seed"] for stage in record["stages"]] == [0, 5, 0, 0]
+    joint = "joint training of teacher and student with Barlow Twins"
+    assert stages == [(any_subset, 1, 0), (any_subset, 1, 5), (joint, 1, 0)]
+    assert all(len(stage["real_subjects"]) == 5 for stage in record["stages"])
+    assert len(provenance_of(published / "models" / "teacher.pt")["stages"]) == 3
+    assert len(provenance_of(published / "models" / "any_subset.pt")["stages"]) == 2
 
 
 def test_each_stage_of_the_network_for_any_subset_goes_on_from_the_one_before(published):
-    stages = [*sorted((published / "work" / "simulated").glob("training_any_subset_*"))]
-    stages.append(published / "work" / "all" / "training_any_subset_1")
+    stages = sorted((published / "work" / "all").glob("training_any_subset_*"))
     asked = [json.loads((folder / "keys.json").read_text())["start_from"] for folder in stages]
-    assert asked == [None, str(stages[0]), str(stages[1])]
+    assert asked == [None, str(stages[0])]
     bias = "output_block.conv.conv.bias"
-    first, second, third = (torch.load(folder / "any_subset.pt", weights_only=True)[bias] for folder in stages)
+    first, second = (torch.load(folder / "any_subset.pt", weights_only=True)[bias] for folder in stages)
     # one step of AdamW from it moves a weight by no more than the learning rate, 0.01
-    assert 0 < (second - first).abs().max() < 0.03 and 0 < (third - second).abs().max() < 0.03
+    assert 0 < (second - first).abs().max() < 0.03
+    start = provenance_of(stages[0] / "any_subset.pt")["starts_from"]
+    assert set(start.values()) == {"random weights"}
 
 
-def test_no_stage_distils_and_the_first_starts_from_random_weights(published):
-    for overlays in (("any_subset",), STUDENTS):
-        parser = ConfigParser()
-        parser.read_config(configs(*overlays))
-        terms = parser.get("objective")["terms"]
-        assert [name for name, term in terms.items() if term] in (
-            ["student_segmentation"],
-            ["teacher_segmentation", "student_segmentation"],
-        )
-    first = provenance_of(published / "work" / "simulated" / "training_any_subset_1" / "any_subset.pt")
-    assert set(first["starts_from"].values()) == {"random weights"}
-    last = provenance_of(published / "work" / "all" / "training_networks" / "teacher.pt")
-    assert {path.rpartition("/")[2] for path in last["starts_from"].values()} == {"any_subset.pt"}
+def test_teacher_and_students_are_trained_with_distillation():
+    parser = ConfigParser()
+    parser.read_config(configs(*STUDENTS))
+    terms = {name for name, term in parser.get("objective")["terms"].items() if term}
+    assert terms == {"student_segmentation", "barlow_twins"} and parser.get("teacher_training") == "joint"
 
 
 def test_networks_start_from_the_network_for_any_subset(published):
     work = published / "work" / "all"
-    start = torch.load(work / "training_any_subset_1" / "any_subset.pt", weights_only=True)
+    start = torch.load(work / "training_any_subset_2" / "any_subset.pt", weights_only=True)
     # one step of AdamW moves a weight by about the learning rate, 0.01; other random ones would not match
     for name, columns in (("teacher", [0, 1, 2, 3]), ("model_t2_flair", [2, 3])):
         trained = torch.load(work / "training_networks" / f"{name}.pt", weights_only=True)
@@ -116,17 +110,6 @@ def test_published_weights_are_those_trained_in_half_the_precision_and_those_mea
     assert (published / "models" / "model_t2.pt").read_bytes() == (work / "model_t2.pt").read_bytes()
 
 
-def test_the_published_networks_are_measured_with_and_without_the_rule_of_enhancement(published):
-    for name in ("simulated", "real_seen"):
-        raw, enhancing = (read_cases(published / "results" / f"{name}{end}.csv") for end in ("", "_enhancing"))
-        key = ["subject", "sequences", "region"]
-        both = raw.merge(enhancing, on=key, suffixes=("", "_enhancing"))
-        assert len(both) == len(raw) == len(enhancing)
-        left = both[(both.region != "et") | ~both.sequences.str.contains("t1ce")]
-        assert (left.dice == left.dice_enhancing).all()  # only ET of networks with T1ce can change
-        assert (both.predicted_ml_enhancing <= both.predicted_ml).all()
-
-
 def test_every_subject_of_the_folds_is_measured_once_by_networks_that_have_not_seen_it(published):
     cases = read_cases(published / "results" / "real_kfold.csv")
     # 4 subjects x 15 networks x 3 regions
@@ -134,7 +117,7 @@ def test_every_subject_of_the_folds_is_measured_once_by_networks_that_have_not_s
     for fold in (0, 1):
         seen = provenance_of(published / "work" / f"fold{fold}" / "model_t1.pt")["real_subjects"]
         measured = read_cases(published / "work" / f"fold{fold}" / "on_real" / "cases.csv").subject.unique()
-        assert len(seen) == 2 and not set(seen) & set(measured)
+        assert len(seen) == 3 and len(measured) == 2 and not set(seen) & set(measured)
 
 
 def test_a_finished_run_only_publishes_again(plan, published, monkeypatch):
@@ -155,23 +138,31 @@ def _changed(plan, folder, **changes):
     return path
 
 
+def test_chosen_networks_are_trained_alone(plan, published, monkeypatch):
+    names = []
+    monkeypatch.setattr(
+        "scripts.research.train_weights.run_all", lambda tasks, _: names.extend(task[0] for task in tasks)
+    )
+    train_weights(plan, published / "work", published / "models", published / "results", 1, ["fold1"])
+    assert names == ["any-subset network, fold1", "teacher and students, fold1", "evaluate fold1 on_real"]
+
+
 def test_without_real_subjects_there_are_no_folds(plan, tmp_path):
-    run = WeightsRun(json.loads(_changed(plan, tmp_path, real=None).read_text()), tmp_path)
-    assert [len(tasks) for tasks in phases(run)] == [1, 1, 0, 2]
-    assert evaluations(run) == [
-        ("simulated", "on_simulated", {"et_least_contrast": 0}),
-        ("simulated", "on_simulated_enhancing", {"et_least_contrast": 1.4}),
-    ]
+    content = json.loads(_changed(plan, tmp_path, real=None).read_text())
+    run = WeightsRun(content, tmp_path, ("simulated",))
+    assert [task[0] for tasks in phases(run) for task in tasks][-1] == "evaluate simulated on_simulated"
+    assert run.overlays == () and "real#dataset_dir" not in run.keys("simulated")
 
 
 @pytest.mark.parametrize(
     "changes, complaint",
     [
-        ({"real": "nowhere"}, "nowhere does not exist: correct 'real'"),
-        ({"network_real": {}}, "has the unknown key 'network_real': .* networks_real"),
+        ({"real": {"collections": {"SIM": ["nowhere"]}, "folds": 2}}, "nowhere does not exist: correct 'real'"),
+        ({"network": {}}, "has the unknown key 'network': .* networks"),
         ({"any_subset": {}}, "'any_subset' in .* must be a list of one stage or more"),
         ({"any_subset": ...}, "lacks the key 'any_subset'"),
         ({"keys": ...}, "lacks the key 'keys'"),
+        ({"start": "HEAD:models/nowhere.pt"}, "git has no HEAD:models/nowhere.pt"),
     ],
 )
 def test_a_wrong_plan_is_refused_before_anything_runs(plan, tmp_path, changes, complaint):
@@ -179,23 +170,26 @@ def test_a_wrong_plan_is_refused_before_anything_runs(plan, tmp_path, changes, c
         train_weights(_changed(plan, tmp_path, **changes), tmp_path / "w", tmp_path / "m", tmp_path / "r", 1)
 
 
-def test_results_of_networks_with_real_subjects_are_not_mixed_with_those_without(plan, tmp_path):
-    (tmp_path / "r").mkdir()
-    (tmp_path / "r" / "real_kfold.csv").touch()
-    with pytest.raises(UserError, match="real_kfold.csv has results of networks that were trained with real subjects"):
-        train_weights(_changed(plan, tmp_path, real=None), tmp_path / "w", tmp_path / "m", tmp_path / "r", 1)
+def test_unknown_networks_are_refused(plan, tmp_path):
+    with pytest.raises(UserError, match="has no networks 'fold2': choose from all, fold0, fold1"):
+        train_weights(plan, tmp_path / "w", tmp_path / "m", tmp_path / "r", 1, ["fold2"])
+
+
+@pytest.mark.skipif(commit() is None, reason="no git history here")
+def test_weights_of_an_earlier_commit_come_with_their_record(tmp_path):
+    extract_start("HEAD:models/teacher.pt", tmp_path / "start" / "teacher.pt")
+    assert torch.load(tmp_path / "start" / "teacher.pt", weights_only=True)
+    assert provenance_of(tmp_path / "start" / "teacher.pt")["sequences"] == list(SEQUENCES)
 
 
 @pytest.mark.parametrize("name", ["weights.json", "weights_gpu.json"])
 def test_shipped_plans_have_known_keys_and_a_validation_at_the_end_of_every_stage(name, tmp_path):
     plan = json.loads((PLANS / name).read_text())
-    run = WeightsRun(plan, tmp_path)
-    for stages, overlays in (("any_subset", ("any_subset",)), ("networks", STUDENTS)):
-        for data in ("simulated", "all"):
-            parser = ConfigParser()
-            parser.read_config(configs(*overlays, *run.overlays(data)))
-            stage = run.stage(data, stages)
-            for own in stage if isinstance(stage, list) else [stage]:
-                keys = run.keys(data) | own
-                assert [key for key in keys if key not in parser] == []
-                assert keys["val_interval"] == "@epochs" or keys["epochs"] % keys["val_interval"] == 0
+    run = WeightsRun(plan, tmp_path, ("all",))
+    for stages, overlays in ((plan["any_subset"], ("any_subset",)), ([plan["networks"]], STUDENTS)):
+        parser = ConfigParser()
+        parser.read_config(configs(*overlays, *run.overlays))
+        for stage in stages:
+            keys = run.keys("all") | stage
+            assert [key for key in keys if key not in parser] == []
+            assert keys["val_interval"] == "@epochs" or keys["epochs"] % keys["val_interval"] == 0

@@ -28,6 +28,15 @@ def test_only_better_weights_replace_the_saved_ones(tmp_path):
     assert json.loads((tmp_path / "model.json").read_text()) == {"seed": 0, "epoch": 1, "dice": 0.5}
 
 
+def test_provenance_is_read_when_the_weights_are_saved(tmp_path):
+    provenance = {"seed": 0, "sequences": ["t1"]}
+    checkpoint = BestCheckpoint(nn.Linear(1, 1), "dice", tmp_path / "t.pt", provenance, {"sequences": ["t1", "t2"]})
+    provenance["gradient_ratios"] = {"barlow_twins": 0.3}
+    checkpoint(SimpleNamespace(state=SimpleNamespace(metrics={"dice": 0.5}, epoch=1)))
+    record = json.loads((tmp_path / "t.json").read_text())
+    assert record["gradient_ratios"] == {"barlow_twins": 0.3} and record["sequences"] == ["t1", "t2"]
+
+
 def test_best_value_survives_a_resume(tmp_path):
     checkpoint = BestCheckpoint(nn.Linear(1, 1), "dice", tmp_path / "model.pt", {})
     checkpoint.load_state_dict({"best": 0.9})

@@ -12,16 +12,13 @@ from pathlib import Path
 from scripts.common.errors import install_error_hook
 from scripts.common.files import ROOT, save_atomically
 from scripts.evaluation.expected import write_expected
-from scripts.research.accuracy.evaluation import Evaluation
-from scripts.research.accuracy.page import ENHANCING, TITLES, accuracy_page, card_tables
+from scripts.research.accuracy.evaluation import COLLECTIONS, Evaluation
+from scripts.research.accuracy.page import TITLES, accuracy_page, card_tables
 from scripts.research.accuracy.peers import read_peers
 from scripts.research.accuracy.tables import HEADLINE
 from scripts.research.markdown import TUMOUR_REGIONS, fill_between_markers
-from scripts.research.train_weights import LEAST_CONTRAST
 
 COMMAND = "scripts.research.accuracy"
-# Results that may be absent.
-OPTIONAL = {"real_unseen_training", *(f"{name}_enhancing" for name in ENHANCING)}
 
 
 def write_accuracy(root: str | Path = ROOT, results: str | Path | None = None, resamples: int = 10_000) -> None:
@@ -30,7 +27,7 @@ def write_accuracy(root: str | Path = ROOT, results: str | Path | None = None, r
     Args:
         root: bundle root, with ``docs/README.md``, ``docs/peers.json``, ``configs/inference.json`` and
             ``configs/metadata.json``.
-        results: folder of ``<name>.csv`` of the names in `TITLES` and `OPTIONAL` (default: ``docs/results``).
+        results: folder of ``real_kfold.csv`` and ``simulated.csv`` (default: ``docs/results``).
         resamples: of the bootstraps.
 
     Raises:
@@ -38,28 +35,25 @@ def write_accuracy(root: str | Path = ROOT, results: str | Path | None = None, r
     """
     root = Path(root)
     results = Path(results or root / "docs" / "results")
-    names = [*TITLES, *(f"{name}_enhancing" for name in ENHANCING)]
-    names = [name for name in names if name not in OPTIONAL or (results / f"{name}.csv").is_file()]
-    evaluations = {name: Evaluation(results / f"{name}.csv", resamples=resamples) for name in names}
-    simulated, real = evaluations["simulated"], evaluations["real_kfold"]
+    evaluations = {name: Evaluation(results / "real_kfold.csv", name, resamples=resamples) for name in COLLECTIONS}
+    evaluations["simulated"] = Evaluation(results / "simulated.csv", resamples=resamples)
     inference = json.loads((root / "configs" / "inference.json").read_text(encoding="utf-8"))
     limits = {key: inference[key] for key in ("wt_range_ml", "max_entropy")}
-    page = accuracy_page(evaluations, read_peers(root / "docs" / "peers.json"), limits, LEAST_CONTRAST)
+    page = accuracy_page(evaluations, read_peers(root / "docs" / "peers.json"), limits)
     metadata = root / "configs" / "metadata.json"
     facts = json.loads(metadata.read_text(encoding="utf-8")) | {"eval_metrics": eval_metrics(evaluations)}
-    fill_between_markers(root / "docs" / "README.md", COMMAND, card_tables(simulated, real))
+    fill_between_markers(root / "docs" / "README.md", COMMAND, card_tables(evaluations))
     save_atomically(root / "docs" / "accuracy.md", lambda file: file.write_text(page, encoding="utf-8"))
     save_atomically(metadata, lambda file: file.write_text(json.dumps(facts, indent=4) + "\n", encoding="utf-8"))
-    by_folds = f"{real.subjects} real BraTS 2021 subjects, by cross-validation: networks trained like this one"
-    held_out = f"{simulated.subjects} simulated subjects, none trained on"
-    write_expected(root / "models" / "expected.json", [(by_folds, real.cases), (held_out, simulated.cases)])
+    expected = [(f"{each.subjects} subjects: {TITLES[name]}", each.cases) for name, each in evaluations.items()]
+    write_expected(root / "models" / "expected.json", expected)
 
 
 def eval_metrics(evaluations: dict[str, Evaluation]) -> dict[str, float]:
-    """Mean Dice of T1ce + FLAIR, such as ``real_kfold_dice_wt``."""
+    """Mean Dice of T1ce + FLAIR, such as ``gli_dice_wt``."""
     return {
-        f"{name}_dice_{region}": round(float(evaluations[name].measure(HEADLINE, region)["mean"]), 3)
-        for name in ("real_kfold", "simulated")
+        f"{name.lower()}_dice_{region}": round(float(evaluation.measure(HEADLINE, region)["mean"]), 3)
+        for name, evaluation in evaluations.items()
         for region in TUMOUR_REGIONS
     }
 

@@ -12,8 +12,15 @@ from scripts.evaluation.summary import read_cases, summarise
 
 TEACHER = subset_name(SEQUENCES)
 LIMITED = tuple(sorted(map(subset_name, limited_subsets()), key=subset_order))
+# Collections of real subjects that are reported apart: adult glioma of BraTS 2021 and UCSF-PDGM, and BraTS-Africa.
+COLLECTIONS = ("GLI", "SSA")
 # All 15 choices of sequences, few sequences first: the order of every table.
 SUBSETS = (*LIMITED, TEACHER)
+
+
+def collection_of(subject: str) -> str:
+    """The one of `COLLECTIONS` that a real subject belongs to, by its name."""
+    return "SSA" if subject.startswith("BraTS-SSA") else "GLI"
 
 
 class Evaluation:
@@ -21,18 +28,23 @@ class Evaluation:
 
     Args:
         path: the file.
+        collection: of `COLLECTIONS`: only its subjects; all by default.
         seed, resamples: of the bootstraps.
 
     Raises:
-        UserError: the file is missing or no cases.csv, a subset of the sequences is missing or there twice, or the
+        UserError: the file is missing or no cases.csv, has no subject of the collection, a subset of the sequences is missing or there twice, or the
             networks were not evaluated on the same subjects.
     """
 
-    def __init__(self, path: str | Path, seed: int = 0, resamples: int = 10_000) -> None:
+    def __init__(self, path: str | Path, collection: str | None = None, seed: int = 0, resamples: int = 10_000) -> None:
         path = Path(path)
         if not path.is_file():
             raise UserError(f"There is no {path}: run `python -m scripts.research.train_weights`, which writes it.")
         cases = read_cases(path)
+        if collection:
+            cases = cases[cases.subject.map(collection_of) == collection]
+        if cases.empty:
+            raise UserError(f"{path} has no subject{f' of {collection}' if collection else ''}: evaluate some.")
         cases = cases.assign(network=[subset_name(sequences) for sequences in cases.sequences])
         if missing := [subset for subset in SUBSETS if subset not in set(cases.network)]:
             raise UserError(f"{path} lacks the network of {', '.join(missing)}: evaluate all 15 networks.")
@@ -61,10 +73,6 @@ class Evaluation:
         """Number of subjects without enhancing tumour in which it was predicted."""
         return self._networks[subset]["regions"]["et"]["empty"]["truth"]
 
-    def missed_et(self, subset: str) -> int:
-        """Number of subjects with enhancing tumour in which none was predicted."""
-        return self._networks[subset]["regions"]["et"]["empty"]["prediction"]
-
     def et_where_present(self, subset: str) -> dict:
         """`describe` of the Dice of ET over the subjects that have ET."""
         return self._describe(self._dice["dice"]["et"][subset][self.et_ml > 0])
@@ -77,13 +85,6 @@ class Evaluation:
         """`paired_difference` of the Dice of a student and of the teacher on the same subjects."""
         dice = self._dice["dice"][region]
         return paired_difference(dice[subset], dice[TEACHER], self.seed, self.resamples)
-
-    def minus(self, other: "Evaluation", subset: str, region: str) -> dict:
-        """`paired_difference` of the Dice of a subset here and in another evaluation of the same subjects."""
-        here, there = (evaluation._dice["dice"][region][subset] for evaluation in (self, other))
-        if list(here.index) != list(there.index):
-            raise UserError("Two evaluations to compare have different subjects: evaluate both on the same.")
-        return paired_difference(here, there, self.seed, self.resamples)
 
     def _wide(self, measure: str) -> dict[str, pd.DataFrame]:
         """A table of subjects x subsets for each region and for the mean of the three."""

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What to expect of each subset of the sequences: what it shows of a glioma, beside what was measured."""
 
+from collections.abc import Mapping
+
 from scripts.research.accuracy.evaluation import SUBSETS, Evaluation
 from scripts.research.markdown import DASH, markdown_table, number, subset_title
 
@@ -47,13 +49,14 @@ def verdict(dice: float) -> str:
     return next((word for least, word in VERDICTS if dice >= least), UNRELIABLE)
 
 
-def expectation_table(evaluation: Evaluation) -> list[str]:
-    """A row for each subset."""
+def expectation_table(evaluations: Mapping[str, Evaluation]) -> list[str]:
+    """A row for each subset, with what was measured in each evaluation."""
     rows = []
     for subset in SUBSETS:
         shown, hidden = visible(subset)
-        rows.append([subset_title(subset), "; ".join(shown) or DASH, "; ".join(hidden), _measured(evaluation, subset)])
-    return markdown_table(["sequences", "show", "hardly show", "Dice measured"], rows)
+        measured = [_measured(evaluation, subset) for evaluation in evaluations.values()]
+        rows.append([subset_title(subset), "; ".join(shown) or DASH, "; ".join(hidden), *measured])
+    return markdown_table(["sequences", "show", "hardly show", *(f"Dice, {name}" for name in evaluations)], rows)
 
 
 def _measured(evaluation: Evaluation, subset: str) -> str:

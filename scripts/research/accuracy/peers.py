@@ -2,6 +2,7 @@
 """This bundle's accuracy beside published results (``docs/peers.json``), and how the two differ."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.common.errors import UserError
@@ -57,15 +58,16 @@ def _decimals(table: dict) -> int:
     return max(len(str(value).partition(".")[2]) for row in table.values() for value in row)
 
 
-def peer_tables(simulated: Evaluation, real: Evaluation, groups: list[dict]) -> list[str]:
+def peer_tables(evaluations: Mapping[str, Evaluation], groups: list[dict]) -> list[str]:
     """A table for each region, in per cent: a row for each subset and mean, ours and the published ones."""
     lines = []
     systems = {
         f"{name}, {group['data'].split(',')[0]}": table for group in groups for name, table in group["systems"].items()
     }
     for column, region in enumerate(TUMOUR_REGIONS):
-        ours = [("ours, simulated", simulated, "dice"), ("ours, real", real, "dice")]
-        ours += [("ours, real, without tiny", real, "dice_cleaned")] if region == "et" else []
+        ours = [(f"ours, {name}", evaluation, "dice") for name, evaluation in evaluations.items()]
+        if region == "et":
+            ours += [(f"ours, {name}, without tiny", each, "dice_cleaned") for name, each in evaluations.items()]
         rows = []
         for subset in SUBSETS:
             cells = [with_interval(data.measure(subset, region, measure), ".1f", 100) for _, data, measure in ours]
@@ -80,22 +82,21 @@ def peer_tables(simulated: Evaluation, real: Evaluation, groups: list[dict]) -> 
     return lines
 
 
-def difference_table(simulated: Evaluation, real: Evaluation, groups: list[dict]) -> list[str]:
+def difference_table(evaluations: Mapping[str, Evaluation], groups: list[dict]) -> list[str]:
     """How data, training and rules differ between ours and the published results: a row for each field."""
+    sizes = ", ".join(f"{evaluation.subjects} of {name}" for name, evaluation in evaluations.items())
     ours = {
-        "data": f"{simulated.subjects} simulated subjects; {real.subjects} real ones of BraTS 2021, of which "
-        f"{real.subjects - real.with_et} have no ET",
-        "split": "simulated: held out; real: cross-validation, no subject measured by a network trained on it",
-        "training_subjects": f"simulated ones and all {real.subjects} real ones (ours, simulated), or fewer than "
-        f"{real.subjects} of them (ours, real): [model card](README.md)",
-        "test_subjects": f"{simulated.subjects} and {real.subjects}",
+        "data": "GLI: BraTS 2021 and UCSF-PDGM; SSA: BraTS-Africa",
+        "split": "cross-validation by patient, no subject measured by a network trained on it",
+        "training_subjects": "simulated ones, and the real ones outside the fold: [model card](README.md)",
+        "test_subjects": sizes,
         "networks": "one network for each choice of sequences",
         "input": "each sequence normalised alone, nothing of an absent one is used; coarser than the scan ([model "
         "card](README.md)), but measured in the scan's own grid, whole",
         "regions": "WT, TC, ET",
         "post_processing": "none; without tiny: predicted ET below 0.5 ml is removed, as in DeMoSeg",
         "empty": "a region empty in truth and prediction counts as 1, in one of them as 0",
-        "checkpoint": "[model card](README.md)",
+        "checkpoint": "the last",
         "spread": "95% intervals over subjects; one training, one seed",
         "source": "docs/results",
     }

@@ -32,9 +32,9 @@ def cases() -> pd.DataFrame:
 def evaluation_of(tmp_path):
     """A function that stores cases and reads them as an `Evaluation`."""
 
-    def store(cases: pd.DataFrame) -> Evaluation:
+    def store(cases: pd.DataFrame, collection: str | None = None) -> Evaluation:
         write_cases(tmp_path / "cases.csv", cases)
-        return Evaluation(tmp_path / "cases.csv", resamples=200)
+        return Evaluation(tmp_path / "cases.csv", collection, resamples=200)
 
     return store
 

@@ -23,9 +23,11 @@ def test_a_mean_has_a_word():
 
 
 def test_expectations_hold_the_measured_numbers(evaluation, rows_of):
-    rows = rows_of(expectation_table(evaluation))
+    rows = rows_of(expectation_table({"GLI": evaluation, "SSA": evaluation}))
     assert len(rows) == 15
     assert "ET where there is any 0.50 poor" in rows["T1ce"][2]
-    assert rows["T1"][2] == (
-        "WT 0.70 fair; TC 0.50 poor; ET where there is any 0.50 a guess; ET drawn in 1 of 1 without any"
+    assert (
+        rows["T1"][2]
+        == rows["T1"][3]
+        == ("WT 0.70 fair; TC 0.50 poor; ET where there is any 0.50 a guess; ET drawn in 1 of 1 without any")
     )

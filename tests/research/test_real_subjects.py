@@ -1,0 +1,60 @@
+"""Folds of real subjects: every collection spread evenly, a patient in one fold, known subjects only for training."""
+
+import json
+
+import pytest
+from scripts.common.errors import UserError
+from scripts.research.real_subjects import draw_folds, gather
+
+
+@pytest.fixture
+def real(tmp_path):
+    """Two collections of six and three subjects, and two subjects that the starting network knows."""
+    names = {"old": ["K1", "K2"], "gli": [f"G{number}" for number in range(6)], "ssa": ["S0", "S1", "S2", "bad"]}
+    for folder, subjects in names.items():
+        for subject in subjects:
+            (tmp_path / folder / subject).mkdir(parents=True)
+    collections = {"GLI": [str(tmp_path / "gli")], "SSA": [str(tmp_path / "ssa")]}
+    return {"trained": [str(tmp_path / "old")], "collections": collections, "folds": 3, "left_out": ["bad"]}
+
+
+def test_each_fold_tests_its_own_subjects_and_trains_on_the_others(real, tmp_path):
+    splits = gather(real, tmp_path / "out")
+    assert splits == ["all", "fold0", "fold1", "fold2"]
+    read = {name: json.loads((tmp_path / "out" / f"{name}.json").read_text()) for name in splits}
+    tested = [name for fold in splits[1:] for name in read[fold]["test"]]
+    assert sorted(tested) == ["G0", "G1", "G2", "G3", "G4", "G5", "S0", "S1", "S2"]
+    for fold in splits[1:]:
+        assert [name[0] for name in read[fold]["test"]] == ["G", "G", "S"]
+        assert {"K1", "K2"} < set(read[fold]["training"]) and read[fold]["validation"] == []
+        assert sorted(read[fold]["training"] + read[fold]["test"]) == read["all"]["training"]
+    assert (tmp_path / "out" / "subjects" / "G3").resolve() == tmp_path / "gli" / "G3"
+    assert not (tmp_path / "out" / "subjects" / "bad").exists()
+
+
+def test_subjects_of_one_patient_share_a_fold():
+    for other in "bcdef":
+        folds = draw_folds({"x": list("abcdef")}, 3, [["a", other]])
+        assert [fold for fold in folds if "a" in fold] == [fold for fold in folds if other in fold]
+
+
+def test_the_draw_does_not_depend_on_the_order():
+    assert draw_folds({"x": ["a", "b", "c"]}, 2) == draw_folds({"x": ["c", "b", "a"]}, 2)
+
+
+@pytest.mark.parametrize(
+    "change, complaint",
+    [
+        ({"collections": {"GLI": ["nowhere"]}}, "nowhere does not exist: correct 'real'"),
+        ({"fold": 3}, "unknown entry 'fold': .* folds"),
+    ],
+)
+def test_a_wrong_entry_is_refused(real, tmp_path, change, complaint):
+    with pytest.raises(UserError, match=complaint):
+        gather(real | change, tmp_path / "out")
+
+
+def test_a_missing_entry_is_named(real, tmp_path):
+    del real["folds"]
+    with pytest.raises(UserError, match="lacks the entry 'folds'"):
+        gather(real, tmp_path / "out")
