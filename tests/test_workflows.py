@@ -44,6 +44,19 @@ def test_killed_training_resumes_to_the_same_weights(trained, cohort, tmp_path):
         torch.testing.assert_close(resumed["distiller"][name], value, atol=1e-5, rtol=1e-4)
 
 
+def test_a_finished_training_goes_on_with_more_epochs_and_with_no_other_key(trained, cohort, tmp_path):
+    shutil.copytree(trained, tmp_path / "o")
+    with pytest.raises(Exception) as caught:
+        run("train.json", **tiny(cohort, output_dir=str(tmp_path / "o"), resume=True, seed=3, epochs=3))
+    assert "another configuration: seed (0, now 3). Resume it" in user_message(caught.value)
+    keys = tiny(cohort, output_dir=str(tmp_path / "o"), resume=True, epochs=4, amp=False, val_interval=2)
+    started = run("train.json", **keys)
+    state = torch.load(tmp_path / "o" / "last.pt", weights_only=True)
+    assert state["trainer"]["iteration"] == 8 and state["lr_scheduler"]["last_epoch"] == 8
+    rate = started.parser.get_parsed_content("optimizer").param_groups[0]["lr"]
+    assert rate == pytest.approx(0.01 / 25 / 1e4)  # the lowest of the schedule, at its end
+
+
 def test_diverging_training_stops_and_never_saves_weights_that_are_not_finite(cohort, tmp_path):
     keys = tiny(cohort, output_dir=str(tmp_path), learning_rate=1e6, clip_norm=1e9, epochs=4)
     with pytest.raises(Exception) as caught:

@@ -94,7 +94,12 @@ def check_output_dir(output_dir: str, resume: bool) -> None:
 def resume(trainer: Engine, objects: dict, output_dir: str, device: torch.device) -> None:
     """Make the trainer go on from ``<output_dir>/last.pt`` when it starts.
 
-    An early stop that the run did not have before starts to count now.
+    An early stop that the run did not have before starts to count now. With more epochs than before, the learning rate
+    goes on as the schedule of that length has it.
+
+    Raises:
+        UserError: a damaged file, fewer epochs than were done, or another configuration
+            (`scripts.training.configuration`).
     """
     path = f"{output_dir}/last.pt"
     try:
@@ -109,9 +114,30 @@ def resume(trainer: Engine, objects: dict, output_dir: str, device: torch.device
         raise UserError(
             f"{path} is from epoch {epochs}, but this run has only {trainer.state.max_epochs}: raise --epochs."
         )
+    if "configuration" in objects and "configuration" in stored:  # those up to version 0.6 have none
+        objects["configuration"].load_state_dict(stored["configuration"])
     known = stored.keys() | (objects.keys() - {"early_stop"})
-    wanted = {name: thing for name, thing in objects.items() if name in known}
+    wanted = {name: thing for name, thing in objects.items() if name in known and name != "configuration"}
+    if hasattr(wanted.get("lr_scheduler"), "total_steps"):
+        wanted["lr_scheduler"] = _ScheduleOfThisLength(wanted["lr_scheduler"])
     CheckpointLoader(path, wanted | {"trainer": trainer}, map_location=device).attach(trainer)
+
+
+class _ScheduleOfThisLength:
+    """A ``OneCycleLR`` that goes on at the stored step, but ends with this run, which may have other epochs."""
+
+    def __init__(self, schedule) -> None:
+        self.schedule = schedule
+
+    def state_dict(self) -> dict:
+        return self.schedule.state_dict()
+
+    def load_state_dict(self, state: dict) -> None:
+        length = {name: getattr(self.schedule, name) for name in ("total_steps", "_schedule_phases")}
+        self.schedule.load_state_dict(state | length)
+        if state["total_steps"] != length["total_steps"]:
+            self.schedule.last_epoch -= 1
+            self.schedule.step()  # the rate of the stored step; it is a function of the step alone
 
 
 def best_checkpoints(networks: AllStudents, output_dir: str, provenance: dict) -> list[BestCheckpoint]:
@@ -125,10 +151,11 @@ def best_checkpoints(networks: AllStudents, output_dir: str, provenance: dict) -
     return checkpoints
 
 
-def state_of_all(distiller, optimizer, lr_scheduler, checkpoints: list[BestCheckpoint]) -> dict:
+def state_of_all(distiller, optimizer, lr_scheduler, checkpoints: list[BestCheckpoint], configuration) -> dict:
     """The objects that `LastCheckpoint` saves where there are many networks."""
     best = {f"best_{number}": checkpoint for number, checkpoint in enumerate(checkpoints)}
-    return {"distiller": distiller, "optimizer": optimizer, "lr_scheduler": lr_scheduler} | best
+    states = {"distiller": distiller, "optimizer": optimizer, "lr_scheduler": lr_scheduler}
+    return states | best | {"configuration": configuration}
 
 
 def report_results(checkpoints: list[BestCheckpoint], output_dir: str) -> None:
