@@ -2,10 +2,11 @@
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 from scripts.common.errors import UserError
-from scripts.common.files import remove_leftovers, save_atomically
+from scripts.common.files import ROOT, locked, remove_leftovers, save_atomically
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -59,3 +60,23 @@ def test_a_leftover_of_an_earlier_process_with_the_same_number_is_removed(tmp_pa
     left.touch()
     os.utime(left, (0, 0))
     assert remove_leftovers(tmp_path) == [left]
+
+
+def test_a_second_process_waits_until_the_first_has_ended(tmp_path):
+    code = f"import time; from scripts.common.files import locked\nwith locked({str(tmp_path)!r}):"
+    code += " print(1, flush=True); time.sleep(60)"
+    first = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT)
+    first.stdout.readline()
+    entered = threading.Event()
+
+    def enter():
+        with locked(tmp_path):
+            entered.set()
+
+    second = threading.Thread(target=enter)
+    second.start()
+    assert not entered.wait(0.2)
+    first.kill()  # its lock goes with it
+    first.wait()
+    assert entered.wait(10) and not list(tmp_path.iterdir())
+    second.join()
