@@ -9,8 +9,8 @@ import torch
 from ignite.engine import Engine, Events
 from monai.handlers import CheckpointLoader
 from scripts.common.errors import UserError
-from scripts.common.files import save_atomically
-from scripts.common.weights import save_weights, student_file
+from scripts.common.files import remove_leftovers
+from scripts.common.weights import save_state, save_weights, student_file
 from scripts.networks.all_students import AllStudents
 
 logger = logging.getLogger(__name__)
@@ -71,11 +71,11 @@ class LastCheckpoint:
 
     def __call__(self, engine: Engine) -> None:
         state = {name: thing.state_dict() for name, thing in (self.objects | {"trainer": engine}).items()}
-        save_atomically(self.path, lambda file: torch.save(state, file))
+        save_state(self.path, state)
 
 
 def check_output_dir(output_dir: str, resume: bool) -> None:
-    """Refuse to overwrite an earlier run, and to resume one that is not there.
+    """Refuse to overwrite an earlier run, and to resume one that is not there; remove what a killed one has left.
 
     Raises:
         UserError: naming the folder and the way out.
@@ -89,6 +89,7 @@ def check_output_dir(output_dir: str, resume: bool) -> None:
         raise UserError(
             f"There is nothing to resume: {last} does not exist. Leave --resume out, or correct --output_dir."
         )
+    remove_leftovers(output_dir)
 
 
 def resume(trainer: Engine, objects: dict, output_dir: str, device: torch.device) -> None:

@@ -3,6 +3,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -72,6 +74,14 @@ def test_earlier_run_is_neither_overwritten_nor_missed(tmp_path):
     check_output_dir(str(tmp_path), resume=True)
     with pytest.raises(UserError, match="--resume true"):
         check_output_dir(str(tmp_path), resume=False)
+
+
+def test_what_a_killed_run_has_left_is_removed(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    (tmp_path / f".{process.pid}.last.pt").touch()
+    check_output_dir(str(tmp_path), resume=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_end_of_a_run_names_the_weights_their_dice_and_the_next_command(tmp_path, caplog):
