@@ -35,7 +35,6 @@ TESTED_ELSEWHERE = {
     "research/study": "research/study",
     "research/markdown": "research/study",
     "simulation/tumour_contrast": "simulation/test_contrast.py",
-    "training/subjects": "test_workflows.py",
 }
 
 

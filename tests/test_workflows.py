@@ -18,6 +18,7 @@ def test_training_writes_student_teacher_and_last_with_provenance(trained):
     assert {f.name for f in trained.iterdir()} >= {"model.pt", "model.json", "teacher.pt", "teacher.json", "last.pt"}
     record = json.loads((trained / "model.json").read_text())
     assert record["sequences"] == ["t1ce", "flair"] and record["spacing"] == 4.0 and record["seed"] == 0
+    assert "real_subjects" not in record  # the simulated ones are not named
     assert not [f for f in trained.iterdir() if f.name.startswith(".")]
 
 
@@ -42,6 +43,19 @@ def test_killed_training_resumes_to_the_same_weights(trained, cohort, tmp_path):
     assert whole["trainer"]["iteration"] == resumed["trainer"]["iteration"] == 4
     for name, value in whole["distiller"].items():
         torch.testing.assert_close(resumed["distiller"][name], value, atol=1e-5, rtol=1e-4)
+
+
+def test_a_finished_training_goes_on_with_more_epochs_and_with_no_other_key(trained, cohort, tmp_path):
+    shutil.copytree(trained, tmp_path / "o")
+    with pytest.raises(Exception) as caught:
+        run("train.json", **tiny(cohort, output_dir=str(tmp_path / "o"), resume=True, seed=3, epochs=3))
+    assert "another configuration: seed (0, now 3). Resume it" in user_message(caught.value)
+    keys = tiny(cohort, output_dir=str(tmp_path / "o"), resume=True, epochs=4, amp=False, val_interval=2)
+    started = run("train.json", **keys)
+    state = torch.load(tmp_path / "o" / "last.pt", weights_only=True)
+    assert state["trainer"]["iteration"] == 8 and state["lr_scheduler"]["last_epoch"] == 8
+    rate = started.parser.get_parsed_content("optimizer").param_groups[0]["lr"]
+    assert rate == pytest.approx(0.01 / 25 / 1e4)  # the lowest of the schedule, at its end
 
 
 def test_diverging_training_stops_and_never_saves_weights_that_are_not_finite(cohort, tmp_path):
@@ -88,7 +102,14 @@ def test_a_student_is_evaluated_and_trained_where_there_are_its_sequences_only(t
         run("train.json", **keys, output_dir=str(tmp_path / "joint"), **parts)
     assert "lacks t1, t2" in user_message(caught.value) and "no_distillation.json" in user_message(caught.value)
     run("train.json", "no_distillation.json", **keys, output_dir=str(tmp_path / "trained"), **parts)
-    assert (tmp_path / "trained" / "model.pt").is_file()
+    (known,) = json.loads((tmp_path / "trained" / "model.json").read_text())["real_subjects"]
+    out = {"ckpt_dir": str(tmp_path / "trained"), "output_dir": str(tmp_path / "known"), "part": "all"}
+    run("train.json", "no_distillation.json", "evaluate.json", **keys, **out)
+    (warning,) = json.loads((tmp_path / "known" / "summary.json").read_text())["settings"]["warnings"]
+    assert warning.startswith(
+        f"1 of 3 evaluated subjects were in the training of {tmp_path / 'trained'}/model.pt: {known}"
+    )
+    assert f"<b>Warning:</b> {warning}" in (tmp_path / "known" / "report.html").read_text()
     with pytest.raises(Exception) as caught:
         run(
             "train.json",
@@ -129,8 +150,11 @@ def test_evaluation_skips_a_bad_label_and_measures_the_others(trained, cohort, t
     assert set(pd.read_csv(tmp_path / "o" / "cases.csv")["subject"]) == {"Simulated_00002"}
 
 
-def test_control_without_a_teacher_trains(cohort, tmp_path):
-    run("train.json", "no_distillation.json", **tiny(cohort, output_dir=str(tmp_path / "o"), epochs=1))
+def test_control_without_a_teacher_trains_from_random_weights_on_request(cohort, tmp_path):
+    keys = tiny(cohort, output_dir=str(tmp_path / "o"), epochs=1, warm_start=False)
+    run("train.json", "no_distillation.json", **keys)
+    record = json.loads((tmp_path / "o" / "model.json").read_text())
+    assert record["starts_from"] == {"student": "random weights"} and "warm start" not in json.dumps(record)
     assert (tmp_path / "o" / "model.pt").is_file() and not (tmp_path / "o" / "teacher.pt").exists()
 
 

@@ -1,13 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write a file whole or not at all, and the bundle's folder."""
+"""Write a file whole or not at all, remove what killed writes have left, lock a folder, and the bundle's folder."""
 
+import logging
 import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.common.errors import UserError
 
 # The bundle root.
 ROOT = Path(__file__).resolve().parents[2]
+# The name of a file that `save_atomically` is writing: the process and the final name.
+_TEMPORARY = re.compile(r"\.(\d+)\..+\.(pt|json|csv|png|html|gz|nii|npz|md|zip)")
+_STARTED = time.time()
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+logger = logging.getLogger(__name__)
 
 
 def save_atomically(path: str | Path, write, before_move=None) -> None:
@@ -38,3 +53,66 @@ def save_atomically(path: str | Path, write, before_move=None) -> None:
             f"{path} cannot be written ({error.strerror or error}): choose another folder, correct its permissions, or "
             "make room."
         ) from error
+
+
+def remove_leftovers(folder: str | Path) -> list[Path]:
+    """Remove what killed runs have left of `save_atomically` in a folder and its direct subfolders.
+
+    These are hidden files such as ``.4711.model.pt``. Those of processes that are alive stay, and all other files.
+
+    Returns:
+        The removed files.
+    """
+    folder, removed = Path(folder), []
+    if os.name != "posix":  # elsewhere a process cannot be asked for without harm
+        return removed
+    for path in (*folder.glob(".*"), *folder.glob("*/.*")):
+        name = _TEMPORARY.fullmatch(path.name)
+        try:
+            if name and path.is_file() and not _being_written(path, int(name[1])):
+                path.unlink(missing_ok=True)
+                removed.append(path)
+        except OSError:  # of another user: it does no harm
+            continue
+    return removed
+
+
+def _being_written(path: Path, process: int) -> bool:
+    if process == os.getpid():  # in a container each run may have the same number
+        return path.stat().st_mtime >= _STARTED
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextmanager
+def locked(folder: str | Path) -> Iterator[None]:
+    """Let one process at a time work in a folder, which is made if missing; others wait, and the log says so.
+
+    The system releases the lock when its process ends, however it ends. No file is left. Where the system or the file
+    system has no such locks (Windows, some network drives), nobody waits.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        _wait_for_lock(handle, folder)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _wait_for_lock(handle: int, folder: str | Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        logger.warning("Another process is working in %s: waiting until it has finished.", folder)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError:
+        return

@@ -76,7 +76,25 @@ def save_weights(path: str | Path, network: nn.Module, provenance: dict) -> None
     state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items() if not _of_a_head(name)}
     text = json.dumps(provenance, indent=4) + "\n"
     save_atomically(provenance_path(path), lambda file: file.write_text(text))
-    save_atomically(path, lambda file: torch.save(state, file))
+    save_state(path, state)
+
+
+def save_state(path: str | Path, state: dict) -> None:
+    """``torch.save`` of a dictionary, whole or not at all.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+
+    def write(temporary: Path) -> None:
+        try:
+            with temporary.open("wb") as file:
+                torch.save(state, file)
+        except RuntimeError as error:
+            # torch hides the system's error, such as a full disk, behind one of its own
+            raise error.__context__ if isinstance(error.__context__, OSError) else error
+
+    save_atomically(path, write)
 
 
 def load_weights(

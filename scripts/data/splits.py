@@ -19,6 +19,7 @@ def split(
     fold: int | None = None,
     folds: int = 5,
     split_file: str | Path | None = None,
+    allow_shared_patients: bool = False,
 ) -> dict[str, list[dict]]:
     """Divide datalist items into `training`, `validation` and `test`, each sorted by subject.
 
@@ -34,12 +35,15 @@ def split(
         fold: 0 to `folds` - 1: the patients of this fold are the test part; validation is drawn from the others.
         folds: number of folds.
         split_file: JSON with the three lists of subject names, followed exactly.
+        allow_shared_patients: whether dataset.json or the split file may put time points of one patient into several
+            parts. The results on the test part are then better than those on new patients.
 
     Returns:
         The three lists of items.
 
     Raises:
-        UserError: too few subjects for the parts, arguments out of range, or a split file that cannot be followed.
+        UserError: too few subjects for the parts, arguments out of range, a split file that cannot be followed, or a
+            patient in several parts.
     """
     items = sorted(items, key=lambda item: item["subject"])
     if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
@@ -48,7 +52,7 @@ def split(
             "less than 1: choose for example 0.1 and 0.2."
         )
     if split_file is not None:
-        return _by_file(items, Path(split_file))
+        return _apart(_by_file(items, Path(split_file)), allow_shared_patients, str(split_file))
     patients = {}
     for item in items:
         patients.setdefault(patient_of(item), []).append(item)
@@ -61,7 +65,8 @@ def split(
             raise UserError(f"{len(drawn)} patients cannot make {folds} folds: add subjects or choose fewer folds.")
         chosen = {"test": drawn[fold::folds]}
     elif len(parts_given) > 1 and all("part" in item for item in items):
-        return _as_given(items, parts_given, drawn, {"validation": validation, "test": test})
+        parts = _as_given(items, parts_given, drawn, {"validation": validation, "test": test})
+        return _apart(parts, allow_shared_patients, "dataset.json")
     else:
         chosen = {"test": drawn[: _size(test, len(drawn))]}
     rest = [patient for patient in drawn if patient not in chosen["test"]]
@@ -88,6 +93,24 @@ def patient_of(item: dict) -> str:
     """The patient of a datalist item: its `patient` (from dataset.json), else by its subject's name, as
     `scripts.common.namings` has it, so that `BraTS-GLI-00005-001` is of the patient `BraTS-GLI-00005`."""
     return str(item.get("patient") or patient_of_subject(item["subject"]))
+
+
+def _apart(parts: dict[str, list[dict]], allow_shared_patients: bool, source: str) -> dict[str, list[dict]]:
+    """The same parts, after checking that no patient is in several of them."""
+    places = {}
+    for part in PARTS:
+        for item in parts[part]:
+            places.setdefault(patient_of(item), {}).setdefault(part, item["subject"])
+    shared = {patient: there for patient, there in places.items() if len(there) > 1}
+    if not shared or allow_shared_patients:
+        return parts
+    patient, there = next(iter(shared.items()))
+    example = ", ".join(f"{subject} in {part}" for part, subject in there.items())
+    raise UserError(
+        f"{source} puts time points of {'one patient' if len(shared) == 1 else f'{len(shared)} patients'} into several "
+        f"parts, such as those of {patient} ({example}): put them into one part, or allow it with "
+        "--split#allow_shared_patients true."
+    )
 
 
 def _size(fraction: float, count: int) -> int:

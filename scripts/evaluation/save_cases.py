@@ -34,7 +34,8 @@ class SaveCases:
         output_dir: folder of the three files, made if missing.
         network_sequences: sequences that each network sees, by its name, for example
             ``{"teacher": ["t1", "t1ce", "t2", "flair"], "student": ["t1ce", "flair"]}``; any number of networks.
-        settings: facts of the run for summary.json (JSON values): checkpoints, spacing, seed, ...
+        settings: facts of the run for summary.json (JSON values): checkpoints, spacing, seed, ...; its ``warnings``, a
+            list of sentences, are also logged at the end.
         seed, resamples: of the bootstrap.
 
     Raises:
@@ -108,3 +109,5 @@ class SaveCases:
             engine.state.metrics[f"{network}_dice"] = means["mean"]
             logger.info(f"{network} ({result['sequences']}), mean Dice of {subjects} subjects: {dices}")
         logger.info(f"cases.csv, summary.json and evaluation.png are in {self.output_dir}")
+        for sentence in self.settings.get("warnings", ()):
+            logger.warning(sentence)

@@ -8,7 +8,10 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import fire
@@ -16,8 +19,8 @@ import nibabel as nib
 import numpy as np
 import torch
 from scripts.common.choices import PARTS
-from scripts.common.errors import UserError
-from scripts.common.files import save_atomically
+from scripts.common.errors import UserError, install_error_hook
+from scripts.common.files import locked, remove_leftovers, save_atomically
 from scripts.common.sequences import SEQUENCES
 from scripts.simulation.contrast import MAPS, Contrast
 from scripts.simulation.maps import make_maps, save_maps
@@ -35,7 +38,8 @@ def make_cohort(
 ) -> str:
     """Simulate a cohort, or finish an interrupted one; a complete one is not changed.
 
-    The seed of subject n is (seed, n): its bytes do not depend on the number of workers or subjects.
+    The seed of subject n is (seed, n): its bytes do not depend on the number of workers or subjects. A second process
+    that simulates into the same folder waits for the first one. What a killed run has left is removed.
 
     Args:
         folder: gets ``<subject>/<subject>_{maps.npz,t1.nii.gz,...,seg.nii.gz}``, ``cohort.json`` (spacing, seed and
@@ -49,11 +53,29 @@ def make_cohort(
         The folder.
 
     Raises:
-        UserError: the folder has another cohort or other files.
+        UserError: the folder has another cohort or other files, or cannot be written.
     """
     root = Path(folder)
     counts = dict(zip(PARTS, (training, validation, test)))
     recipe = {"spacing": float(spacing), "seed": seed} | counts
+    try:
+        with locked(root):
+            _make_cohort(root, recipe, counts, workers or os.cpu_count() or 1)
+    except OSError as error:
+        raise UserError(
+            f"The cohort in {root} cannot be written ({error.strerror or error}): choose another folder, correct its "
+            "permissions, or make room."
+        ) from error
+    except BrokenProcessPool as error:
+        raise UserError(
+            f"A process that simulates subjects into {root} was ended by the system, perhaps for lack of memory: run "
+            "the command again with fewer --workers (python -m scripts.simulation.cohort)."
+        ) from error
+    return str(root)
+
+
+def _make_cohort(root: Path, recipe: dict, counts: dict[str, int], workers: int) -> None:
+    _remove_leftovers(root)
     _check_recipe(root, recipe)
     names = {part: [] for part in PARTS}
     for number, part in enumerate(p for p, count in counts.items() for _ in range(count)):
@@ -61,14 +83,20 @@ def make_cohort(
     every = [name for part in PARTS for name in names[part]]
     waiting = [(name, number) for number, name in enumerate(every) if not (root / name).is_dir()]
     if waiting:
-        _simulate(root, waiting, spacing, seed, workers or os.cpu_count() or 1)
+        _simulate(root, waiting, recipe["spacing"], recipe["seed"], workers)
     datalist = {part: [_datalist_entry(name) for name in names[part]] for part in PARTS}
     text = json.dumps(
         {"name": "simulated cohort", "label_convention": "brats", "simulated": recipe} | datalist, indent=1
     )
     if not (root / "dataset.json").is_file():
         save_atomically(root / "dataset.json", lambda file: file.write_text(text))
-    return str(root)
+
+
+def _remove_leftovers(root: Path) -> None:
+    """Remove what killed runs have left; the caller has the folder for itself."""
+    remove_leftovers(root)
+    for path in root.glob(".Simulated_*.tmp"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def ensure_cohort(dataset_dir: str, folder: str, **recipe) -> str:
@@ -107,7 +135,7 @@ def _datalist_entry(name: str) -> dict:
 def _simulate(root: Path, waiting: list[tuple[str, int]], spacing: float, seed: int, workers: int) -> None:
     # spawned, not forked, as torch's threads do not work after a fork
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(waiting)), mp_context=context) as pool:
+    with ProcessPoolExecutor(min(workers, len(waiting)), mp_context=context, initializer=end_with_parent) as pool:
         jobs = [pool.submit(simulate_subject, root, name, (seed, number), spacing) for name, number in waiting]
         try:
             for job in tqdm(as_completed(jobs), total=len(jobs), desc="Simulating subjects", unit="subject"):
@@ -117,14 +145,27 @@ def _simulate(root: Path, waiting: list[tuple[str, int]], spacing: float, seed: 
             raise
 
 
+def end_with_parent() -> None:
+    """End this worker process as soon as the process that started it has ended, also if that one was killed.
+
+    Ctrl-C reaches every process; a worker ends on it without a word.
+    """
+    signal.signal(signal.SIGINT, lambda *_: os._exit(1))
+
+    def wait() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def simulate_subject(root: Path, name: str, seed: tuple[int, int], spacing: float) -> None:
     """Write one subject's folder, under a temporary name until it is complete."""
     torch.set_num_threads(1)
     maps_seed, contrast_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(2))
     maps, affine = make_maps(maps_seed, spacing)
-    temporary = root / f".{name}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    temporary = root / f".{name}.{os.getpid()}.tmp"
+    temporary.mkdir()
     save_maps(temporary / f"{name}_maps.npz", maps, affine)
     generator = torch.Generator().manual_seed(contrast_seed)
     image = Contrast(spacing=spacing)(torch.from_numpy(maps)[None], generator)[0]
@@ -144,4 +185,5 @@ def _save(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
 
 
 if __name__ == "__main__":
+    install_error_hook()
     fire.Fire(make_cohort)

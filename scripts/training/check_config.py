@@ -4,17 +4,16 @@
 import difflib
 import inspect
 import os
-import re
 import sys
 from pathlib import Path
 
 import torch
-from monai.bundle import ConfigParser
+from monai.bundle import ConfigParser, ConfigWorkflow
 from scripts.common.choices import EXISTING, TEACHER_TRAINING
 from scripts.common.errors import UserError
-from scripts.common.files import ROOT
 from scripts.common.labels import LABEL_CONVENTIONS
 from scripts.common.sequences import ordered
+from scripts.training.known_keys import CONFIGS, references, unknown_key
 
 # top-level keys that MONAI, the model zoo or `--tracking mlflow` read, though nothing in a config refers to them
 READ_BY_MONAI = {
@@ -23,7 +22,6 @@ READ_BY_MONAI = {
     *("dataset", "preprocessing", "postprocessing", "key_metric", "val_interval"),
     *("tracking_uri", "experiment_name", "run_name", "save_execute_config", "is_not_rank0"),
 }
-CONFIGS = ROOT / "configs"
 CHOICES = {
     "teacher_training": TEACHER_TRAINING,
     "label_convention": (None, *LABEL_CONVENTIONS),
@@ -36,6 +34,12 @@ SWITCHES = (
     *("amp", "resume", "test_time_mirroring", "probabilities", "load_pretrain", "warm_start", "ensemble"),
     *("largest_component", "resample", "report"),
 )
+# the runs, and the config files that have them
+RUNS = {
+    "training": "configs/train.json",
+    "evaluating": "\"['configs/train.json','configs/evaluate.json']\"",
+    "inference": "configs/inference.json",
+}
 REAL = (int, float)
 SMALLEST, MAX = 1e-12, sys.float_info.max
 # key, kind, least and greatest value
@@ -50,8 +54,6 @@ NUMBERS = (
 PATHS = ("dataset_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from")
 # Keys that are lists of positive whole numbers, and how many; None for two and more.
 SIZES = {"window": 3, "patch_size": 3, "filters": None}
-# Keys that hold a table of arguments, and the file that has all of them.
-NESTED = {"simulated": "train.json", "split": "train.json", "real": "with_real.json"}
 # keys of versions up to 0.6.0 and their present names
 RENAMED = {
     "first_prediction": "initial_probability",
@@ -66,16 +68,6 @@ RENAMED = {
     "keep_best_teacher": "teacher_checkpoint",
     "keepers": "checkpoints",
 }
-REFERENCE = re.compile(r"[@%](\w+)")
-
-
-def referred_keys(config) -> set[str]:
-    """Top-level ids that any string in the config refers to, as ``@key`` or ``%key``."""
-    if isinstance(config, dict):
-        return set().union(*(referred_keys(value) for value in config.values()))
-    if isinstance(config, list):
-        return set().union(*(referred_keys(value) for value in config))
-    return set(REFERENCE.findall(config)) if isinstance(config, str) else set()
 
 
 def check_config(parser: ConfigParser | None = None) -> None:
@@ -88,13 +80,13 @@ def check_config(parser: ConfigParser | None = None) -> None:
         parser: the parser that holds the config; by default that of the workflow which evaluates this call.
 
     Raises:
-        UserError: on a key, at the top level or in one of `NESTED`, that nothing reads, with the nearest one that
+        UserError: on a key, at any depth, that nothing reads (`scripts.training.known_keys`), with the nearest one that
             something does, and on an impossible value of ``student_modalities``, a number, a switch or a choice such as
             ``teacher_training``.
     """
-    parser = parser or _calling_parser()
+    parser = parser or calling_parser()
     config = parser.get()
-    known = referred_keys(config) | READ_BY_MONAI
+    known = {name.split("#")[0] for name in references(config)} | READ_BY_MONAI
     # an overlay inherits all keys of its base config, also those that it does not use
     base = "train.json" if "train" in config else "inference.json"
     known |= set(ConfigParser.load_config_file(str(CONFIGS / base)))
@@ -102,22 +94,40 @@ def check_config(parser: ConfigParser | None = None) -> None:
     for key in config:
         if key not in known:
             raise UserError(_nothing_reads(key, known, known - READ_BY_MONAI))
-    for name, file in NESTED.items():
-        if isinstance(config.get(name), dict):
-            known = {f"{name}#{key}" for key in ConfigParser.load_config_file(str(CONFIGS / file))[name]}
-            for key in (f"{name}#{key}" for key in config[name]):
-                if key not in known:
-                    raise UserError(_nothing_reads(key, known, known))
+    if found := unknown_key(config):
+        raise UserError(_nothing_reads(found[0], set(found[1]), set(found[1])))
     _check_values(parser, config)
 
 
 def _nothing_reads(key: str, known: set[str], shown: set[str]) -> str:
-    renamed = RENAMED.get(key.split("#")[-1])
+    table, _, name = key.rpartition("#")
+    renamed = RENAMED.get(name)
     if renamed:
         return f"The key '{key}' was renamed to {renamed}."
-    near = difflib.get_close_matches(key, [k for k in known if not k.startswith("_")], n=1)
+    names = [each.rpartition("#")[2] for each in known]
+    near = difflib.get_close_matches(name, [each for each in names if not each.startswith("_")], n=1)
+    near = [f"{table}#{near[0]}" if table else near[0]] if near else []
     hint = f": did you mean '{near[0]}'?" if near else f"; the keys are: {', '.join(sorted(shown))}."
     return f"Nothing reads the key '{key}'{hint}"
+
+
+def check_run() -> None:
+    """Refuse a run that the config files do not have; meant for a config's ``initialize`` list.
+
+    Raises:
+        UserError: naming the nearest run, or the runs that there are.
+    """
+    caller = _on_the_stack(ConfigWorkflow)
+    run_id = getattr(caller, "run_id", None)
+    if run_id is None or run_id in caller.parser:
+        return
+    runs = [run for run in RUNS if run in caller.parser]
+    near = difflib.get_close_matches(run_id, runs, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"they have {' and '.join(repr(run) for run in runs)}."
+    files = RUNS.get(run_id)
+    raise UserError(
+        f"The config files have no run '{run_id}': {hint}" + (f" '{run_id}' needs {files}." if files else "")
+    )
 
 
 def _check_values(parser: ConfigParser, config: dict) -> None:
@@ -202,10 +212,20 @@ def _check_device(device) -> None:
         ) from error
 
 
-def _calling_parser() -> ConfigParser:
+def calling_parser() -> ConfigParser:
+    """The parser that evaluates the caller."""
     # MONAI 1.6.1 gives a config no id for its own parser, nor a macro for the whole config; the call stack has it
-    for frame in inspect.stack():
-        caller = frame.frame.f_locals.get("self")
-        if isinstance(caller, ConfigParser):
+    caller = _on_the_stack(ConfigParser)
+    if caller is None:
+        raise RuntimeError("check_config() is to be called from a config's 'initialize' list, or with a parser.")
+    return caller
+
+
+def _on_the_stack(kind: type):
+    """The innermost object of this kind whose method is running; None if there is none."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        if isinstance(caller := frame.f_locals.get("self"), kind):
             return caller
-    raise RuntimeError("check_config() is to be called from a config's 'initialize' list, or with a parser.")
+        frame = frame.f_back
+    return None

@@ -9,8 +9,8 @@ import torch
 from ignite.engine import Engine, Events
 from monai.handlers import CheckpointLoader
 from scripts.common.errors import UserError
-from scripts.common.files import save_atomically
-from scripts.common.weights import save_weights, student_file
+from scripts.common.files import remove_leftovers
+from scripts.common.weights import save_state, save_weights, student_file
 from scripts.networks.all_students import AllStudents
 
 logger = logging.getLogger(__name__)
@@ -72,11 +72,11 @@ class LastCheckpoint:
 
     def __call__(self, engine: Engine) -> None:
         state = {name: thing.state_dict() for name, thing in (self.objects | {"trainer": engine}).items()}
-        save_atomically(self.path, lambda file: torch.save(state, file))
+        save_state(self.path, state)
 
 
 def check_output_dir(output_dir: str, resume: bool) -> None:
-    """Refuse to overwrite an earlier run, and to resume one that is not there.
+    """Refuse to overwrite an earlier run, and to resume one that is not there; remove what a killed one has left.
 
     Raises:
         UserError: naming the folder and the way out.
@@ -90,12 +90,18 @@ def check_output_dir(output_dir: str, resume: bool) -> None:
         raise UserError(
             f"There is nothing to resume: {last} does not exist. Leave --resume out, or correct --output_dir."
         )
+    remove_leftovers(output_dir)
 
 
 def resume(trainer: Engine, objects: dict, output_dir: str, device: torch.device) -> None:
     """Make the trainer go on from ``<output_dir>/last.pt`` when it starts.
 
-    An early stop that the run did not have before starts to count now.
+    An early stop that the run did not have before starts to count now. With more epochs than before, the learning rate
+    goes on as the schedule of that length has it.
+
+    Raises:
+        UserError: a damaged file, fewer epochs than were done, or another configuration
+            (`scripts.training.configuration`).
     """
     path = f"{output_dir}/last.pt"
     try:
@@ -110,9 +116,30 @@ def resume(trainer: Engine, objects: dict, output_dir: str, device: torch.device
         raise UserError(
             f"{path} is from epoch {epochs}, but this run has only {trainer.state.max_epochs}: raise --epochs."
         )
+    if "configuration" in objects and "configuration" in stored:  # those up to version 0.6 have none
+        objects["configuration"].load_state_dict(stored["configuration"])
     known = stored.keys() | (objects.keys() - {"early_stop"})
-    wanted = {name: thing for name, thing in objects.items() if name in known}
+    wanted = {name: thing for name, thing in objects.items() if name in known and name != "configuration"}
+    if hasattr(wanted.get("lr_scheduler"), "total_steps"):
+        wanted["lr_scheduler"] = _ScheduleOfThisLength(wanted["lr_scheduler"])
     CheckpointLoader(path, wanted | {"trainer": trainer}, map_location=device).attach(trainer)
+
+
+class _ScheduleOfThisLength:
+    """A ``OneCycleLR`` that goes on at the stored step, but ends with this run, which may have other epochs."""
+
+    def __init__(self, schedule) -> None:
+        self.schedule = schedule
+
+    def state_dict(self) -> dict:
+        return self.schedule.state_dict()
+
+    def load_state_dict(self, state: dict) -> None:
+        length = {name: getattr(self.schedule, name) for name in ("total_steps", "_schedule_phases")}
+        self.schedule.load_state_dict(state | length)
+        if state["total_steps"] != length["total_steps"]:
+            self.schedule.last_epoch -= 1
+            self.schedule.step()  # the rate of the stored step; it is a function of the step alone
 
 
 def best_checkpoints(networks: AllStudents, output_dir: str, provenance: dict) -> list[BestCheckpoint]:

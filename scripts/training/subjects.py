@@ -1,8 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The labelled subjects of a training or an evaluation."""
+"""The labelled subjects of a training or an evaluation, and those that a network has seen."""
+
+import logging
 
 from scripts.common.errors import UserError
+from scripts.common.weights import provenance_of
 from scripts.data.datalist import require_complete, subjects_in
+from scripts.data.known_subjects import subjects_of, warnings_of
+
+FROZEN = " (frozen)"
+
+logger = logging.getLogger(__name__)
 
 
 def labelled_subjects(
@@ -31,3 +39,26 @@ def labelled_subjects(
             f"{error} Joint training, and any recipe with a teacher, needs all four sequences of each subject: add "
             "configs/no_distillation.json to train a student alone on its own sequences."
         ) from error
+
+
+def record_subjects(provenance: dict, datalist: dict[str, list[dict]], dataset_dir: str) -> None:
+    """Add to a training's record the subjects that its networks will have seen, and warn of those held out among them.
+
+    ``real_subjects`` gets the names of the real training subjects, and ``start_subjects`` those of the weights that the
+    networks start from; both are left out if there are none. Simulated subjects are not named.
+
+    Args:
+        provenance: with ``starts_from``, see `scripts.networks.initialise.load_starting_weights`; changed in place.
+        datalist: the parts of the dataset.
+        dataset_dir: folder of the subjects.
+    """
+    starts = [start.removesuffix(FROZEN) for start in provenance["starts_from"].values()]
+    files = [start for start in starts if start.endswith(".pt")]
+    lists = {
+        "real_subjects": [item["subject"] for item in datalist["training"] if "maps" not in item],
+        "start_subjects": sorted(set().union(*(subjects_of(provenance_of(file)) for file in files))),
+    }
+    provenance.update({key: names for key, names in lists.items() if names})
+    held_out = datalist["validation"] + datalist["test"]
+    for sentence in warnings_of(files, held_out, dataset_dir, "subjects for validation and test"):
+        logger.warning(sentence)

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
+import subprocess
+import sys
+import threading
+
 import pytest
 from scripts.common.errors import UserError
-from scripts.common.files import save_atomically
+from scripts.common.files import ROOT, locked, remove_leftovers, save_atomically
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -27,3 +32,51 @@ def test_what_the_system_refuses_is_told_with_the_path(tmp_path):
 
     with pytest.raises(UserError, match=r"a.txt cannot be written \(No space left on device\)"):
         save_atomically(tmp_path / "a.txt", full)
+
+
+def _dead_process():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_leftovers_of_dead_processes_alone_are_removed(tmp_path):
+    dead, alive = _dead_process(), os.getppid()
+    (tmp_path / "S1").mkdir()
+    left = [tmp_path / f".{dead}.model.pt", tmp_path / "S1" / f".{dead}.S1_seg.nii.gz"]
+    kept = [
+        *(tmp_path / f".{alive}.model.pt", tmp_path / f".{os.getpid()}.model.json", tmp_path / "model.pt"),
+        *(tmp_path / f".{dead}.notes", tmp_path / ".model.pt", tmp_path / f"{dead}.model.pt"),
+    ]
+    for file in (*left, *kept):
+        file.write_text("x")
+    assert sorted(remove_leftovers(tmp_path)) == sorted(left)
+    assert all(file.exists() for file in kept) and not any(file.exists() for file in left)
+    assert remove_leftovers(tmp_path / "missing") == []
+
+
+def test_a_leftover_of_an_earlier_process_with_the_same_number_is_removed(tmp_path):
+    left = tmp_path / f".{os.getpid()}.model.pt"
+    left.touch()
+    os.utime(left, (0, 0))
+    assert remove_leftovers(tmp_path) == [left]
+
+
+def test_a_second_process_waits_until_the_first_has_ended(tmp_path):
+    code = f"import time; from scripts.common.files import locked\nwith locked({str(tmp_path)!r}):"
+    code += " print(1, flush=True); time.sleep(60)"
+    first = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT)
+    first.stdout.readline()
+    entered = threading.Event()
+
+    def enter():
+        with locked(tmp_path):
+            entered.set()
+
+    second = threading.Thread(target=enter)
+    second.start()
+    assert not entered.wait(0.2)
+    first.kill()  # its lock goes with it
+    first.wait()
+    assert entered.wait(10) and not list(tmp_path.iterdir())
+    second.join()

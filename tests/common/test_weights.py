@@ -2,6 +2,7 @@
 """Weight files: what is recorded with them, and the errors when they do not fit."""
 
 import json
+import sys
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from scripts.common.weights import (
     input_columns,
     load_weights,
     network_path,
+    save_state,
     save_weights,
     start_from_teacher,
     teacher_path,
@@ -149,3 +151,18 @@ def test_the_advice_of_torch_to_load_without_checks_is_not_passed_on(tmp_path):
     with pytest.raises(UserError) as caught:
         load_weights(nn.Conv3d(2, 3, 1), tmp_path / "model.pt", ("t1ce", "flair"))
     assert "weights_only" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of the file size")
+def test_a_full_disk_is_told_in_a_sentence_and_leaves_the_old_file(tmp_path):
+    import resource
+
+    save_state(tmp_path / "last.pt", {"a": torch.zeros(1)})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(UserError, match=r"last.pt cannot be written \(File too large\)"):
+            save_state(tmp_path / "last.pt", {"a": torch.zeros(100_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert torch.load(tmp_path / "last.pt")["a"].shape == (1,) and len(list(tmp_path.iterdir())) == 1

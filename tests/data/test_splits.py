@@ -179,3 +179,38 @@ def test_one_part_is_that_of_the_split():
     assert part_of(ELEVEN, "test", seed=3) == split(ELEVEN, seed=3)["test"] and part_of(ELEVEN, "all") == ELEVEN
     with pytest.raises(UserError, match="part is 'tset': choose one of training, validation, test or all"):
         part_of(ELEVEN, "tset")
+
+
+def _time_points(**parts):
+    return [item for part, names in parts.items() for item in items_named(*names, part=part)]
+
+
+def test_time_points_of_a_patient_in_two_parts_are_refused_unless_that_is_allowed(tmp_path):
+    first, second, other = (f"BraTS-GLI-0000{name}" for name in ("5-000", "5-001", "6-000"))
+    items = _time_points(training=[first], validation=[other], test=[second])
+    with pytest.raises(
+        UserError, match=f"dataset.json puts time points of one patient .*BraTS-GLI-00005 .{first} in tr"
+    ):
+        split(items)
+    assert names(split(items, allow_shared_patients=True))["test"] == [second]
+    file = write(tmp_path / "split.json", training=[first], validation=[second], test=[other])
+    with pytest.raises(
+        UserError, match=rf"split.json puts .* \({first} in training, {second} in validation\).*#allow_sh"
+    ):
+        split(items, split_file=file)
+    assert split(items, split_file=file, allow_shared_patients=True)["test"][0]["subject"] == other
+
+
+def test_time_points_of_a_patient_in_one_part_are_fine():
+    items = _time_points(training=["BraTS-GLI-00005-000", "BraTS-GLI-00005-001"], validation=["a"], test=["b"])
+    assert len(split(items)["training"]) == 2
+
+
+def test_patients_are_those_that_a_dataset_names():
+    items = [
+        {"subject": "a", "patient": "p", "part": "training"},
+        {"subject": "b", "patient": "p", "part": "test"},
+        {"subject": "c", "part": "validation"},
+    ]
+    with pytest.raises(UserError, match=r"such as those of p \(a in training, b in test\)"):
+        split(items)

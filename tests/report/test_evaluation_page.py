@@ -6,6 +6,7 @@ import re
 import pytest
 from scripts.evaluation.summary import read_cases
 from scripts.report.evaluation_page import main_network, networks_to_draw, worst_first
+from scripts.report.run_info import write_run
 
 from tests.report.helpers import save_cases, save_parts, write_page
 
@@ -26,6 +27,14 @@ def test_the_summary_has_every_network_with_intervals_and_undefined_counts(tmp_p
     assert "<b>0.500</b><small>[0.400, 0.600]</small>" in page and "<b>0.400</b><small>[0.300, 0.500]</small>" in page
     assert page.count("2 undefined") == 3  # of teacher, student and their difference
     assert "student minus teacher" in page and "<b>0.100</b>" in page
+
+
+def test_warnings_of_the_evaluation_stand_at_the_top_and_are_escaped(tmp_path):
+    save_cases(tmp_path, {"a": 0.4})
+    write_run(tmp_path, "evaluation", {"part": "all", "warnings": ["1 of 1 <b> was in the training."]})
+    page = write_page(tmp_path)
+    assert "<b>Warning:</b> 1 of 1 &lt;b&gt; was in the training." in page.split("<main>")[0]
+    assert "<dt>part</dt>" in page and "<dt>warnings</dt>" not in page
 
 
 def test_undefined_values_sort_as_not_a_number(tmp_path):

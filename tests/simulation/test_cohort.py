@@ -4,6 +4,10 @@
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -12,6 +16,7 @@ from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import subjects_in
 from scripts.simulation.cohort import ensure_cohort, make_cohort
+from tiny import ROOT
 
 COARSE = {"spacing": 5.0, "validation": 0, "test": 1}
 
@@ -42,12 +47,14 @@ def test_interrupted_cohort_is_finished_and_a_complete_one_left_alone(cohort, tm
     shutil.copytree(cohort, folder)
     shutil.rmtree(folder / "Simulated_00001")
     (folder / "dataset.json").unlink()
-    (folder / ".Simulated_00001.tmp").mkdir()
+    for leftover in (".Simulated_00001.tmp", ".Simulated_00000.4711.tmp"):
+        (folder / leftover).mkdir()
     kept = (folder / "Simulated_00000" / "Simulated_00000_t1.nii.gz").stat().st_mtime_ns
     make_cohort(folder, training=2, workers=1, **COARSE)
     assert _digests(folder) == _digests(cohort)
     assert (folder / "Simulated_00000" / "Simulated_00000_t1.nii.gz").stat().st_mtime_ns == kept
     assert (folder / "dataset.json").read_text() == (cohort / "dataset.json").read_text()
+    assert not list(folder.glob(".*"))
 
 
 def test_scans_look_like_brats_to_a_reader(cohort):
@@ -91,3 +98,42 @@ def test_a_cohort_from_before_version_0_7_is_used_as_it_is(cohort, tmp_path):
     items = subjects_in(tmp_path / "old", SEQUENCES)
     assert [item["part"] for item in items] == ["training", "training", "test"]
     assert {item["label_convention"] for item in items} == {"brats"}
+
+
+def _start(folder, training):
+    keys = {"folder": str(folder), "training": training, "workers": 1} | COARSE
+    command = [sys.executable, "-m", "scripts.simulation.cohort", *(f"--{key}={value}" for key, value in keys.items())]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
+def test_two_processes_make_one_cohort_in_turn(cohort, tmp_path):
+    both = [_start(tmp_path / "both", training=0) for _ in range(2)]
+    texts = [process.communicate()[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], texts
+    assert _digests(tmp_path / "both").items() <= _digests(cohort).items() and not list((tmp_path / "both").glob(".*"))
+
+
+def _children(process):
+    folder = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return [int(number) for number in folder.read_text().split()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux")
+def test_workers_end_with_their_parent(tmp_path):
+    process = _start(tmp_path / "killed", training=50)
+    while not list((tmp_path / "killed").glob(".Simulated_*.tmp")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    children = _children(process)
+    process.kill()
+    process.communicate()
+    until = time.monotonic() + 10
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < until, "a worker outlives its parent"
+        time.sleep(0.05)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cohort in .*file/cohort cannot be written \(.*\): choose another folder"):
+        make_cohort(tmp_path / "file" / "cohort", training=1, **COARSE)

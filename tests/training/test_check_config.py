@@ -4,8 +4,9 @@ import re
 
 import pytest
 from monai.bundle import ConfigParser
-from scripts.common.errors import UserError
-from scripts.training.check_config import RENAMED, check_config, referred_keys
+from scripts.common.errors import UserError, user_message
+from scripts.training.check_config import RENAMED, check_config
+from tiny import TINY, workflow
 
 READ = {
     *("window", "patch_size", "wt_range_ml", "ckpt_dir", "clip_norm", "learning_rate", "unenhanced"),
@@ -52,9 +53,10 @@ def test_training_that_would_never_be_validated_is_refused():
         _check(val_interval=0)
 
 
-def test_misspelt_argument_in_a_table_is_refused():
-    with pytest.raises(UserError, match="Nothing reads the key 'split#tset': did you mean 'split#test'"):
-        _check(split={"tset": 0.2}, dataset="@split")
+@pytest.mark.parametrize("name, near", [("tset", "split#test"), ("sede", "split#seed")])
+def test_misspelt_key_in_a_table_is_refused_with_the_nearest_of_that_table(name, near):
+    with pytest.raises(UserError, match=f"Nothing reads the key 'split#{name}': did you mean '{near}'"):
+        _check(split={name: 0.2}, train={}, dataset="@split#test")
 
 
 def test_new_key_that_something_reads_is_welcome():
@@ -127,11 +129,6 @@ def test_lower_case_truth_values_of_the_command_line_are_understood(text, value)
     assert values == [value] and values[0] is value
 
 
-def test_references_are_found_in_every_kind_of_string():
-    config = {"a": "@b", "c": ["$len(@d) + @e#f::g"], "h": {"i": "%j#k"}}
-    assert referred_keys(config) == {"b", "d", "e", "j"}
-
-
 @pytest.mark.parametrize("old, new", RENAMED.items())
 def test_key_of_an_earlier_version_is_answered_with_its_new_name(old, new):
     with pytest.raises(UserError, match=re.escape(f"The key '{old}' was renamed to {new}.")):
@@ -146,3 +143,23 @@ def test_sequences_of_the_command_line_become_a_list_in_the_teachers_order():
     )
     parser.get_parsed_content("run")
     assert values == [["t1ce", "flair"]]
+
+
+@pytest.mark.parametrize(
+    "run_id, sentence",
+    [
+        ("trainning", "have no run 'trainning': did you mean 'training'?"),
+        ("inference", "have no run 'inference': they have 'training'. 'inference' needs configs/inference.json"),
+        ("evaluating", "'evaluating' needs \"['configs/train.json','configs/evaluate.json']\""),
+    ],
+)
+def test_a_run_that_the_config_files_lack_is_refused_when_they_are_initialised(run_id, sentence):
+    started = workflow("train.json", **TINY, run_id=run_id)
+    with pytest.raises(Exception) as caught:
+        started.initialize()
+    assert sentence in user_message(caught.value)
+
+
+def test_runs_that_the_config_files_have_are_initialised():
+    workflow("train.json", **TINY, run_id="training").initialize()
+    workflow("train.json", "evaluate.json", **TINY, run_id="evaluating").initialize()

@@ -3,6 +3,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -83,6 +85,14 @@ def test_earlier_run_is_neither_overwritten_nor_missed(tmp_path):
         check_output_dir(str(tmp_path), resume=False)
 
 
+def test_what_a_killed_run_has_left_is_removed(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    (tmp_path / f".{process.pid}.last.pt").touch()
+    check_output_dir(str(tmp_path), resume=False)
+    assert not list(tmp_path.iterdir())
+
+
 def test_end_of_a_run_names_the_weights_their_dice_and_the_next_command(tmp_path, caplog):
     checkpoint = BestCheckpoint(nn.Linear(1, 1), "student_dice", tmp_path / "model.pt", {})
     checkpoint.best = 0.6789
@@ -108,3 +118,49 @@ def test_fewer_epochs_than_were_done_are_refused(tmp_path):
     trainer.state.max_epochs = 2
     with pytest.raises(UserError, match="last.pt is from epoch 3, but this run has only 2: raise --epochs"):
         resume(trainer, {}, str(tmp_path), torch.device("cpu"))
+
+
+def _cycle(epochs):
+    optimizer = torch.optim.AdamW(nn.Linear(1, 1).parameters())
+    return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=2 * epochs + 1)
+
+
+@pytest.mark.parametrize("epochs", [4, 2])
+def test_a_resumed_run_follows_the_schedule_of_its_own_length(tmp_path, epochs):
+    def run(total, stop, resumed):
+        optimizer, schedule = _cycle(total)
+        trainer, rates = Engine(lambda engine, batch: optimizer.step()), []
+        objects = {"optimizer": optimizer, "lr_scheduler": schedule}
+        trainer.add_event_handler(Events.ITERATION_STARTED, lambda _: rates.append(optimizer.param_groups[0]["lr"]))
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda _: schedule.step())
+        LastCheckpoint(objects, tmp_path / "last.pt").attach(trainer)
+        if resumed:
+            resume(trainer, objects, str(tmp_path), torch.device("cpu"))
+        trainer.run([0, 1], max_epochs=stop)
+        return rates
+
+    run(2, 1, resumed=False)  # killed after the first of two epochs
+    later = run(epochs, epochs, resumed=True)
+    optimizer, schedule = _cycle(epochs)
+    whole = []
+    for _ in range(2 * epochs):
+        whole.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert later == pytest.approx(whole[2:])
+
+
+def test_another_configuration_is_refused_and_a_checkpoint_without_one_is_resumed(tmp_path):
+    class Configuration:
+        def state_dict(self):
+            return {"seed": 0}
+
+        def load_state_dict(self, stored):
+            raise UserError(f"stored {stored}")
+
+    objects = {"configuration": Configuration()}
+    LastCheckpoint({}, tmp_path / "last.pt")(Engine(lambda engine, batch: None))
+    resume(Engine(lambda engine, batch: None), objects, str(tmp_path), torch.device("cpu"))
+    LastCheckpoint(objects, tmp_path / "last.pt")(Engine(lambda engine, batch: None))
+    with pytest.raises(UserError, match="stored {'seed': 0}"):
+        resume(Engine(lambda engine, batch: None), objects, str(tmp_path), torch.device("cpu"))

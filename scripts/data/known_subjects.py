@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which subjects a network was trained on, by the JSON record beside its weights. On those it does better than on others."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from scripts.common.namings import patient_of_subject
+from scripts.common.weights import provenance_of
+from scripts.data.splits import patient_of
+
+# The lists of names in a record, and in each of its ``stages``: of its own training, and of the weights it started from.
+LISTS = ("real_subjects", "start_subjects")
+
+
+def subjects_of(record: dict) -> set[str]:
+    """The real subjects that a record (`scripts.common.weights.provenance_of`) names."""
+    stages = [record, *(stage for stage in record.get("stages") or () if isinstance(stage, dict))]
+    return {str(name) for stage in stages for key in LISTS for name in stage.get(key) or ()}
+
+
+def known_to(record: dict, items: Iterable[dict], dataset_dir: str | Path) -> list[str]:
+    """Those subjects that the weights of this record were trained on, or another time point of whose patient.
+
+    Simulated subjects are not named in a record: they are known if they are in the training part of a cohort whose
+    folder has the name that the record gives.
+
+    Args:
+        record: see `subjects_of`.
+        items: from `scripts.data.datalist.subjects_in`.
+        dataset_dir: their folder.
+    """
+    names = subjects_of(record)
+    patients = {patient_of_subject(name) for name in names}
+    datasets = {stage.get("dataset") for stage in (record, *(record.get("stages") or ())) if isinstance(stage, dict)}
+    own_cohort = os.path.basename(os.path.abspath(dataset_dir)) in datasets
+
+    def is_known(item: dict) -> bool:
+        simulated = "maps" in item
+        trained_on = own_cohort and simulated and item.get("part") == "training"
+        return trained_on or not simulated and (item["subject"] in names or patient_of(item) in patients)
+
+    return [item["subject"] for item in items if is_known(item)]
+
+
+def warnings_of(paths: Iterable[str | Path], items: list[dict], dataset_dir: str | Path, what: str) -> list[str]:
+    """A sentence for each group of weight files that know some of the subjects.
+
+    Args:
+        paths: weight files.
+        items, dataset_dir: see `known_to`.
+        what: what the subjects are, such as "test subjects".
+    """
+    files = {}
+    for path in dict.fromkeys(map(str, paths)):
+        if known := tuple(known_to(provenance_of(path), items, dataset_dir)):
+            files.setdefault(known, []).append(path)
+    return [_sentence(known, len(items), group, what) for known, group in files.items()]
+
+
+def _sentence(known: tuple[str, ...], count: int, files: list[str], what: str) -> str:
+    return (
+        f"{len(known)} of {count} {what} were in the training of {_some(files)}: {_some(known)}. Their results are better "
+        "than those of new patients: leave these subjects out, or take weights that were not trained on them."
+    )
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which keys below the top level something reads: those of the shipped configs, referred ones, arguments of components.
+
+A table is a dictionary of a config. A table with a ``_target_`` is a component, whose keys are its arguments.
+"""
+
+import difflib
+import inspect
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from monai.bundle import ConfigParser
+from monai.bundle.config_item import ComponentLocator, ConfigComponent
+from monai.utils.module import locate
+from scripts.common.files import ROOT
+
+CONFIGS = ROOT / "configs"
+REFERENCE = re.compile(r"[@%](\w+(?:(?:#|::)\w+)*)")
+
+
+def references(config) -> set[str]:
+    """All ids, such as ``split#test``, that any string in the config refers to with ``@`` or ``%``."""
+    if isinstance(config, dict):
+        return set().union(*(references(value) for value in config.values()))
+    if isinstance(config, list):
+        return set().union(*(references(value) for value in config))
+    return {found.replace("::", "#") for found in REFERENCE.findall(config)} if isinstance(config, str) else set()
+
+
+def unknown_key(config: dict) -> tuple[str, list[str]] | None:
+    """The first key below the top level that nothing reads, and the keys that are known beside it; None if there is none.
+
+    A key is known if the shipped configs have it, if a reference names it or its table, or if the signature of the
+    component takes it. A table among the arguments of a component is read as a whole, so that a new component in it (a
+    term of the loss) is welcome; null, or another value under a name that resembles a known one, is not.
+    """
+    known_ids = shipped_keys("train.json" if "train" in config else "inference.json") | references(config)
+    referred = references(config)
+    for path, table, inside in _tables(config, "", False):
+        if "_target_" in table:
+            known = _arguments(table)
+        elif inside or not any(_is_within(path, name) for name in referred):
+            known = {name[len(path) + 1 :].split("#")[0] for name in known_ids if name.startswith(f"{path}#")}
+        else:  # read as a whole
+            known = None
+        for key, value in table.items() if known else ():
+            if key in known or key in ConfigComponent.non_arg_keys:
+                continue
+            if "_target_" not in table and inside and _is_new_entry(key, value, known):
+                continue
+            return f"{path}#{key}", sorted(f"{path}#{name}" for name in known)
+    return None
+
+
+def _is_within(path: str, name: str) -> bool:
+    """Whether the table at this path is the referred one or lies in it."""
+    return path == name or path.startswith(f"{name}#")
+
+
+def _is_new_entry(key: str, value, known: set[str]) -> bool:
+    is_component = isinstance(value, dict) and "_target_" in value
+    return is_component or (value is not None and not difflib.get_close_matches(key, known, n=1))
+
+
+def _tables(config, path: str, inside: bool) -> Iterator[tuple[str, dict, bool]]:
+    """Every dictionary below the top level, with its id, and whether it is among the arguments of a component."""
+    if isinstance(config, list):
+        for number, value in enumerate(config):
+            yield from _tables(value, f"{path}#{number}", inside)
+    if isinstance(config, dict):
+        if path and not path.startswith("_meta_"):
+            yield path, config, inside
+        for key, value in config.items():
+            yield from _tables(value, f"{path}#{key}" if path else key, inside or "_target_" in config)
+
+
+@lru_cache
+def shipped_keys(base: str) -> set[str]:
+    """The ids of all keys, at any depth, of a base config (``train.json``, ``inference.json``) and its overlays."""
+    of_inference = base == "inference.json"
+    found = set()
+    for file in Path(CONFIGS).glob("*.json"):
+        if file.name != "metadata.json" and file.name.endswith("inference.json") == of_inference:
+            for key, value in ConfigParser.load_config_file(str(file)).items():
+                key = key.removeprefix("+").replace("::", "#")
+                found |= {key, *(f"{path}#{name}" for path, table, _ in _tables(value, key, False) for name in table)}
+    return found
+
+
+def _arguments(component: dict) -> set[str] | None:
+    """The arguments that a component takes; None if it takes any, or if that cannot be told."""
+    target = component["_target_"]
+    if callable(target):
+        return _parameters(target)
+    if not isinstance(target, str) or target.startswith(("$", "@", "%")):
+        return None
+    return _parameters_of_name(target)
+
+
+@lru_cache
+def _parameters_of_name(target: str) -> set[str] | None:
+    name = ConfigComponent({"_target_": target}, locator=_locator()).resolve_module_name()
+    try:
+        return _parameters(locate(name))
+    except ImportError:  # MONAI says so when it makes the component
+        return None
+
+
+@lru_cache
+def _locator() -> ComponentLocator:
+    return ComponentLocator()
+
+
+def _parameters(target) -> set[str] | None:
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):  # not callable, or written in C
+        return None
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    return {parameter.name for parameter in parameters}
