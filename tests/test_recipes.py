@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -95,7 +96,7 @@ def test_default_is_joint_training_with_deep_supervision_and_barlow_twins_from_t
 
 def test_every_overlay_that_is_a_recipe_is_tested():
     others = {"train", "evaluate", "inference", "multi_gpu_train", "full", "metadata", "train_teacher", "train_all"}
-    others |= {"any_subset", "ensemble_inference", "batch_inference", "with_real"}
+    others |= {"any_subset", "ensemble_inference", "batch_inference", "with_real", "unlabelled"}
     assert set(TERMS) == {path.stem for path in (ROOT / "configs").glob("*.json")} - others
 
 
@@ -211,6 +212,26 @@ def test_real_subjects_are_trained_on_beside_simulated_ones(cohort, teachers, on
     started.run()
     record = json.loads((tmp_path / "o" / "model.json").read_text())
     assert record["real_subjects"] == [one_subject.name] and record["training_subjects"] == 2
+
+
+@pytest.mark.parametrize("recipe", [(), ("kd_net",), ("train_all",), ("no_distillation",)])
+def test_scans_without_label_maps_teach_the_students_by_the_teachers_labels(cohort, one_subject, tmp_path, recipe):
+    files = ("train.json", *(f"{name}.json" for name in recipe), "unlabelled.json")
+    keys = tiny(cohort, epochs=1, filters=[16, 32, 64, 128], spacing=4.0, output_dir=str(tmp_path / "o"))
+    teacher = tmp_path / "teacher"
+    teacher.mkdir()
+    shutil.copy(ROOT / "models" / "teacher.pt", teacher)  # without its record, so that it may run at 4 mm
+    keys |= {"unlabelled_dir": str(one_subject), "unlabelled_share": 1.0, "teacher_from": str(teacher)}
+    keys |= {"student_subsets": [["flair"]], "students_per_step": 1} if "train_all" in recipe else {}
+    started = run(*files, **keys)
+    loaded = started.parser.get_parsed_content("train#dataset")[-1][0]
+    assert not loaded["expert"] and loaded["label"].shape[0] == 3
+    values = started.parser.get_parsed_content("train#trainer").state.output[0]["pred"]
+    # every patch is of the scan without a label map: nothing teaches the teacher
+    assert "student_segmentation" in values and "teacher_segmentation" not in values
+    name = "model_flair.json" if "train_all" in recipe else "model.json"
+    record = json.loads((tmp_path / "o" / name).read_text())
+    assert record["unlabelled_subjects"] == [one_subject.name] and "real_subjects" not in record
 
 
 def test_one_network_for_any_subset_trains_and_is_evaluated_in_each_subset(cohort, tmp_path):

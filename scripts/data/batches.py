@@ -22,21 +22,24 @@ class LoadSubject(Transform):
     Args:
         maps: transform for items that have ``maps``; its result has ``maps`` and ``label``.
         scan: transform for the others; its result has ``image`` and ``label``.
+        unlabelled: transform for items with ``unlabelled``, which have no label map; its result has both, too.
     """
 
-    def __init__(self, maps, scan) -> None:
-        self.maps, self.scan = maps, scan
+    def __init__(self, maps, scan, unlabelled=None) -> None:
+        self.maps, self.scan, self.unlabelled = maps, scan, unlabelled
 
     def __call__(self, item: dict) -> dict:
         """
         Returns:
-            ``simulated``, ``patch`` and ``label``: of a simulated subject True, uint8 (5, X, Y, Z) and (1, X, Y, Z)
+            ``simulated``, ``expert``, ``patch`` and ``label``: of a simulated subject True, uint8 (5, X, Y, Z) and (1, X, Y, Z)
             in the label convention ``brats``; of a real one False, float32 (4, X, Y, Z) in z-units and (3, X, Y, Z)
-            with the regions.
+            with the regions. ``expert`` is False where the label is not an expert's (of a simulated subject it is the
+            truth, so True).
         """
-        simulated = "maps" in item
-        loaded = self.maps(item) if simulated else self.scan(item)
-        return {"simulated": simulated, "patch": loaded["maps" if simulated else "image"], "label": loaded["label"]}
+        simulated, unlabelled = "maps" in item, item.get("unlabelled", False)
+        loaded = self.maps(item) if simulated else self.unlabelled(item) if unlabelled else self.scan(item)
+        patch = loaded["maps" if simulated else "image"]
+        return {"simulated": simulated, "expert": not unlabelled, "patch": patch, "label": loaded["label"]}
 
 
 class LoadMapsd(MapTransform):
@@ -107,17 +110,24 @@ def list_collate(samples: list) -> list[dict]:
     return [one for sample in samples for one in (sample if isinstance(sample, list) else [sample])]
 
 
-def sampling_weights(items: list[dict], real: float) -> list[float]:
-    """Probability of each subject in a draw, such that real ones are a given share of the patches; the sum is 1.
+def sampling_weights(items: list[dict], real: float | None = None, unlabelled: float = 0.0) -> list[float]:
+    """Probability of each subject in a draw, such that each kind is a given share of the patches; the sum is 1.
 
     Args:
-        items: of the datalist; simulated subjects have ``maps``.
-        real: share of the real subjects, 0 to 1; without effect if all are real or all simulated.
+        items: of the datalist; simulated subjects have ``maps``, those without a label map ``unlabelled``.
+        real: share of the real subjects among those with labels, 0 to 1; by default as many as they are.
+        unlabelled: share of those without. A kind of which there is no subject leaves its share to the others.
     """
-    simulated = sum("maps" in item for item in items)
-    scans = len(items) - simulated
-    share = 1.0 if not simulated else real if scans else 0.0
-    return [(1 - share) / simulated if "maps" in item else share / scans for item in items]
+    kinds = ["simulated" if "maps" in item else "unlabelled" if item.get("unlabelled") else "real" for item in items]
+    counts = {kind: kinds.count(kind) for kind in ("simulated", "real", "unlabelled")}
+    labelled = counts["simulated"] + counts["real"]
+    if real is None:
+        real = counts["real"] / labelled if labelled else 0.0
+    shares = {"simulated": (1 - unlabelled) * (1 - real), "real": (1 - unlabelled) * real, "unlabelled": unlabelled}
+    total = sum(shares[kind] for kind, count in counts.items() if count)
+    if not total:
+        return [1 / len(items)] * len(items)
+    return [shares[kind] / total / counts[kind] for kind in kinds]
 
 
 class PrepareBatch:
@@ -140,15 +150,17 @@ class PrepareBatch:
             batch: samples with the keys of ``LoadSubject``, all patches of one size.
 
         Returns:
-            image (B, 4, X, Y, Z), label (B, 3, X, Y, Z), and label again as the second argument of ``forward`` of
-            ``scripts.networks.teacher_student.NetworkGroup``.
+            image (B, 4, X, Y, Z), label (B, 3, X, Y, Z), and as further arguments of ``forward`` of
+            ``scripts.networks.teacher_student.NetworkGroup`` label again and expert, bool (B,): whether the label is an
+            expert's.
         """
         pairs = []
         for sample in batch:
             patch, label = (_plain(sample[key]).to(device, non_blocking=non_blocking) for key in ("patch", "label"))
             pairs.append(self._image_and_regions(patch, label, sample["simulated"]))
         image, label = (torch.stack(column) for column in zip(*pairs))
-        return image, label, (label,), {}
+        expert = torch.tensor([sample["expert"] for sample in batch], device=label.device)
+        return image, label, (label, expert), {}
 
     def _image_and_regions(
         self, patch: torch.Tensor, label: torch.Tensor, simulated: bool

@@ -9,8 +9,9 @@ from scripts.common.namings import patient_of_subject
 from scripts.common.weights import provenance_of
 from scripts.data.splits import patient_of
 
-# The lists of names in a record, and in each of its ``stages``: of its own training, and of the weights it started from.
-LISTS = ("real_subjects", "start_subjects")
+# The lists of names in a record, and in each of its ``stages``: of its own training, and of the weights it started
+# from.
+LISTS = ("real_subjects", "unlabelled_subjects", "start_subjects")
 
 
 def subjects_of(record: dict) -> set[str]:

@@ -5,6 +5,7 @@ import math
 
 import torch
 from scripts.common.errors import UserError
+from scripts.losses.output import Output
 from torch import nn
 
 
@@ -19,12 +20,21 @@ class Term(nn.Module):
         start: fraction of the training before which the weight is 0.
         ramp: fraction of the training in which it then grows to its full value as exp(-5 (1 - t)^2)
             (Laine and Aila 2017; ACN uses it too); 0 for at once.
+        needs_expert_label: compute it on samples with an expert's label alone, not on those that a teacher has labelled
+            (``scripts.training.teacher_labels``).
 
     Raises:
         ValueError: on a negative weight or a start or ramp outside 0 to 1.
     """
 
-    def __init__(self, loss: nn.Module, weight: float = 1.0, start: float = 0.0, ramp: float = 0.0) -> None:
+    def __init__(
+        self,
+        loss: nn.Module,
+        weight: float = 1.0,
+        start: float = 0.0,
+        ramp: float = 0.0,
+        needs_expert_label: bool = False,
+    ) -> None:
         super().__init__()
         if weight < 0 or not 0 <= start <= 1 or not 0 <= ramp <= 1:
             raise ValueError(f"A term has weight {weight}, start {start}, ramp {ramp}: need weight >= 0 and 0 to 1.")
@@ -32,6 +42,7 @@ class Term(nn.Module):
         self.weight = weight
         self.start = start
         self.ramp = ramp
+        self.needs_expert_label = needs_expert_label
 
     def weight_at(self, progress: float) -> float:
         """The weight at a fraction (0 to 1) of the training."""
@@ -79,20 +90,28 @@ class Objective(nn.Module):
             for name, term in self.terms.items()
         )
 
-    def forward(self, teacher, student, label: torch.Tensor) -> dict[str, torch.Tensor]:
+    def forward(
+        self, teacher: Output | None, student: Output | None, label: torch.Tensor, expert: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
         """
         Args:
-            teacher, student: ``scripts.losses.output.Output``; teacher None when there is none.
+            teacher, student: None when there is none.
             label: (B, 3, X, Y, Z), regions tc, wt, et.
+            expert: bool (B,), whether the label is an expert's; None if all are.
 
         Returns:
-            ``loss``, and under each term's name its weighted value, detached. A term of weight 0 is not computed.
+            ``loss``, and under each term's name its weighted value, detached. A term is not computed where its weight
+            is 0, or where it needs an expert's label and no sample has one.
         """
         values = {}
+        mixed = expert is not None and not bool(expert.all())
         for name, term in self.terms.items():
             weight = term.weight_at(self.progress)
-            if weight > 0:
+            if weight > 0 and not (mixed and term.needs_expert_label):
                 values[name] = weight * term.loss(teacher, student, label)
+            elif weight > 0 and bool(expert.any()):
+                chosen = (None if output is None else output.select(expert) for output in (teacher, student))
+                values[name] = weight * term.loss(*chosen, label[expert])
         if self.measured is not None and torch.is_grad_enabled():
             self.gradient_norms = {name: gradient_norm(value, self.measured) for name, value in values.items()}
         total = sum(values.values(), start=torch.zeros((), device=label.device))

@@ -17,3 +17,8 @@ class Output:
 
     logits: list[torch.Tensor]
     features: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def select(self, samples: torch.Tensor) -> "Output":
+        """The output for some samples of the batch, chosen by a bool tensor (B,)."""
+        features = {layer: tensor[samples] for layer, tensor in self.features.items()}
+        return Output([tensor[samples] for tensor in self.logits], features)

@@ -76,7 +76,9 @@ class AllStudents(NetworkGroup):
 
     def leaves_parameters_unused(self) -> bool:
         first = next(iter(self.objectives.values()))
-        return self.students_per_step < len(self.names) or any(term.start > 0 for term in first.terms.values())
+        return self.students_per_step < len(self.names) or any(
+            term.start > 0 or term.needs_expert_label for term in first.terms.values()
+        )
 
     def parameter_groups(self) -> list[list[nn.Parameter]]:
         """Parameters of the teacher, and of each student with its objective; each group is clipped by itself."""
@@ -95,31 +97,34 @@ class AllStudents(NetworkGroup):
         first = int(self.steps) * self.students_per_step
         return [self.names[(first + i) % len(self.names)] for i in range(self.students_per_step)]
 
-    def forward(self, image: torch.Tensor, label: torch.Tensor) -> dict[str, torch.Tensor]:
+    def forward(
+        self, image: torch.Tensor, label: torch.Tensor, expert: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
         """
         Args:
             image: (B, 4, X, Y, Z), all sequences.
             label: (B, 3, X, Y, Z), regions tc, wt, et.
+            expert: bool (B,), whether the label is an expert's; None if all are.
 
         Returns:
             ``loss``, the sum over teacher and students; detached, the teacher's terms by name, and each term of the
             students as its mean over those of this step.
         """
         teacher = None if self.teacher is None else self.run("teacher", image)
-        results = [self._student_loss(name, teacher, image, label) for name in self.turn()]
+        results = [self._student_loss(name, teacher, image, label, expert) for name in self.turn()]
         if self.training:
             self.steps += 1
         values = {name: sum(r[name] for r in results) / len(results) for name in results[0] if name != "loss"}
         loss = sum(result["loss"] for result in results)
         if teacher is not None and self.teacher_objective is not None:
-            of_teacher = self.teacher_objective(teacher, None, label)
+            of_teacher = self.teacher_objective(teacher, None, label, expert)
             loss = loss + of_teacher.pop("loss")
             values |= of_teacher
         return {"loss": loss} | values
 
-    def _student_loss(self, name: str, teacher: Output | None, image: torch.Tensor, label: torch.Tensor) -> dict:
+    def _student_loss(self, name: str, teacher: Output | None, image: torch.Tensor, label, expert) -> dict:
         def compute():
-            return self._objective(name)(teacher, self.run(name, image), label)
+            return self._objective(name)(teacher, self.run(name, image), label, expert)
 
         if not torch.is_grad_enabled():
             return compute()

@@ -65,16 +65,19 @@ class AnySubset(NetworkGroup):
     def weights(self, folder: str) -> dict[str, tuple[str, tuple[str, ...]]]:
         return dict.fromkeys(self.names, (f"{folder}/{FILE}", SEQUENCES))
 
-    def forward(self, image: torch.Tensor, label: torch.Tensor) -> dict[str, torch.Tensor]:
+    def forward(
+        self, image: torch.Tensor, label: torch.Tensor, expert: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
         """
         Args:
             image: (B, 4, X, Y, Z), all sequences.
             label: (B, 3, X, Y, Z), regions tc, wt, et.
+            expert: bool (B,), whether the label is an expert's; None if all are.
 
         Returns:
             ``loss`` and, detached, each term of it, for one random subset of the sequences.
         """
-        return self.objective(None, self.run(subset_name(self._draw()), image), label)
+        return self.objective(None, self.run(subset_name(self._draw()), image), label, expert)
 
     def _draw(self) -> tuple[str, ...]:
         if self.draw_weights is None:

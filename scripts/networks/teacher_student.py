@@ -95,7 +95,7 @@ class NetworkGroup(nn.Module):
 
         A term that starts later in the training leaves its projectors unused until then.
         """
-        return any(term.start > 0 for term in self.objective.terms.values())
+        return any(term.start > 0 or term.needs_expert_label for term in self.objective.terms.values())
 
     def parameter_groups(self) -> list[list[nn.Parameter]]:
         """Lists of parameters whose gradients are clipped separately; here one list of all of them."""
@@ -174,17 +174,20 @@ class TeacherStudent(NetworkGroup):
     def channels(self, name: str) -> list[int]:
         return list(range(len(SEQUENCES))) if name == "teacher" else self.student_channels
 
-    def forward(self, image: torch.Tensor, label: torch.Tensor) -> dict[str, torch.Tensor]:
+    def forward(
+        self, image: torch.Tensor, label: torch.Tensor, expert: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
         """
         Args:
             image: (B, 4, X, Y, Z), all sequences in the order of ``scripts.common.sequences.SEQUENCES``.
             label: (B, 3, X, Y, Z), regions tc, wt, et.
+            expert: bool (B,), whether the label is an expert's; None if all are.
 
         Returns:
             ``loss`` (a scalar to minimise) and, detached, each weighted term of it by name.
         """
         outputs = {name: self.run(name, image) for name in self.networks()}
-        return self.objective(outputs.get("teacher"), outputs["student"], label)
+        return self.objective(outputs.get("teacher"), outputs["student"], label, expert)
 
 
 def deep_supervision_heads(network: nn.Module) -> tuple[str, ...]:

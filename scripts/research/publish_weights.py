@@ -23,6 +23,7 @@ STAGE_KEYS = (
 LEFT_OUT = (
     *STAGE_KEYS[1:],
     *("epochs", "steps_per_epoch", "epoch", "subsets", "subset_weights", "students_per_step"),
+    "start_subjects",  # the stages name them
     "starts_from",  # folders of one machine; the stages say what they were
 )
 

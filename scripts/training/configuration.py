@@ -14,8 +14,9 @@ from scripts.training.check_config import calling_parser
 # they choose subjects, which are compared by themselves.
 MAY_CHANGE = {
     *("epochs", "train#trainer#max_epochs", "resume", "device", "amp", "val_interval", "patience", "is_not_rank0"),
-    *("bundle_root", "output_dir", "dataset_dir", "simulated#folder", "real#dataset_dir", "split", "real#split"),
-    *("subjects", "datalist", "real_subjects", "simulated_subjects", "validate#loggers", "validate#handlers"),
+    *("bundle_root", "output_dir", "dataset_dir", "simulated#folder", "real#dataset_dir", "unlabelled_dir"),
+    *("split", "real#split", "unlabelled_subjects"),
+    *("subjects", "parts", "datalist", "real_subjects", "validate#loggers", "validate#handlers"),
     *("imports", "initialize", "prepare", "run", "training", "finalize", "_meta_", "run_state", "configuration"),
     *("student_checkpoint#path", "tracking_uri", "experiment_name", "run_name", "save_execute_config"),
 }

@@ -2,11 +2,13 @@
 """The labelled subjects of a training or an evaluation, and those that a network has seen."""
 
 import logging
+from collections.abc import Iterable
 
 from scripts.common.errors import UserError
 from scripts.common.weights import provenance_of
 from scripts.data.datalist import require_complete, subjects_in
 from scripts.data.known_subjects import subjects_of, warnings_of
+from scripts.data.splits import patient_of
 
 FROZEN = " (frozen)"
 
@@ -41,6 +43,31 @@ def labelled_subjects(
         ) from error
 
 
+def unlabelled_subjects(
+    dataset_dir: str | None, sequences: tuple[str, ...], held_out: Iterable[dict] = ()
+) -> list[dict]:
+    """The subjects of a folder of scans without label maps; a label map that is there is not used.
+
+    Args:
+        dataset_dir: folder, see `scripts.data.datalist.subjects_in`.
+        sequences: those that each subject must have.
+        held_out: datalist items for validation and test, whose patients must not be among them.
+
+    Raises:
+        UserError: no folder, incomplete subjects, or held-out patients.
+    """
+    if dataset_dir is None:
+        raise UserError("unlabelled_dir is null: give the folder of scans without label maps with --unlabelled_dir.")
+    items = require_complete(subjects_in(dataset_dir, sequences, labelled=False), sequences, label=False)
+    patients = {patient_of(item) for item in held_out}
+    if known := [item["subject"] for item in items if patient_of(item) in patients]:
+        raise UserError(
+            f"{dataset_dir} has {known[0]}, whose patient is held out for validation or test: take it out of the "
+            "folder, or choose another split."
+        )
+    return [{key: item[key] for key in item if key != "label"} | {"unlabelled": True} for item in items]
+
+
 def record_subjects(provenance: dict, datalist: dict[str, list[dict]], dataset_dir: str) -> None:
     """Add to a training's record the subjects that its networks will have seen, and warn of those held out among them.
 
@@ -55,7 +82,7 @@ def record_subjects(provenance: dict, datalist: dict[str, list[dict]], dataset_d
     starts = [start.removesuffix(FROZEN) for start in provenance["starts_from"].values()]
     files = [start for start in starts if start.endswith(".pt")]
     lists = {
-        "real_subjects": [item["subject"] for item in datalist["training"] if "maps" not in item],
+        "real_subjects": [i["subject"] for i in datalist["training"] if not ("maps" in i or "unlabelled" in i)],
         "start_subjects": sorted(set().union(*(subjects_of(provenance_of(file)) for file in files))),
     }
     provenance.update({key: names for key, names in lists.items() if names})

@@ -39,19 +39,32 @@ def _prepare(strength=0.5, pose=0.0):
 
 
 def _simulated():
-    return {"simulated": True, "patch": torch.from_numpy(_maps()), "label": torch.from_numpy(_maps())[4:]}
+    return {
+        "simulated": True,
+        "patch": torch.from_numpy(_maps()),
+        "label": torch.from_numpy(_maps())[4:],
+        "expert": True,
+    }
 
 
 def _scan():
-    return {"simulated": False, "patch": torch.randn(4, 12, 12, 12), "label": torch.ones(3, 12, 12, 12)}
+    return {"simulated": False, "patch": torch.randn(4, 12, 12, 12), "label": torch.ones(3, 12, 12, 12), "expert": True}
 
 
 def test_simulated_and_real_subjects_are_loaded_under_the_same_names():
     load = LoadSubject(
-        lambda item: {"maps": item["maps"] + 1, "label": 4}, lambda item: {"image": item["t1"] + 2, "label": 5}
+        lambda item: {"maps": item["maps"] + 1, "label": 4},
+        lambda item: {"image": item["t1"] + 2, "label": 5},
+        lambda item: {"image": item["t1"] + 3, "label": 6},
     )
-    assert load({"maps": 10, "t1": 20}) == {"simulated": True, "patch": 11, "label": 4}
-    assert load({"t1": 20, "label": 0}) == {"simulated": False, "patch": 22, "label": 5}
+    assert load({"maps": 10, "t1": 20}) == {"simulated": True, "expert": True, "patch": 11, "label": 4}
+    assert load({"t1": 20, "label": 0}) == {"simulated": False, "expert": True, "patch": 22, "label": 5}
+    assert load({"t1": 20, "unlabelled": True}) == {"simulated": False, "expert": False, "patch": 23, "label": 6}
+
+
+def test_the_networks_are_told_whose_labels_an_expert_made():
+    image, label, (again, expert), _ = _prepare()([_scan(), _scan() | {"expert": False}], "cpu")
+    assert again is label and expert.tolist() == [True, False]
 
 
 def test_maps_become_a_new_image_each_time_and_nested_regions():
@@ -70,7 +83,7 @@ def test_scans_are_augmented_and_without_another_pose_their_label_is_not():
 
 
 def test_a_real_scan_of_another_number_type_is_not_taken_for_simulated_maps():
-    scan = {"simulated": False} | {key: value.to(torch.uint8) for key, value in _scan().items() if key != "simulated"}
+    scan = _scan() | {key: _scan()[key].to(torch.uint8) for key in ("patch", "label")}
     image, label, _, _ = _prepare(strength=0)([scan], "cpu")
     assert torch.equal(image[0], scan["patch"]) and torch.equal(label[0], scan["label"])
 
@@ -90,6 +103,15 @@ def test_real_subjects_get_their_share_of_the_patches():
     items = [{"maps": "a"}, {"maps": "b"}, {"maps": "c"}, {"t1": "d"}]
     assert sampling_weights(items, 0.4) == pytest.approx([0.2, 0.2, 0.2, 0.4])
     assert sampling_weights(items[:3], 0.4) == pytest.approx([1 / 3] * 3) and sampling_weights(items[3:], 0.4) == [1.0]
+    assert sampling_weights(items[:3], 1.0) == pytest.approx([1 / 3] * 3)
+
+
+def test_subjects_without_labels_get_their_share_and_the_others_divide_the_rest():
+    items = [{"maps": "a"}, {"t1": "b"}, {"t1": "c", "unlabelled": True}, {"t1": "d", "unlabelled": True}]
+    # of the half that has labels three quarters are real
+    assert sampling_weights(items, 0.75, 0.5) == pytest.approx([0.125, 0.375, 0.25, 0.25])
+    assert sampling_weights(items, None, 0.5) == pytest.approx([0.25, 0.25, 0.25, 0.25])
+    assert sampling_weights(items[:2], None, 0.5) == pytest.approx([0.5, 0.5])
 
 
 def test_the_same_subject_without_enhancement_has_more_core_and_the_same_tissue():

@@ -6,6 +6,7 @@ import pytest
 import torch
 from scripts.common.errors import UserError
 from scripts.losses.objective import Objective, Term
+from scripts.losses.output import Output
 from torch import nn
 
 
@@ -57,3 +58,24 @@ def test_empty_objective_and_impossible_schedule_are_refused():
         Objective({"off": None})
     with pytest.raises(ValueError, match="weight -1"):
         Term(_Constant(1.0), weight=-1)
+
+
+class _MeanLabel(nn.Module):
+    """A loss whose value is the sum of the labels that it is given."""
+
+    layers = ()
+
+    def forward(self, teacher, student, label):
+        assert len(student.logits[0]) == len(label) and teacher is None
+        return label.sum() + 0 * student.logits[0].sum()
+
+
+def test_a_term_that_needs_an_experts_label_sees_only_samples_that_have_one():
+    terms = {"expert": Term(_MeanLabel(), needs_expert_label=True), "all": Term(_MeanLabel())}
+    student = Output([torch.zeros(2, 3, 1, 1, 1, requires_grad=True)])
+    label = torch.tensor([1.0, 10.0]).reshape(2, 1, 1, 1, 1)
+    for expert, expected in (([True, False], 1.0), ([True, True], 11.0), (None, 11.0)):
+        expert = None if expert is None else torch.tensor(expert)
+        values = Objective(terms)(None, student, label, expert)
+        assert values["expert"].item() == expected and values["all"].item() == 11.0
+    assert set(Objective(terms)(None, student, label, torch.tensor([False, False]))) == {"loss", "all"}

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labels for scans without label maps: what a trained teacher finds in all four sequences."""
+
+from threading import Lock
+
+import torch
+from monai.data import MetaTensor
+from monai.inferers import Inferer
+from monai.transforms import Transform
+from scripts.common.sequences import SEQUENCES
+from scripts.common.weights import load_weights, teacher_path
+from torch import nn
+
+
+class LabelByTeacher(Transform):
+    """Add the regions that a trained teacher finds as ``label``.
+
+    A student that is trained with them learns from scans that no expert has outlined. The teacher is the one that the
+    run starts from; its labels are computed once and stay the same during the training.
+
+    Args:
+        network: the teacher's network, filled at the first call.
+        teacher_from: folder or file of the trained teacher.
+        spacing: voxel size in mm.
+        inferer: gives probabilities (1, 3, X, Y, Z) of a scan.
+
+    Raises:
+        UserError: at the first call, if there is no such teacher or it does not fit.
+    """
+
+    def __init__(self, network: nn.Module, teacher_from: str, spacing: float, inferer: Inferer) -> None:
+        self.network, self.teacher_from, self.spacing, self.inferer = network, teacher_from, spacing, inferer
+        self.loaded, self.lock = False, Lock()
+
+    def __getstate__(self) -> dict:
+        return {name: value for name, value in self.__dict__.items() if name != "lock"}  # a lock cannot be pickled
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__ |= state | {"lock": Lock()}
+
+    def __call__(self, data):
+        """
+        Args:
+            data: with ``image``, MetaTensor (4, X, Y, Z), preprocessed.
+
+        Returns:
+            The item with ``label``, float32 (3, X, Y, Z), 1 where the probability of tc, wt, et is above 0.5.
+        """
+        with self.lock:  # a cache is filled by several threads
+            if not self.loaded:
+                load_weights(self.network, teacher_path(self.teacher_from), SEQUENCES, self.spacing).eval()
+                self.loaded = True
+        image = data["image"]
+        device = next(self.network.parameters()).device
+        probability = self.inferer(image.as_tensor()[None].to(device), self.network)[0]
+        label = (probability > 0.5).to(device=image.device, dtype=torch.float32)
+        return dict(data) | {"label": MetaTensor(label, meta=image.meta)}

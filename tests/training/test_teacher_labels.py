@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A scan without a label map gets the regions that the trained teacher finds."""
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from monai.data import MetaTensor
+from scripts.common.errors import UserError
+from scripts.common.weights import save_weights
+from scripts.training.teacher_labels import LabelByTeacher
+from torch import nn
+
+
+def _inferer(image, network):
+    return torch.sigmoid(network(image))
+
+
+@pytest.fixture
+def teacher(tmp_path):
+    """A teacher whose logit of each region is the FLAIR minus 1, 0 or -1."""
+    network = nn.Conv3d(4, 3, 1)
+    nn.init.zeros_(network.weight)
+    with torch.no_grad():
+        network.weight[:, 3] = 1.0
+        network.bias.copy_(torch.tensor([-1.0, 0.0, 1.0]))
+    save_weights(tmp_path / "teacher.pt", network, {"sequences": ["t1", "t1ce", "t2", "flair"], "spacing": 2.0})
+    return tmp_path
+
+
+def _item():
+    image = torch.zeros(4, 1, 1, 2)
+    image[3, 0, 0] = torch.tensor([0.5, 2.0])
+    return {"subject": "a", "image": MetaTensor(image, affine=torch.eye(4))}
+
+
+def test_label_is_where_the_teacher_is_more_sure_than_not(teacher):
+    label = LabelByTeacher(nn.Conv3d(4, 3, 1), str(teacher), 2.0, _inferer)(_item())["label"]
+    # FLAIR of .5 and 2, minus 1, plus 0, plus 1
+    assert label[:, 0, 0].tolist() == [[0.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
+    assert label.dtype == torch.float32 and torch.equal(label.affine, torch.eye(4, dtype=label.affine.dtype))
+
+
+def test_a_missing_teacher_is_named(tmp_path):
+    with pytest.raises(UserError, match="teacher.pt"):
+        LabelByTeacher(nn.Conv3d(4, 3, 1), str(tmp_path), 2.0, _inferer)(_item())
+
+
+def test_several_threads_and_a_copy_give_the_same_labels(teacher):
+    transform = LabelByTeacher(nn.Conv3d(4, 3, 1), str(teacher), 2.0, _inferer)
+    copied = pickle.loads(pickle.dumps(transform))
+    with ThreadPoolExecutor(4) as pool:
+        labels = list(pool.map(lambda _: transform(_item())["label"], range(8)))
+    assert all(torch.equal(label, copied(_item())["label"]) for label in labels)
