@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors that the user can correct, shown as one message without a traceback."""
 
+import errno
 import logging
 import sys
+import threading
 import traceback
+
+# Errors of the system that a user can mend: of missing or forbidden files, and of full or broken disks.
+SYSTEM = {
+    *(errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EFBIG, errno.EIO),
+    *(getattr(errno, name) for name in ("EDQUOT", "ESTALE") if hasattr(errno, name)),
+}
 
 
 class UserError(ValueError):
@@ -27,22 +35,46 @@ def user_message(error: BaseException | None) -> str | None:
     return None if found is None else str(found)
 
 
+def system_message(error: BaseException | None) -> str | None:
+    """A sentence on the chain's first error of `SYSTEM`, from the last one back; None if there is none."""
+    while error is not None and not (isinstance(error, OSError) and error.errno in SYSTEM):
+        error = error.__cause__ or error.__context__
+    if error is None:
+        return None
+    name = error.filename.decode(errors="replace") if isinstance(error.filename, bytes) else error.filename
+    return (
+        f"{name or 'A file'} cannot be read or written ({error.strerror}): put it back, correct its permissions, or make "
+        "room, and run the command again (a training goes on with --resume true)."
+    )
+
+
+def is_told(error: BaseException | None) -> bool:
+    """Whether `install_error_hook` shows a sentence instead of this error's traceback."""
+    return isinstance(error, KeyboardInterrupt) or (user_message(error) or system_message(error)) is not None
+
+
 def install_error_hook() -> None:
     """Show of an uncaught `UserError`, also one inside MONAI's own exceptions, the message only; of Ctrl-C one word.
 
-    MONAI wraps an exception inside a config expression in "Failed to evaluate ConfigExpression". Other exceptions keep
-    their traceback. The traceback of a `UserError` is logged at level DEBUG.
+    MONAI wraps an exception inside a config expression in "Failed to evaluate ConfigExpression". An error of the system
+    (`SYSTEM`), such as a full disk, becomes one sentence, too. Other exceptions keep their traceback. The traceback of
+    the others is logged at level DEBUG. A thread, such as TensorBoard's, says nothing of errors that the program tells.
     """
 
     def hook(kind, error, trace):
         if issubclass(kind, KeyboardInterrupt):
             print("\nInterrupted.", file=sys.stderr)
             return
-        message = user_message(error)
+        message = user_message(error) or system_message(error)
         if message is None:
             sys.__excepthook__(kind, error, trace)
             return
         logging.getLogger(__name__).debug("".join(traceback.format_exception(kind, error, trace)))
         print(f"\nError: {message}", file=sys.stderr)
 
+    def thread_hook(arguments):
+        if not is_told(arguments.exc_value):
+            threading.__excepthook__(arguments)
+
     sys.excepthook = hook
+    threading.excepthook = thread_hook

@@ -8,10 +8,11 @@ from pathlib import Path
 from ignite.engine import Engine, Events
 from monai.data.utils import affine_to_spacing
 from scripts.common.errors import UserError
+from scripts.common.files import remove_leftovers
 from scripts.common.metrics import case_measures
 from scripts.common.sequences import REGIONS, subset_name
 from scripts.evaluation.figures import evaluation_figure
-from scripts.evaluation.summary import ENTROPY, read_cases, write_cases, write_summary
+from scripts.evaluation.summary import ENTROPY, append_cases, read_cases, write_summary
 
 # Files of an evaluation.
 RESULTS = ("cases.csv", "summary.json", "evaluation.png")
@@ -25,8 +26,8 @@ class SaveCases:
     Attach it to a MONAI evaluator that decollates. After each iteration it takes from every item (its output or batch
     dictionary) the subject's name (``subject``), the true regions (``label``, a MetaTensor whose affine gives the voxel
     size) and each network's regions (under the network's name), all binary (3, X, Y, Z) in the scan's own grid, and,
-    if present, ``<network>_entropy_bits`` (`scripts.inference.quality.Entropyd`). It then replaces ``cases.csv``, so an
-    evaluation that is killed keeps its measurements. At the end it makes ``summary.json`` and ``evaluation.png`` from
+    if present, ``<network>_entropy_bits`` (`scripts.inference.quality.Entropyd`). It adds their rows to ``cases.csv``,
+    so an evaluation that is killed keeps its measurements. At the end it makes ``summary.json`` and ``evaluation.png`` from
     that file, and puts each network's mean Dice into ``state.metrics`` (``student_dice``, ``student_wt``, ...), where
     MONAI's federated client reads them. The files of an earlier evaluation are removed at the start.
 
@@ -57,7 +58,7 @@ class SaveCases:
         self.subsets = {network: subset_name(sequences) for network, sequences in network_sequences.items()}
         self.settings = dict(settings or {})
         self.seed, self.resamples = seed, resamples
-        self.rows: list[dict] = []
+        self.measured = False
 
     def attach(self, engine: Engine) -> None:
         """Called by MONAI for each entry of ``val_handlers``."""
@@ -67,7 +68,8 @@ class SaveCases:
 
     def start(self, engine: Engine) -> None:
         """Remove the results of an earlier run, so that they are not mistaken for results of this one."""
-        self.rows = []
+        self.measured = False
+        remove_leftovers(self.output_dir)
         earlier = [self.output_dir / name for name in RESULTS if (self.output_dir / name).exists()]
         for path in earlier:
             path.unlink()
@@ -79,6 +81,7 @@ class SaveCases:
         """Add this iteration's subjects to cases.csv; a scan that could not be read has no output and is left out."""
         if not engine.state.output:
             return
+        rows = []
         for batch, output in zip(engine.state.batch, engine.state.output, strict=True):
             item = {**batch, **output}
             subject, truth = item["subject"], item.get("label")
@@ -90,12 +93,13 @@ class SaveCases:
                 case = {"subject": subject, "network": network, "sequences": subset}
                 measures = case_measures(item[network].numpy(force=True), truth, spacing_mm)
                 measures[REGIONS.index("wt")][ENTROPY] = item.get(f"{network}_entropy_bits")
-                self.rows += [case | row for row in measures]
-        write_cases(self.output_dir / "cases.csv", self.rows)
+                rows += [case | row for row in measures]
+        append_cases(self.output_dir / "cases.csv", rows)
+        self.measured = True
 
     def finish(self, engine: Engine) -> None:
         """Write summary.json and evaluation.png from cases.csv, as `scripts.evaluation.summary` does."""
-        if not self.rows:
+        if not self.measured:
             logger.warning("No subject could be measured, so there is no summary.")
             return
         cases = read_cases(self.output_dir / "cases.csv")

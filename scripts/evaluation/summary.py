@@ -7,6 +7,7 @@
 import argparse
 import json
 import math
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +33,27 @@ def write_cases(path, cases: pd.DataFrame | list[dict]) -> None:
     table = _in_order(pd.DataFrame(cases))
     text = table.to_csv(index=False, float_format="%.6f")
     save_atomically(Path(path), lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def append_cases(path, cases: list[dict]) -> None:
+    """Add rows to a CSV as `write_cases` writes it, which is made if missing. A killed process leaves whole rows.
+
+    Raises:
+        UserError: the file cannot be written; it stays as it was.
+    """
+    path = Path(path)
+    text = _in_order(pd.DataFrame(cases)).to_csv(index=False, float_format="%.6f", header=not path.exists())
+    size = path.stat().st_size if path.exists() else 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        if path.exists():
+            os.truncate(path, size)
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}): make room, or correct its permissions."
+        ) from error
 
 
 def read_cases(path) -> pd.DataFrame:

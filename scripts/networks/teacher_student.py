@@ -11,6 +11,8 @@ from torch import nn
 class FeatureHooks:
     """Reads the outputs of named layers with forward hooks, so that MONAI's networks need no change.
 
+    Only the forward pass between `start` and `take` is recorded, so that a validation on whole brains keeps nothing.
+
     Args:
         network: any module.
         layers: module paths in it, as in ``network.named_modules()``.
@@ -21,6 +23,7 @@ class FeatureHooks:
 
     def __init__(self, network: nn.Module, layers: tuple[str, ...]) -> None:
         self._outputs: dict[str, torch.Tensor] = {}
+        self._recording = False
         modules = dict(network.named_modules())
         for layer in layers:
             if layer not in modules:
@@ -29,12 +32,18 @@ class FeatureHooks:
 
     def _hook(self, layer: str):
         def hook(module, inputs, output):
-            self._outputs[layer] = output
+            if self._recording:
+                self._outputs[layer] = output
 
         return hook
 
+    def start(self) -> None:
+        """Record the next forward pass."""
+        self._recording = True
+
     def take(self) -> dict[str, torch.Tensor]:
         """The outputs of the last forward pass. They are removed here, so that no graph outlives its step."""
+        self._recording = False
         outputs = dict(self._outputs)
         self._outputs.clear()
         return outputs
@@ -126,12 +135,13 @@ class NetworkGroup(nn.Module):
 
     def run(self, name: str, image: torch.Tensor) -> Output:
         """The output of one network on ``image`` (B, 4, X, Y, Z)."""
+        heads, hooks = self._recorded[id(self.network(name))]
+        hooks.start()
         with (
             torch.autocast(image.device.type, torch.bfloat16, enabled=self.amp),
             torch.set_grad_enabled(torch.is_grad_enabled() and name not in self.frozen),
         ):
             finest = self.network(name)(self.network_input(name, image))
-        heads, hooks = self._recorded[id(self.network(name))]
         features = hooks.take()
         coarser = [features.pop(head) for head in heads]
         return Output([finest, *coarser], features)

@@ -184,6 +184,8 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
             raise UserError(f"{key} is {path!r}, but must be a path: write it with a folder, such as ./{path}.")
     if "device" in config:
         _check_device(parser.get_parsed_content("device"))
+    if "real" in config and config["real"].get("dataset_dir") is None:
+        raise UserError("real#dataset_dir is null: give the folder of labelled real subjects with --real#dataset_dir.")
     for key in SWITCHES:
         if config.get(key) in ("true", "false"):
             # the command line (fire) knows True and False, but takes these for text, which would count as true

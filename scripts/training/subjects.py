@@ -29,8 +29,6 @@ def labelled_subjects(
     Raises:
         UserError: incomplete subjects; with a teacher, it also says how to train a student alone.
     """
-    if dataset_dir is None:
-        raise UserError("real#dataset_dir is null: give the folder of labelled real subjects with --real#dataset_dir.")
     items = subjects_in(dataset_dir, sequences, label_convention=label_convention)
     try:
         return require_complete(items, sequences)

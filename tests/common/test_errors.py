@@ -4,7 +4,7 @@
 import subprocess
 import sys
 
-from scripts.common.errors import ScanError, user_message
+from scripts.common.errors import ScanError, system_message, user_message
 
 
 def test_sentence_is_found_below_other_exceptions():
@@ -35,6 +35,28 @@ def test_program_ends_with_the_sentence_alone_and_exit_code_one():
 
 def test_a_bug_keeps_its_traceback():
     assert "Traceback" in _stderr_of("ValueError('a bug')")
+
+
+def test_a_full_disk_or_a_file_that_has_gone_is_told_in_a_sentence():
+    full = "ValueError() from OSError(28, 'No space left on device', '/data/events')"
+    text = _stderr_of(full).strip()
+    assert text.startswith("Error: /data/events cannot be read or written (No space left on device): put it back")
+    assert "\n" not in text
+    assert system_message(FileNotFoundError(2, "No such file or directory", b"a/b")).startswith("a/b cannot be read")
+    assert system_message(OSError("a bug")) is None
+
+
+def test_a_thread_says_nothing_of_what_the_program_tells():
+    program = """
+import threading
+from scripts.common.errors import install_error_hook
+install_error_hook()
+def work(error): raise error
+for error in (OSError(28, "No space left on device"), ValueError("a bug")):
+    thread = threading.Thread(target=work, args=(error,)); thread.start(); thread.join()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "No space left" not in done.stderr and "a bug" in done.stderr
 
 
 def test_ctrl_c_ends_with_one_word():

@@ -13,6 +13,7 @@ from scripts.evaluation.summary import (
     COLUMNS,
     ENTROPY,
     REQUIRED,
+    append_cases,
     main,
     read_cases,
     summarise,
@@ -39,6 +40,30 @@ def _cases() -> pd.DataFrame:
             empty = {"hd95_mm": NAN, "true_ml": 0.0, "empty": "truth"} if subject == "NA" else {}
             rows.append(_row(subject, network, "et", 0.0 if empty else dice, **empty))
     return pd.DataFrame(rows)
+
+
+def test_rows_are_added_to_a_table_as_if_it_were_written_at_once(tmp_path):
+    rows = _cases().to_dict("records")
+    for start in range(0, len(rows), 6):
+        append_cases(tmp_path / "new" / "grown.csv", rows[start : start + 6])
+    write_cases(tmp_path / "whole.csv", rows)
+    assert (tmp_path / "new" / "grown.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_a_full_disk_while_rows_are_added_is_told(tmp_path, monkeypatch):
+    append_cases(tmp_path / "cases.csv", _cases().to_dict("records")[:6])
+    before = (tmp_path / "cases.csv").read_bytes()
+
+    def full(self, *arguments, **options):
+        with open(self, "a") as file:
+            file.write("half of a r")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.open", full)
+    with pytest.raises(UserError, match=r"cases.csv cannot be written \(No space left on device\)"):
+        append_cases(tmp_path / "cases.csv", _cases().to_dict("records")[6:])
+    monkeypatch.undo()
+    assert (tmp_path / "cases.csv").read_bytes() == before
 
 
 def test_cases_come_back_as_they_were_written(tmp_path):

@@ -49,6 +49,15 @@ def test_deep_supervision_is_recorded_at_its_own_scale():
     assert output.features["bottleneck"].shape == (1, 8, 4, 4, 4)
 
 
+def test_a_pass_outside_of_a_training_step_keeps_no_features():
+    joint, (image, label) = _joint(), _batch()
+    joint.network("student")(joint.network_input("student", image))  # as in validation
+    hooks = [hooks for _, hooks in joint._recorded.values()]
+    assert len(hooks) == 2 and not any(each.take() for each in hooks)
+    joint(image, label)
+    assert not any(each.take() for each in hooks)
+
+
 def test_every_parameter_learns_in_joint_training():
     joint = _joint()
     joint(*_batch())["loss"].backward()

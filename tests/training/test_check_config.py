@@ -102,6 +102,11 @@ def test_a_batch_that_no_epoch_can_fill_is_refused():
         _check(batch_size=4, patches_per_epoch=2, train={})
 
 
+def test_real_subjects_without_their_folder_are_refused_before_anything_is_simulated():
+    with pytest.raises(UserError, match="real#dataset_dir is null: give the folder"):
+        _check(real={"dataset_dir": None}, train={}, evaluator="@real#dataset_dir")
+
+
 def test_the_home_folder_is_expanded(monkeypatch):
     monkeypatch.setenv("HOME", "/home/someone")
     run = ["$check_config()", "$values.append(@output_dir)"]
