@@ -16,7 +16,7 @@ def save_atomically(path: str | Path, write, before_move=None) -> None:
     Args:
         path: where the file goes.
         write: called with the temporary path, which has the same ending.
-        before_move: called, if given, after the file was written and before it is moved.
+        before_move: called with the same path, if given, after the file was written and before it is moved.
 
     Raises:
         UserError: the file cannot be written.
@@ -29,7 +29,7 @@ def save_atomically(path: str | Path, write, before_move=None) -> None:
         try:
             write(temporary)
             if before_move is not None:
-                before_move()
+                before_move(temporary)
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -30,7 +30,7 @@ def read_expected(path) -> dict[str, list[dict]]:
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         valid = all(_is_entry(entry) for entries in table.values() for entry in entries)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         valid = False
     if not valid:
         raise UserError(

@@ -110,7 +110,7 @@ def segment(
     result = _run(json.dumps(keys, sort_keys=True, default=float), item)
     pred = result["pred"] if probabilities else None
     if output is not None:
-        save_segmentation(Path(output), result["label_map"], result["record"], pred)
+        result["record"] = save_segmentation(Path(output), result["label_map"], result["record"], pred)
     return Segmentation(
         label_map=result["label_map"].numpy(),
         affine=np.asarray(result["label_map"].affine, dtype=float),

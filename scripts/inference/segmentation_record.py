@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The record beside each label map (network, volumes, quality, flags) and the table of a folder."""
+"""The record beside each label map: network, volumes, quality and flags."""
 
 import hashlib
 import json
@@ -8,10 +8,9 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-import pandas as pd
 from monai.data.utils import affine_to_spacing
 from monai.transforms import Transform
-from scripts.common.files import ROOT, save_atomically
+from scripts.common.files import ROOT
 from scripts.common.weights import provenance_of
 
 METADATA = ROOT / "configs" / "metadata.json"
@@ -19,7 +18,6 @@ NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range 
 FAINT = "the enhancing tumour found is hardly brighter than oedema on T1ce and was labelled as core"
 WITHOUT_T1CE = "enhancing tumour was drawn without T1ce, so its place and size are a guess"
 UNKNOWN_NAMES = "files were not used, because their names do not end in a sequence"
-EARLIER_MAP = " The label map in the folder is of an earlier run."
 # Names of settings in records of version 0.6.0 and earlier, and their names now.
 RENAMED_SETTINGS = {"mirror": "test_time_mirroring", "numbering": "label_convention"}
 
@@ -97,53 +95,27 @@ class RecordSegmentationd(Transform):
         return ([] if low <= wt <= high else [ODD_VOLUME]) + ([UNCERTAIN] if uncertain else [])
 
 
-def write_table(output_dir: str | Path, failures: Mapping[str, str]) -> None:
-    """Write ``segmentations.csv``: one row for each record in the folder and for each subject that failed.
-
-    Records of earlier runs into the same folder are included, so a batch that was stopped and resumed gives one table.
-    JSON files that are not records are ignored.
-
-    Args:
-        output_dir: as of `scripts.inference.save_segmentation.SaveSegmentationd`.
-        failures: error message by subject, for the column ``problem``.
-    """
-    paths = sorted(Path(output_dir).glob("*/*_seg.json"))
-    records = [record for path in paths if (record := read_record(path)) is not None]
-    rows = [_row(record) for record in records if record["subject"] not in failures]
-    recorded = {record["subject"] for record in records}
-    rows += [
-        {"subject": subject, "problem": message + (EARLIER_MAP if subject in recorded else "")}
-        for subject, message in failures.items()
-    ]
-    table = pd.DataFrame(rows, columns=list(_row({}))).sort_values("subject")
-    save_atomically(Path(output_dir) / "segmentations.csv", lambda file: table.to_csv(file, index=False))
-
-
 def read_record(path: Path) -> dict | None:
     """The record in a JSON file, with today's names of settings; None if there is no file or it is not a record."""
     try:
-        record = json.loads(path.read_text()) if path.is_file() else None
-    except ValueError:
+        record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(record, dict) or not {"subject", "volumes_ml", "networks"} <= record.keys():
+    if not isinstance(record, dict) or not {"subject", "volumes_ml", "networks"} <= record.keys() or _odd(record):
         return None
     settings = {RENAMED_SETTINGS.get(name, name): value for name, value in (record.get("settings") or {}).items()}
     return record | {"settings": settings}
 
 
-def _row(record: Mapping) -> dict:
-    volumes, quality = record.get("volumes_ml", {}), record.get("quality", {})
-    return {
-        "subject": record.get("subject"),
-        "sequences": "+".join(record.get("sequences", [])),
-        "network": " ".join(Path(network["file"]).name for network in record.get("networks", [])),
-        **{f"{region}_ml": volumes.get(region) for region in ("wt", "tc", "et")},
-        "entropy_bits": quality.get("entropy_bits"),
-        "wt_mirror_disagreement": (quality.get("mirror_disagreement") or {}).get("wt"),
-        "et_contrast": quality.get("et_contrast"),
-        "flags": "; ".join(record.get("flags", [])),
-        "problem": None,
-    }
+def _odd(record: Mapping) -> bool:
+    """Whether a value that the table or the report reads is of another kind than inference writes."""
+    return (
+        any(not isinstance(record.get(key) or {}, dict) for key in ("volumes_ml", "quality", "settings"))
+        or any(not isinstance(record.get(key) or [], list) for key in ("networks", "flags", "sequences"))
+        or any(not isinstance(text, str) for key in ("flags", "sequences") for text in record.get(key) or [])
+        or any(not isinstance(ml, (int, float)) for ml in record["volumes_ml"].values())
+        or any(not isinstance(network, dict) or "file" not in network for network in record["networks"])
+    )
 
 
 @lru_cache(maxsize=64)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts.inference.save_segmentation import record_path
+from scripts.inference.label_map_state import EDITED, record_path, state_of
 from scripts.report.parts import current_names
 from scripts.report.titles import OUTERMOST_FIRST
 
@@ -30,7 +30,11 @@ def recorded_facts(label_map: Path) -> dict:
 
 
 def edited_flag(label_map: Path, recorded_ml: Mapping[str, float], measured_ml: Mapping[str, float]) -> str | None:
-    """A sentence if recorded and measured volumes differ by more than the record's rounding to 0.001 ml, else None."""
+    """A sentence if the label map was changed after inference, else None.
+
+    That is, if its file is not the recorded one, or if recorded and measured volumes differ by more than the record's
+    rounding to 0.001 ml.
+    """
     differences = ", ".join(
         f"{region.upper()} {recorded_ml[region]:g} ml (now {measured_ml[region]:g} ml)"
         for region in OUTERMOST_FIRST
@@ -39,4 +43,8 @@ def edited_flag(label_map: Path, recorded_ml: Mapping[str, float], measured_ml: 
         and not math.isclose(recorded_ml[region], measured_ml[region], rel_tol=1e-5, abs_tol=6e-4)
     )
     name = record_path(label_map).name
-    return f"The label map was edited after inference: {name} recorded {differences}." if differences else None
+    if differences:
+        return f"The label map was edited after inference: {name} recorded {differences}."
+    if state_of(label_map) == EDITED:
+        return f"The label map was edited after inference: its file is not the one of {name}."
+    return None

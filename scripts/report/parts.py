@@ -21,7 +21,8 @@ def write_part(folder, facts: dict, picture: str = "") -> None:
 
     Args:
         folder: ``<output_dir>/report``.
-        facts: JSON values; ``subject`` is required, ``failed`` is the reason why a subject could not be done.
+        facts: JSON values; ``subject`` is required, ``failed`` is the reason why a subject could not be done. With
+            ``volumes_ml`` the label map of an earlier run is there all the same.
         picture: HTML, or nothing.
     """
     text = json.dumps(facts) + "\n" + picture
@@ -55,10 +56,20 @@ def read_picture(folder, subject: str) -> str:
         return file.read()
 
 
-def remove_parts(folder, failed_only: bool = False) -> None:
-    """Remove the parts of an earlier run: all, or those of the subjects that failed."""
+def remove_parts(folder) -> None:
+    """Remove the parts of an earlier run."""
     for facts in list(read_parts(folder)):
-        if not failed_only or facts.get("failed"):
+        part_path(folder, facts["subject"]).unlink(missing_ok=True)
+
+
+def forget_failures(folder) -> None:
+    """Take the failures out of the parts of an earlier run, and remove parts in which nothing else is left."""
+    for facts in list(read_parts(folder)):
+        if facts.pop("failed", None) is None:
+            continue
+        if "volumes_ml" in facts:
+            write_part(folder, facts, read_picture(folder, facts["subject"]))
+        else:
             part_path(folder, facts["subject"]).unlink(missing_ok=True)
 
 
@@ -71,7 +82,8 @@ def _read_facts(path: Path) -> dict:
     with path.open(encoding="utf-8") as file:
         try:
             facts = json.loads(file.readline())
-            facts["subject"]
-        except (ValueError, KeyError, TypeError):
+            if not isinstance(facts["subject"], str) or not isinstance(facts.get("label_map", {}), dict):
+                raise TypeError
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise UserError(f"{path} is not a part of a report: remove it, and run again.") from None
     return facts | ({"label_map": current_names(facts["label_map"])} if "label_map" in facts else {})

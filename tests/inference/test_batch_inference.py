@@ -152,8 +152,39 @@ def test_a_subject_that_fails_now_says_that_its_label_map_is_an_earlier_one(one_
     _segment(tmp_path / "scans", tmp_path / "out", fifteen)
     scan.write_bytes(scan.read_bytes()[:500])
     _failing(tmp_path / "scans", tmp_path / "out", fifteen)
-    (problem,) = pd.read_csv(tmp_path / "out" / "segmentations.csv")["problem"]
-    assert "cannot be read" in problem and problem.endswith("The label map in the folder is of an earlier run.")
+    (row,) = pd.read_csv(tmp_path / "out" / "segmentations.csv").to_dict("records")
+    assert "cannot be read" in row["problem"] and row["problem"].endswith(
+        "The label map in the folder is of an earlier run."
+    )
+    record = json.loads((tmp_path / "out" / "S1" / "S1_seg.json").read_text())
+    assert row["wt_ml"] == record["volumes_ml"]["wt"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<figure" in page and "S1_t2.nii.gz cannot be read" in page
+
+
+def test_a_bad_table_of_expected_accuracy_costs_the_report_and_not_the_table(one_subject, fifteen, tmp_path, caplog):
+    _subject(one_subject, tmp_path / "scans", "S1", ["t2"])
+    for file in fifteen.glob("model_t2.*"):
+        shutil.copy(file, tmp_path)
+    (tmp_path / "expected.json").write_text('{"t2": 5}')
+    _segment(tmp_path / "scans", tmp_path / "out", tmp_path)
+    assert pd.read_csv(tmp_path / "out" / "segmentations.csv")["subject"].to_list() == ["S1"]
+    assert "The report was not finished" in caplog.text and "expected.json" in caplog.text
+
+
+def test_a_label_map_that_was_changed_by_hand_stops_the_run_before_anything_is_computed(one_subject, fifteen, tmp_path):
+    _subject(one_subject, tmp_path / "scans", "S1", ["t2"])
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen)
+    label_map = tmp_path / "out" / "S1" / "S1_seg.nii.gz"
+    image = nib.load(label_map)
+    nib.save(nib.Nifti1Image(np.zeros_like(np.asarray(image.dataobj)), image.affine), label_map)
+    changed = label_map.read_bytes()
+    assert "S1_seg.nii.gz was changed after inference" in _failing(tmp_path / "scans", tmp_path / "out", fifteen)
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen, existing="skip")
+    assert label_map.read_bytes() == changed
+    (flags,) = pd.read_csv(tmp_path / "out" / "segmentations.csv")["flags"]
+    assert "the label map was changed after inference" in flags
+    assert "The label map was edited after inference" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_subjects_of_bids_folders_go_to_the_networks_of_their_sequences(one_subject, fifteen, tmp_path):
