@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Load the chosen sequences of one subject from NIfTI, and refuse files that cannot be used."""
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -11,6 +11,7 @@ from monai.data import MetaTensor
 from monai.transforms import Transform
 from scripts.common.errors import ScanError
 from scripts.common.metrics import voxel_ml
+from scripts.common.printable import shortened
 from scripts.common.sequences import ordered, subset_name
 from scripts.data.background import check_background
 from scripts.data.same_grid import check_grid, resample_to_first, shape_text
@@ -60,7 +61,7 @@ class LoadSequencesd(Transform):
         loaded = [name for name in sequences if self.needed is None or name in self.needed]
         for name in [*loaded, "label"] if self.label else loaded:  # before any file is read
             if name not in data:
-                raise ScanError(_missing_file(subject, name, [s for s in sequences if s in data], data.get("ignored")))
+                raise ScanError(_missing_file(subject, name, _others(sequences, data), data.get("ignored")))
         files = {}  # a 4D file holds several sequences: read it once
         first = image = None
         for name in loaded:
@@ -100,9 +101,18 @@ def _check_distinct(subject: str, name: str, others: list[str], data, image: tor
             )
 
 
+def _others(sequences: Iterable[str], data) -> list[str]:
+    """The sequences that a subject has, also those that nobody asked for."""
+    return [name for name in sequences if name in data] + [name for name in [data.get("beside")] if name]
+
+
 def _missing_file(subject: str, name: str, found: list[str], ignored: str | None) -> str:
     """The message about a file that is not there; `found` are the sequences that are."""
-    hint = f" ({ignored} was ignored, as only names that end in the sequence are understood)" if ignored else ""
+    hint = (
+        f" ({ignored} was ignored, as only NIfTI files whose names end in the sequence are understood)"
+        if ignored
+        else ""
+    )
     if name == "label" or not found:
         what = "label map" if name == "label" else f"{name} file"
         return f"{subject}: no {what} was found{hint}: add the file, or leave the subject out."
@@ -141,8 +151,10 @@ def _volume(subject: str, name: str, source, files: dict) -> tuple[MetaTensor, s
 
 
 def _read(subject: str, name: str, path: str) -> MetaTensor:
-    if not Path(path).is_file():
-        raise ScanError(f"{subject}: the {name} file {path} does not exist: restore it, or leave the subject out.")
+    if not os.path.isfile(path):  # false for a path that is too long
+        raise ScanError(
+            f"{subject}: the {name} file {shortened(path)} does not exist: restore it, or leave the subject out."
+        )
     try:
         # not by MONAI's reader, which uses another affine if pixdim and sform disagree; float32 is exact for labels and
         # for int16 intensities

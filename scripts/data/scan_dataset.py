@@ -12,6 +12,7 @@ from ignite.engine import Events
 from monai.data import DataLoader, Dataset
 from monai.engines import SupervisedEvaluator
 from scripts.common.errors import ScanError, UserError, user_error
+from scripts.common.printable import printable
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +114,7 @@ class ScanEvaluator(SupervisedEvaluator):
             return self._skip(engine, subject, f"{subject}: {user_error(error)}")
 
     def _skip(self, engine, subject: str, message: str) -> list:
+        message = printable(message)
         self.failures[subject] = message
         logger.error("skipped: %s", message)
         engine.state.output = []

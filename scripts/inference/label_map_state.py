@@ -6,6 +6,7 @@ A record holds the sha256 of its own label map's file (``label_map_sha256``) and
 """
 
 import hashlib
+import os
 from pathlib import Path
 
 from scripts.common.sequences import nifti_stem
@@ -46,7 +47,7 @@ def sha256_of(path: Path) -> str | None:
 
 def state_of(label_map: Path) -> str:
     """One of `MISSING`, `FOREIGN`, `MADE`, `OUTDATED` and `EDITED`."""
-    if not label_map.is_file():
+    if not os.path.isfile(label_map):  # false for a path that is too long
         return MISSING
     record = read_record(record_path(label_map))
     if record is None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 from scripts.common.errors import UserError
-from scripts.common.sequences import ordered, subset_name
+from scripts.common.printable import shortened
+from scripts.common.sequences import SEQUENCES, ordered, subset_name
 from scripts.common.weights import load_weights, provenance_of, weight_files_in
 from scripts.data.datalist import sequences_present
 from scripts.inference.inferer import BrainBoxInferer
@@ -36,7 +37,15 @@ def assign_networks(items: list[dict], ckpt_dir: str | Path) -> list[dict]:
 
 
 def _assign(item: dict, weight_files: dict[tuple[str, ...], str], ckpt_dir: str | Path) -> dict:
+    if "error" in item:
+        return item
     sequences = sequences_present(item)
+    listed = next((item[name] for name in SEQUENCES if name in item), None)
+    if not sequences and listed is not None:
+        file = shortened(str(listed["file"] if isinstance(listed, dict) else listed))
+        return item | {
+            "error": f"{item['subject']}: {file} does not exist: correct the path, or leave the subject out."
+        }
     if not sequences:
         return item | {
             "error": f"{item['subject']}: no file of any sequence was found: name the files as <subject>_t1ce.nii.gz, "

@@ -11,13 +11,14 @@ from pathlib import Path
 from monai.data.utils import affine_to_spacing
 from monai.transforms import Transform
 from scripts.common.files import ROOT
+from scripts.common.printable import printable
 from scripts.common.weights import provenance_of
 
 METADATA = ROOT / "configs" / "metadata.json"
 NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range seen in training", "uncertain"
 FAINT = "the enhancing tumour found is hardly brighter than oedema on T1ce and was labelled as core"
 WITHOUT_T1CE = "enhancing tumour was drawn without T1ce, so its place and size are a guess"
-UNKNOWN_NAMES = "files were not used, because their names do not end in a sequence"
+UNKNOWN_NAMES = "files were not used, because they are no NIfTI files or their names do not end in a sequence"
 # Names of settings in records of version 0.6.0 and earlier, and their names now.
 RENAMED_SETTINGS = {"mirror": "test_time_mirroring", "numbering": "label_convention"}
 
@@ -68,7 +69,7 @@ class RecordSegmentationd(Transform):
         guessed = volumes["et"] > 0 and "t1ce" not in data["sequences"].split("+")
         flags += [WITHOUT_T1CE] if guessed else []
         flags += [FAINT] if data.get("pred_et_cleared") else []
-        flags += [f"{UNKNOWN_NAMES}: {data['ignored']}"] if "ignored" in data else []
+        flags += [f"{UNKNOWN_NAMES}: {printable(data['ignored'])}"] if "ignored" in data else []
         record = {
             "subject": data["subject"],
             "flags": flags,

@@ -2,6 +2,7 @@
 """One command segments a folder whose subjects have different sequences."""
 
 import json
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -185,6 +186,35 @@ def test_a_label_map_that_was_changed_by_hand_stops_the_run_before_anything_is_c
     (flags,) = pd.read_csv(tmp_path / "out" / "segmentations.csv")["flags"]
     assert "the label map was changed after inference" in flags
     assert "The label map was edited after inference" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_what_cannot_be_read_is_named_everywhere_and_the_others_go_on(one_subject, fifteen, tmp_path, caplog):
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    _subject(one_subject, scans, "S1", ["t2"])
+    for name in ("DICOM1/IM0001.dcm", "MHA1/MHA1_t2.mha", "ZIP1/all.zip"):
+        (scans / name).parent.mkdir()
+        (scans / name).touch()
+    _subject(one_subject, scans, "P\n1", ["t2"])
+    _subject(one_subject, scans, os.fsdecode(b"M\xfcller"), ["t2"])
+    sentence = _failing(scans, out, fifteen)
+    assert sentence.startswith("1 of 6 subjects were done.")
+    table = pd.read_csv(out / "segmentations.csv", keep_default_na=False).set_index("subject")
+    page = (out / "report.html").read_text()
+    ways_out = {"DICOM1": "dcm2niix", "MHA1": "convert it", "ZIP1": "unpack", "P%0A1": "rename", "M%FCller": "rename"}
+    for subject, way_out in ways_out.items():
+        assert way_out in table.loc[subject, "problem"] and f"<li><b>{subject}</b>: " in page and subject in caplog.text
+        assert table.loc[subject, "problem"] in sentence
+    assert table.loc["S1", "problem"] == "" and "<h3>S1</h3>" in page
+
+
+def test_a_path_that_is_too_long_is_one_subjects_failure(one_subject, fifteen, tmp_path):
+    folder = _subject(one_subject, tmp_path / "scans", "S1", ["t2"])
+    entries = [{"subject": "S1", "t2": "S1/S1_t2.nii.gz"}, {"subject": "S2", "t2": "x" * 5000 + ".nii.gz"}]
+    (folder.parent / "dataset.json").write_text(json.dumps({"test": entries}))
+    assert "S2: " in _failing(folder.parent, tmp_path / "out", fifteen)
+    problems = pd.read_csv(tmp_path / "out" / "segmentations.csv", keep_default_na=False)["problem"].to_list()
+    assert problems[0] == "" and problems[1].endswith("does not exist: correct the path, or leave the subject out.")
+    assert len(problems[1]) < 300
 
 
 def test_subjects_of_bids_folders_go_to_the_networks_of_their_sequences(one_subject, fifteen, tmp_path):
