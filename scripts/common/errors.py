@@ -2,8 +2,12 @@
 """Errors that the user can correct, shown as one message without a traceback."""
 
 import logging
+import re
 import sys
 import traceback
+
+# What torch and the system say; torch's CPU allocator raises a plain RuntimeError.
+_OUT_OF_MEMORY = re.compile("not enough memory|can't allocate memory|cannot allocate memory|out of memory", re.I)
 
 
 class UserError(ValueError):
@@ -25,6 +29,17 @@ def user_message(error: BaseException | None) -> str | None:
     """The message of the chain's `user_error`, or None."""
     found = user_error(error)
     return None if found is None else str(found)
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an exception, or one that led to it, says that the memory is exhausted: that of the CPU or of a GPU."""
+    while error is not None:
+        if isinstance(error, MemoryError):
+            return True
+        if isinstance(error, (RuntimeError, OSError)) and _OUT_OF_MEMORY.search(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def install_error_hook() -> None:

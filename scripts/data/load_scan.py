@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Load the chosen sequences of one subject from NIfTI, and refuse files that cannot be used."""
 
-import os
 from collections.abc import Iterable
 
-import nibabel as nib
 import numpy as np
 import torch
 from monai.data import MetaTensor
 from monai.transforms import Transform
 from scripts.common.errors import ScanError
 from scripts.common.metrics import voxel_ml
-from scripts.common.printable import shortened
 from scripts.common.sequences import ordered, subset_name
 from scripts.data.background import check_background
+from scripts.data.read_nifti import read_nifti
 from scripts.data.same_grid import check_grid, resample_to_first, shape_text
 
 
@@ -36,7 +34,7 @@ class LoadSequencesd(Transform):
         thinnest: least extent of a scan along each axis in mm: the voxel size at which the networks run.
 
     Raises:
-        ScanError: a file that is missing, unreadable or truncated, has other than three axes, is too thin, has NaN or
+        ScanError: a file that cannot be read (`scripts.data.read_nifti`), has other than three axes, is too thin, has NaN or
             infinite voxels, is constant, is not skull-stripped, has a degenerate affine, or lies on another grid than
             the subject's first sequence; a label map with fractional values.
     """
@@ -129,7 +127,7 @@ def _volume(subject: str, name: str, source, files: dict) -> tuple[MetaTensor, s
     else:
         path = str(source["file"] if isinstance(source, dict) else source)
         if path not in files:
-            files[path] = _read(subject, name, path)
+            files[path] = read_nifti(subject, name, path)
         scan = files[path]
     _check_affine(subject, scan, path)
     if isinstance(source, dict):
@@ -148,26 +146,6 @@ def _volume(subject: str, name: str, source, files: dict) -> tuple[MetaTensor, s
             f"{name} as a file of its own."
         )
     return scan, path
-
-
-def _read(subject: str, name: str, path: str) -> MetaTensor:
-    if not os.path.isfile(path):  # false for a path that is too long
-        raise ScanError(
-            f"{subject}: the {name} file {shortened(path)} does not exist: restore it, or leave the subject out."
-        )
-    try:
-        # not by MONAI's reader, which uses another affine if pixdim and sform disagree; float32 is exact for labels and
-        # for int16 intensities
-        file = nib.load(path)
-        array = np.asarray(file.dataobj, dtype=np.float32)
-    except PermissionError as error:
-        raise ScanError(f"{subject}: {path} may not be read: correct its permissions.") from error
-    except Exception as error:  # nibabel, gzip and zlib raise many types for a damaged file
-        raise ScanError(
-            f"{subject}: {path} cannot be read as NIfTI; it is damaged or incomplete: "
-            "copy or download it again, or leave the subject out."
-        ) from error
-    return MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(file.affine.astype(np.float64)))
 
 
 def _check_thickness(subject: str, name: str, scan: MetaTensor, path: str, thinnest: float) -> None:

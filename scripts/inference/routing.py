@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from scripts.common.errors import UserError
+from scripts.common.errors import ScanError, UserError
 from scripts.common.printable import shortened
 from scripts.common.sequences import SEQUENCES, ordered, subset_name
 from scripts.common.weights import load_weights, provenance_of, weight_files_in
@@ -80,6 +80,7 @@ class TrainedNetworks(nn.Module):
         self.spacing = spacing
         self.device = device
         self.loaded: dict[str, nn.Module] = {}
+        self.refused: dict[str, str] = {}
 
     def load(self, file: str, sequences: str) -> nn.Module:
         """The network of a weight file, for sequences such as ``t1ce+flair``, in evaluation mode.
@@ -102,5 +103,16 @@ class RoutedInferer(BrainBoxInferer):
     """``BrainBoxInferer`` that runs the subject's own network of a `TrainedNetworks`."""
 
     def __call__(self, inputs: torch.Tensor, network: TrainedNetworks, file: list[str], sequences: list[str]):
-        """``file`` and ``sequences`` are those that `assign_networks` gives, collated to lists of one."""
+        """``file`` and ``sequences`` are those that `assign_networks` gives, collated to lists of one.
+
+        Raises:
+            ScanError: the network cannot be used. So its subjects fail, and those of other networks go on.
+        """
+        if file[0] not in network.refused:
+            try:
+                network.load(file[0], sequences[0])
+            except UserError as error:
+                network.refused[file[0]] = str(error)
+        if file[0] in network.refused:
+            raise ScanError(network.refused[file[0]])
         return super().__call__(inputs, network.load(file[0], sequences[0]))

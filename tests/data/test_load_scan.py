@@ -253,7 +253,7 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(subject, monkeypatch)
     def refuse(path):
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr("scripts.data.load_scan.nib.load", refuse)
+    monkeypatch.setattr("scripts.data.read_nifti.nib.load", refuse)
     with pytest.raises(ScanError, match="_flair.nii.gz may not be read: correct its permissions"):
         LoadSequencesd(["flair"])(subject)
 

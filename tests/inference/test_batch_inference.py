@@ -217,6 +217,21 @@ def test_a_path_that_is_too_long_is_one_subjects_failure(one_subject, fifteen, t
     assert len(problems[1]) < 300
 
 
+def test_one_damaged_network_costs_its_own_subjects_only(one_subject, fifteen, tmp_path):
+    for name, sequence in (("S1", "t2"), ("S2", "flair"), ("S3", "t1"), ("S4", "t2")):
+        _subject(one_subject, tmp_path / "scans", name, [sequence])
+        for ending in ("pt", "json"):
+            shutil.copy(fifteen / f"model_{sequence}.{ending}", tmp_path)
+    torch.save({"weight": torch.tensor([float("nan")])}, tmp_path / "model_t2.pt")
+    (tmp_path / "model_t1.pt").write_bytes(b"damaged")
+    sentence = _failing(tmp_path / "scans", tmp_path / "out", tmp_path)
+    assert sentence.startswith("1 of 4 subjects were done.") and "S3: " in sentence
+    problems = pd.read_csv(tmp_path / "out" / "segmentations.csv", keep_default_na=False)["problem"].to_list()
+    assert "model_t2.pt holds NaN" in problems[0] and problems[1] == "" and "model_t2.pt holds NaN" in problems[3]
+    assert "model_t1.pt is not a readable checkpoint" in problems[2]
+    assert "<b>1</b> of 4 subjects were segmented" in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_subjects_of_bids_folders_go_to_the_networks_of_their_sequences(one_subject, fifteen, tmp_path):
     names = {"t1": "ses-1_T1w", "t1ce": "ses-1_ce-gadolinium_run-1_T1w", "flair": "ses-1_FLAIR"}
     for subject in ("sub-01", "sub-02"):

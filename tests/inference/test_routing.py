@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import write_subject
 from monai.networks.nets import DynUNet
-from scripts.common.errors import UserError
+from scripts.common.errors import ScanError, UserError
 from scripts.common.sequences import SEQUENCES, limited_subsets, ordered
 from scripts.common.weights import save_weights, student_file, weight_files_in
 from scripts.data.datalist import sequences_present, subjects_in
@@ -128,3 +128,15 @@ def test_routed_inference_is_that_of_the_chosen_network(tmp_path):
     one = inferer(scan[:, :1], networks, [str(folder / "model_flair.pt")], ["flair"])
     assert both.shape == one.shape and not torch.allclose(both, one)
     assert len(networks.loaded) == 2 and ordered("t1ce+flair") == ("t1ce", "flair")
+
+
+def test_a_network_that_cannot_be_used_is_one_subjects_failure_and_read_once(tmp_path, monkeypatch):
+    folder = _folder(tmp_path)
+    torch.save({"weight": torch.tensor([float("nan")])}, folder / "model_flair.pt")
+    networks, inferer, loaded = TrainedNetworks(BUILD, [4, 4, 8], 2.0), RoutedInferer(divisor=4), []
+    load = torch.load
+    monkeypatch.setattr(torch, "load", lambda path, **kwargs: loaded.append(path) or load(path, **kwargs))
+    for _ in range(2):
+        with pytest.raises(ScanError, match="model_flair.pt holds NaN or infinite weights"):
+            inferer(torch.zeros(1, 1, 16, 16, 16), networks, [str(folder / "model_flair.pt")], ["flair"])
+    assert len(loaded) == 1
