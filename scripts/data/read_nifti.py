@@ -45,7 +45,7 @@ def read_nifti(subject: str, name: str, path: str) -> MetaTensor:
     except Exception as error:  # nibabel, gzip and zlib raise many types for a damaged file
         if is_out_of_memory(error):
             raise ScanError(
-                f"{subject}: there is not enough memory to load {path}: end other programs, or lower load_ahead."
+                f"{subject}: there is not enough memory to load {path}: end other programs, or use a machine with more."
             ) from error
         raise ScanError(
             f"{subject}: {path} cannot be read as NIfTI; it is damaged or incomplete: "

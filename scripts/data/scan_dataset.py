@@ -126,7 +126,7 @@ def _message(subject: str, error: Exception) -> str | None:
     if isinstance(reason, ScanError):
         return str(reason) if str(reason).startswith(f"{subject}: ") else f"{subject}: {reason}"
     if reason is None and is_out_of_memory(error):
-        return f"{subject}: there is not enough memory: end other programs, set load_ahead to 0, or a smaller window."
+        return f"{subject}: there is not enough memory: end other programs, or use a machine with more."
     return None
 
 

@@ -232,6 +232,15 @@ def test_one_damaged_network_costs_its_own_subjects_only(one_subject, fifteen, t
     assert "<b>1</b> of 4 subjects were segmented" in (tmp_path / "out" / "report.html").read_text()
 
 
+def test_a_subject_with_other_sequences_is_told_of_batch_inference(one_subject, fifteen, tmp_path):
+    _subject(one_subject, tmp_path / "scans", "S1", ["t1", "t2"])
+    keys = KEYS | {"dataset_dir": str(tmp_path / "scans"), "ckpt_dir": str(fifteen), "output_dir": str(tmp_path / "o")}
+    with pytest.raises(Exception) as caught:
+        run("inference.json", kind="infer", **keys)
+    assert "S1: no t1ce file was found, only t1, t2: add the file, choose other sequences" in user_message(caught.value)
+    assert "with what it has by configs/batch_inference.json" in user_message(caught.value)
+
+
 def test_subjects_of_bids_folders_go_to_the_networks_of_their_sequences(one_subject, fifteen, tmp_path):
     names = {"t1": "ses-1_T1w", "t1ce": "ses-1_ce-gadolinium_run-1_T1w", "flair": "ses-1_FLAIR"}
     for subject in ("sub-01", "sub-02"):
