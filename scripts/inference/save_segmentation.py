@@ -9,7 +9,7 @@ import numpy as np
 from monai.transforms import Transform
 from scripts.common.choices import EXISTING
 from scripts.common.errors import ScanError, UserError
-from scripts.common.files import save_atomically
+from scripts.common.files import remove_leftovers, save_atomically
 from scripts.common.sequences import nifti_stem
 from scripts.inference.label_map_state import (
     EDITED,
@@ -114,6 +114,8 @@ def refuse_overwrite(
 ) -> None:
     """Check, before anything is computed, that a run may write its label maps into ``output_dir``.
 
+    Temporary files of killed runs are removed from it.
+
     Args:
         items: all subjects of the run, those to skip included.
         output_dir, existing: as of `pending_subjects`.
@@ -125,6 +127,7 @@ def refuse_overwrite(
             (`check_overwrite`), or a label map would be
             skipped that was made with other settings or other weights, so that the folder would hold both kinds.
     """
+    remove_leftovers(output_dir, Path(output_dir) / "report", *(Path(output_dir) / item["subject"] for item in items))
     for item in items:
         path = label_map_path(output_dir, item["subject"])
         if existing == "skip" and state_of(path) not in (MISSING, OUTDATED):
