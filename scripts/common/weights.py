@@ -77,7 +77,7 @@ def _are_sequences(names) -> bool:
 
 
 def _are_filters(filters) -> bool:
-    return isinstance(filters, list) and len(filters) > 1 and all(type(n) is int and n > 0 for n in filters)
+    return isinstance(filters, list) and len(filters) > 1 and all(type(n) is int and 0 < n <= 2048 for n in filters)
 
 
 def _is_spacing(mm) -> bool:
@@ -87,7 +87,7 @@ def _is_spacing(mm) -> bool:
 # What a record's keys must be, where inference and training read them.
 PROVENANCE = {
     "sequences": (_are_sequences, f"a list of {', '.join(SEQUENCES)} in this order"),
-    "filters": (_are_filters, "a list of whole numbers such as [16, 32, 64, 128]"),
+    "filters": (_are_filters, "a list of whole numbers from 1 to 2048, such as [16, 32, 64, 128]"),
     "spacing": (_is_spacing, "a number of mm above 0"),
 }
 

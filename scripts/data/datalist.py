@@ -43,7 +43,14 @@ def subjects_in(
         UserError: no such folder, no subject in it, two files or folders that claim the same place, or files whose
             subject or sequence is not clear.
     """
-    root = Path(dataset_dir).expanduser()
+    try:
+        return _subjects_in(Path(os.path.expanduser(dataset_dir)), sequences, labelled, label_convention)
+    except UserError as error:
+        error.args = (printable(str(error)),)  # names of files may have line breaks
+        raise
+
+
+def _subjects_in(root: Path, sequences, labelled: bool, label_convention: str | None) -> list[dict]:
     if not os.path.exists(root):  # `root.exists()` raises inside a folder that may not be entered
         raise UserError(f"The dataset folder {root} does not exist: give an existing one as dataset_dir.")
     if not root.is_dir():

@@ -14,6 +14,9 @@ from scripts.data.background import check_background
 from scripts.data.read_nifti import read_nifti
 from scripts.data.same_grid import check_grid, resample_to_first, shape_text
 
+# No scanner's field is wider.
+WIDEST_MM = 1000.0
+
 
 class LoadSequencesd(Transform):
     """Load a datalist item into `image`, float32 (C, X, Y, Z), and on request `label`, int32 (1, X, Y, Z).
@@ -154,6 +157,11 @@ def _check_thickness(subject: str, name: str, scan: MetaTensor, path: str, thinn
         raise ScanError(
             f"{subject}: {path} has {shape_text(scan)} voxels and extends only {extents.min():.3g} mm along one axis, "
             f"less than one voxel of {thinnest:g} mm, at which the networks run: give the whole {name}."
+        )
+    if extents.max() > WIDEST_MM:
+        raise ScanError(
+            f"{subject}: {path} extends {extents.max():.4g} mm along one axis, more than any scanner's field: repair "
+            "the voxel size in its header, or convert the scan again."
         )
 
 

@@ -14,6 +14,8 @@ from scripts.common.printable import shortened
 
 # gzip makes a file at most about 1032 times smaller.
 MOST_COMPRESSED = 1100
+# Some programs leave a few bytes after the voxels.
+SPARE_BYTES = 4096
 
 
 def read_nifti(subject: str, name: str, path: str) -> MetaTensor:
@@ -77,3 +79,22 @@ def _check_header(subject: str, path: str, file) -> None:
             f"{subject}: {path} says that it has {shape} voxels, which the file does not hold; it is damaged or "
             "incomplete: copy or download it again, or leave the subject out."
         )
+    extra = _size(path) - file.dataobj.offset - count * kind.itemsize
+    if isinstance(file, nib.Nifti1Image) and extra > SPARE_BYTES:
+        shape = " x ".join(map(str, file.shape))
+        raise ScanError(
+            f"{subject}: {path} holds {extra} bytes more than the {shape} voxels of its header, so one of the two is "
+            "wrong: convert the scan again, or leave the subject out."
+        )
+
+
+def _size(path: str) -> int:
+    """The size of a file, of one in gzip format that of its content as its last four bytes tell it.
+
+    They tell less for files of several gzip members or of more than 4 GB.
+    """
+    with open(path, "rb") as file:
+        if file.read(2) != b"\x1f\x8b":
+            return os.path.getsize(path)
+        file.seek(-4, os.SEEK_END)
+        return int.from_bytes(file.read(4), "little")

@@ -157,7 +157,7 @@ def check_overwrite(label_map: Path) -> None:
 def _check_same_run(path: Path, settings: dict, weight_files: list[str]) -> None:
     """Raise if the label map's record names other settings or weights; one without a record is accepted."""
     record = read_record(record_path(path)) or {}
-    used = {network["sha256"]: network["file"] for network in record.get("networks", [])}
+    used = {network["sha256"]: network["file"] for network in record.get("networks") or [] if "sha256" in network}
     for file in weight_files if used else ():
         # a missing weight file is reported when it is loaded
         if Path(file).is_file() and network_facts(file)["sha256"] not in used:

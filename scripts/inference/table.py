@@ -92,6 +92,7 @@ def recorded_problems(output_dir: str | Path) -> dict[str, str]:
 
 
 def _row(record: Mapping) -> dict:
+    record = {key: value for key, value in record.items() if value is not None}
     volumes, quality = record.get("volumes_ml", {}), record.get("quality", {})
     return {
         "subject": record.get("subject"),

@@ -112,7 +112,7 @@ def draw_missing(
         if path != label_map_path(output_dir, subject) or (state := state_of(path)) == OUTDATED:
             continue
         part = read_part(parts, subject)
-        item = {"subject": subject, "label_convention": "brats"} | dict(items.get(subject, {}))
+        item = {"label_convention": "brats"} | dict(items.get(subject, {})) | {"subject": subject}
         drawn = (part or {}).get("label_map", {})
         item["label_convention"] = label_convention or drawn.get("label_convention", item["label_convention"])
         failed = _failure_of_the_run(part)

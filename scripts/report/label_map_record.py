@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from scripts.common.sequences import SEQUENCES
 from scripts.inference.label_map_state import EDITED, record_path, state_of
+from scripts.inference.segmentation_record import has_odd_values
 from scripts.report.parts import current_names
 from scripts.report.titles import OUTERMOST_FIRST
 
@@ -24,7 +26,9 @@ def recorded_facts(label_map: Path) -> dict:
         facts = {name: record[name] for name in ("flags", "sequences", "volumes_ml") if name in record}
         facts["network"] = " + ".join(Path(network["file"]).name for network in record.get("networks", []))
         facts["label_convention"] = current_names(record.get("settings", {})).get("label_convention")
-    except (AttributeError, ValueError, TypeError, KeyError):
+        if has_odd_values(record) or not {*facts.get("sequences", [])} <= {*SEQUENCES}:
+            raise TypeError
+    except (AttributeError, ValueError, TypeError, KeyError, OSError, RecursionError):
         return {"flags": [f"{path.name} cannot be read, so its flags are not known."]}
     return {name: value for name, value in facts.items() if value or name == "flags"}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
+from scripts.common.sequences import SEQUENCES
 
 ENDING = ".html.part"
 
@@ -79,11 +80,26 @@ def current_names(facts: dict) -> dict:
 
 
 def _read_facts(path: Path) -> dict:
-    with path.open(encoding="utf-8") as file:
-        try:
+    try:
+        with path.open(encoding="utf-8") as file:
             facts = json.loads(file.readline())
-            if not isinstance(facts["subject"], str) or not isinstance(facts.get("label_map", {}), dict):
-                raise TypeError
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise UserError(f"{path} is not a part of a report: remove it, and run again.") from None
+        if not _is_part(facts, path.name.removesuffix(ENDING)):
+            raise TypeError
+    except (ValueError, OSError, KeyError, TypeError, AttributeError, RecursionError):
+        raise UserError(f"{path} is not a part of a report: remove it, and run again.") from None
     return facts | ({"label_map": current_names(facts["label_map"])} if "label_map" in facts else {})
+
+
+def _is_part(facts: dict, subject: str) -> bool:
+    """Whether the facts are of this subject and have the kinds of values that `scripts.report.drawing` writes."""
+    texts = [facts.get(key) or "" for key in ("failed", "note", "network")]
+    lists = [facts.get(key) or [] for key in ("sequences", "flags")]
+    volumes = facts.get("volumes_ml") or {}
+    return (
+        facts["subject"] == subject
+        and isinstance(facts.get("label_map", {}), dict)
+        and all(isinstance(text, str) for text in texts)
+        and all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists)
+        and all(isinstance(ml, (int, float)) for ml in volumes.values())
+        and {*(facts.get("sequences") or [])} <= {*SEQUENCES}
+    )

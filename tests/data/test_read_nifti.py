@@ -46,6 +46,16 @@ def test_a_header_that_promises_more_voxels_than_the_file_holds_is_refused_befor
         read_nifti("S1", "t1", path)
 
 
+@pytest.mark.parametrize("compress", [gzip.compress, bytes])
+def test_a_file_that_holds_more_than_its_header_says_is_refused(tmp_path, compress):
+    content = bytearray(nib.Nifti1Image(np.ones((20, 20, 20), np.int16), AFFINE).to_bytes())
+    struct.pack_into("<h", content, DIM + 2, 7)  # 13 of 20 columns of 400 voxels of two bytes are left over
+    path = tmp_path / ("a.nii" if compress is bytes else "a.nii.gz")
+    path.write_bytes(compress(bytes(content)))
+    with pytest.raises(ScanError, match="holds 10400 bytes more than the 7 x 20 x 20 voxels of its header"):
+        read_nifti("S1", "t1", str(path))
+
+
 @pytest.mark.parametrize("code, kind", [(32, "complex64"), (128, "'R'")])
 def test_voxels_that_are_no_numbers_are_refused(tmp_path, code, kind):
     path = changed(tmp_path / "a.nii.gz", (DATATYPE, "<h", code))
