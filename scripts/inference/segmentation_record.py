@@ -18,6 +18,7 @@ METADATA = ROOT / "configs" / "metadata.json"
 NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range seen in training", "uncertain"
 FAINT = "the enhancing tumour found is hardly brighter than oedema on T1ce and was labelled as core"
 WITHOUT_T1CE = "enhancing tumour was drawn without T1ce, so its place and size are a guess"
+SWAPPED = "{0} and {1} may be swapped: fluid should be bright on {0} and dark on {1}"
 UNKNOWN_NAMES = "files were not used, because they are no NIfTI files or their names do not end in a sequence"
 # Names of settings in records of version 0.6.0 and earlier, and their names now.
 RENAMED_SETTINGS = {"mirror": "test_time_mirroring", "numbering": "label_convention"}
@@ -58,7 +59,7 @@ class RecordSegmentationd(Transform):
         Args:
             data: with ``subject``, ``sequences``, ``label_map``, ``volumes_ml``, ``quality`` and, without
                 ``weight_files``, ``network``; optionally with ``pred_et_contrast`` and ``pred_et_cleared``
-                (`scripts.inference.enhancement`) and ``ignored`` (`scripts.data.datalist.subjects_in`).
+                (`scripts.inference.enhancement`), ``swapped`` (`scripts.inference.swapped`) and ``ignored`` (`scripts.data.datalist.subjects_in`).
 
         Returns:
             The item with ``record``, a dictionary of JSON values.
@@ -68,6 +69,7 @@ class RecordSegmentationd(Transform):
         flags = self.flags(volumes, data["quality"])
         guessed = volumes["et"] > 0 and "t1ce" not in data["sequences"].split("+")
         flags += [WITHOUT_T1CE] if guessed else []
+        flags += [SWAPPED.format(*data["swapped"])] if data.get("swapped") else []
         flags += [FAINT] if data.get("pred_et_cleared") else []
         flags += [f"{UNKNOWN_NAMES}: {printable(data['ignored'])}"] if "ignored" in data else []
         record = {
@@ -102,7 +104,11 @@ def read_record(path: Path) -> dict | None:
         record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
     except (ValueError, RecursionError):
         return None
-    if not isinstance(record, dict) or not {"subject", "volumes_ml", "networks"} <= record.keys() or has_odd_values(record):
+    if (
+        not isinstance(record, dict)
+        or not {"subject", "volumes_ml", "networks"} <= record.keys()
+        or has_odd_values(record)
+    ):
         return None
     settings = {RENAMED_SETTINGS.get(name, name): value for name, value in (record.get("settings") or {}).items()}
     return record | {"settings": settings}
