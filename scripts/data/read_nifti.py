@@ -40,6 +40,7 @@ def read_nifti(subject: str, name: str, path: str) -> MetaTensor:
         _check_header(subject, path, file)
         array = np.asarray(file.dataobj, dtype=np.float32)
         affine = file.affine.astype(np.float64)
+        _check_rest(subject, path, file)
     except ScanError:
         raise
     except PermissionError as error:
@@ -79,8 +80,12 @@ def _check_header(subject: str, path: str, file) -> None:
             f"{subject}: {path} says that it has {shape} voxels, which the file does not hold; it is damaged or "
             "incomplete: copy or download it again, or leave the subject out."
         )
-    extra = _size(path) - file.dataobj.offset - count * kind.itemsize
-    if isinstance(file, nib.Nifti1Image) and extra > SPARE_BYTES:
+
+
+def _check_rest(subject: str, path: str, file) -> None:
+    held = file.dataobj.offset + math.prod(file.shape) * file.get_data_dtype().itemsize
+    extra = _size(path) - held
+    if isinstance(file, nib.Nifti1Image) and SPARE_BYTES < extra < MOST_COMPRESSED * os.path.getsize(path):
         shape = " x ".join(map(str, file.shape))
         raise ScanError(
             f"{subject}: {path} holds {extra} bytes more than the {shape} voxels of its header, so one of the two is "

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recognise by the contrast that T2 was swapped with another sequence: fluid is bright on T2 and dark on the others."""
 
-
 import numpy as np
 from monai.transforms import Transform
 from scipy.ndimage import distance_transform_edt

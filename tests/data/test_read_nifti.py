@@ -56,6 +56,14 @@ def test_a_file_that_holds_more_than_its_header_says_is_refused(tmp_path, compre
         read_nifti("S1", "t1", str(path))
 
 
+def test_a_file_that_was_cut_is_called_incomplete(tmp_path):
+    path = tmp_path / "a.nii.gz"
+    save(np.random.default_rng(0).integers(0, 99, (20, 20, 20), np.int16), path)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(ScanError, match="a.nii.gz cannot be read as NIfTI; it is damaged or incomplete: copy"):
+        read_nifti("S1", "t1", str(path))
+
+
 @pytest.mark.parametrize("code, kind", [(32, "complex64"), (128, "'R'")])
 def test_voxels_that_are_no_numbers_are_refused(tmp_path, code, kind):
     path = changed(tmp_path / "a.nii.gz", (DATATYPE, "<h", code))
