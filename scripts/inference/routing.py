@@ -46,6 +46,11 @@ def _assign(item: dict, weight_files: dict[tuple[str, ...], str], ckpt_dir: str 
         return item | {
             "error": f"{item['subject']}: {file} does not exist: correct the path, or leave the subject out."
         }
+    if not sequences and "beside" in item:
+        return item | {
+            "error": f"{item['subject']}: it has only {item['beside']}, none of the chosen sequences: add them to "
+            "--student_modalities, or take the subject out of the folder."
+        }
     if not sequences:
         return item | {
             "error": f"{item['subject']}: no file of any sequence was found: name the files as <subject>_t1ce.nii.gz, "

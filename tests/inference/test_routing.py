@@ -89,6 +89,12 @@ def test_sequences_that_shall_not_be_used_do_not_count(tmp_path):
     assert item["sequences"] == "t1ce+flair" and "t1" not in item
 
 
+def test_a_subject_with_none_of_the_chosen_sequences_is_told_what_it_has(tmp_path):
+    write_subject(tmp_path / "scans", "S1", names=["t1", "t2"])
+    (item,) = assign_networks(subjects_in(tmp_path / "scans", ["t1ce", "flair"], labelled=False), _folder(tmp_path))
+    assert item["error"].startswith("S1: it has only t1, t2, none of the chosen sequences: add them to --student_mod")
+
+
 def test_files_that_a_datalist_names_but_that_are_gone_do_not_count(tmp_path):
     folder = write_subject(tmp_path, "S1", names=["t1ce", "flair"])
     entry = {"subject": "S1", "t1": "S1/S1_t1.nii.gz", "flair": "S1/S1_flair.nii.gz"}
