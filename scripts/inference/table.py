@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of a folder of label maps, ``segmentations.csv``, made from the records that lie in it."""
 
-import logging
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,11 +17,9 @@ EARLIER_MAP = " The label map in the folder is of an earlier run."
 EDITED_MAP = "the label map was changed after inference"
 NO_MAP = "a run was stopped before it saved the label map, or the label map was removed: segment the subject again."
 
-logger = logging.getLogger(__name__)
-
 
 class WriteTable:
-    """Handler that writes the table when an inference ends, before the report.
+    """Handler that writes the table when an inference ends, before the report, or when an error ends it.
 
     Args:
         output_dir: as of `scripts.inference.save_segmentation.SaveSegmentationd`.
@@ -33,6 +31,12 @@ class WriteTable:
     def attach(self, engine: Engine) -> None:
         """Called by MONAI for each entry of ``val_handlers``."""
         engine.add_event_handler(Events.COMPLETED, lambda engine: write_table(self.output_dir, engine.failures))
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self._write_and_raise)
+
+    def _write_and_raise(self, engine: Engine, error: Exception) -> None:
+        with contextlib.suppress(UserError):  # on a full disk the earlier table stays
+            write_table(self.output_dir, engine.failures)
+        raise error
 
 
 def write_table(output_dir: str | Path, failures: Mapping[str, str]) -> None:

@@ -91,3 +91,18 @@ def test_the_handler_writes_it_when_the_run_ends(tmp_path):
     WriteTable(tmp_path).attach(engine)
     engine.run([1])
     assert _table(tmp_path)["problem"].to_list() == ["S1: bad."]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_an_error_that_ends_the_run_is_raised_after_the_table_was_written(tmp_path, full, monkeypatch):
+    def fail(engine, batch):
+        raise UserError("The disk is full.")
+
+    engine = Engine(fail)
+    engine.failures = {"S1": "S1: bad."}
+    WriteTable(tmp_path).attach(engine)
+    if full:
+        monkeypatch.setattr("pandas.DataFrame.to_csv", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space")))
+    with pytest.raises(UserError, match="The disk is full"):
+        engine.run([1])
+    assert (tmp_path / "segmentations.csv").is_file() != full
