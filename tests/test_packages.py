@@ -25,7 +25,7 @@ MODULES = sorted(file for file in (ROOT / "scripts").rglob("*.py") if file.paren
 # Modules and folders without a test file of each module's name, and the file or folder in tests/ that tests them.
 TESTED_ELSEWHERE = {
     "common/choices": "training/test_check_config.py",
-    "inference/segmentation_record": "inference/test_save_segmentation.py",
+    "inference/segmentation_record": "inference/test_quality.py",
     "losses/output": "losses/test_barlow_twins.py",
     "report/label_map_record": "report/test_handlers.py",
     "report/run_info": "report/test_page.py",

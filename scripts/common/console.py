@@ -12,13 +12,14 @@ def set_up_console() -> None:
     """Install the error hook (`scripts.common.errors`) and leave out messages that say nothing to the user.
 
     Left out are ignite's "resuming from iteration 0" of a new run, the tracebacks that ignite and MONAI log of errors
-    which the hook tells in a sentence, MONAI's and torch's deprecation warnings about their own calls, and matplotlib's
-    notes on its font cache.
+    which the hook tells in a sentence, MONAI's and torch's deprecation warnings about their own calls, matplotlib's
+    notes on its font cache, and nibabel's on headers that it repairs (such scans are refused).
     """
     install_error_hook()
     warnings.filterwarnings("ignore", message=".*always_return_as_numpy.*", category=FutureWarning)
     warnings.filterwarnings("ignore", message=".*torch.jit.* is deprecated.*", category=DeprecationWarning)
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
     # MONAI's StatsHandler has a logger of its own
     for place in (*logging.getLogger().handlers, get_logger("monai.handlers.StatsHandler")):
         if not any(isinstance(each, _Plain) for each in place.filters):

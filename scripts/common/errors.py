@@ -3,6 +3,7 @@
 
 import errno
 import logging
+import re
 import sys
 import threading
 import traceback
@@ -12,6 +13,8 @@ SYSTEM = {
     *(errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EFBIG, errno.EIO),
     *(getattr(errno, name) for name in ("EDQUOT", "ESTALE") if hasattr(errno, name)),
 }
+# What torch and the system say; torch's CPU allocator raises a plain RuntimeError.
+_OUT_OF_MEMORY = re.compile("not enough memory|can't allocate memory|cannot allocate memory|out of memory", re.I)
 
 
 class UserError(ValueError):
@@ -51,6 +54,17 @@ def system_message(error: BaseException | None) -> str | None:
 def is_told(error: BaseException | None) -> bool:
     """Whether `install_error_hook` shows a sentence instead of this error's traceback."""
     return isinstance(error, KeyboardInterrupt) or (user_message(error) or system_message(error)) is not None
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an exception, or one that led to it, says that the memory is exhausted: that of the CPU or of a GPU."""
+    while error is not None:
+        if isinstance(error, MemoryError):
+            return True
+        if isinstance(error, (RuntimeError, OSError)) and _OUT_OF_MEMORY.search(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def install_error_hook() -> None:

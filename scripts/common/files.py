@@ -31,20 +31,20 @@ def save_atomically(path: str | Path, write, before_move=None) -> None:
     Args:
         path: where the file goes.
         write: called with the temporary path, which has the same ending.
-        before_move: called, if given, after the file was written and before it is moved.
+        before_move: called with the same path, if given, after the file was written and before it is moved.
 
     Raises:
         UserError: the file cannot be written.
     """
     path = Path(path)
     # the same ending, as nibabel and numpy choose the format by it
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")  # `remove_leftovers` knows this form
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             write(temporary)
             if before_move is not None:
-                before_move()
+                before_move(temporary)
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scripts.common import namings
 from scripts.common.errors import UserError
+from scripts.common.formats import without_other_ending
 
 # Channel order of the teacher's input.
 SEQUENCES = ("t1", "t1ce", "t2", "flair")
@@ -28,7 +29,7 @@ def sequence_of_name(name: str) -> str | None:
 
 def nifti_stem(filename: str) -> str | None:
     """File name without `.nii` or `.nii.gz`, None for any other file."""
-    match = re.fullmatch(r"(.+)\.nii(\.gz)?", filename, flags=re.IGNORECASE)
+    match = re.fullmatch(r"(.+)\.nii(\.gz)?", filename, flags=re.IGNORECASE | re.DOTALL)
     return match[1] if match else None
 
 
@@ -91,12 +92,12 @@ def _meaning(words: list[str]) -> str | None:
 
 
 def possible_sequences(filename: str) -> set[str]:
-    """The sequences that a NIfTI file may be if its name has a sequence in it, but not at the end.
+    """The sequences that a file may be if its name has a sequence in it, but is not understood.
 
     `S1_t1ce_mprage.nii.gz` may be the t1ce, `S1_MPRAGE_GD.nii.gz` t1 or t1ce, `S1_mask.nii.gz` none. A folder before
-    the name counts too: `T1CE/scan.nii.gz` may be the t1ce.
+    the name counts too: `T1CE/scan.nii.gz` may be the t1ce. So does a name in another format: `S1_t1ce.mha`.
     """
-    stem = nifti_stem(filename)
+    stem = nifti_stem(filename) or without_other_ending(filename)
     if stem is None or parse_filename(filename):
         return set()
     tokens = re.split(rf"[{SEPARATORS} /]", stem.lower())

@@ -2,11 +2,13 @@
 """Weight files: state dicts, each with a JSON file of the same name that records how it was trained."""
 
 import json
+import math
 from pathlib import Path
 
 import torch
-from scripts.common.errors import UserError
+from scripts.common.errors import UserError, is_out_of_memory
 from scripts.common.files import save_atomically
+from scripts.common.printable import shortened
 from scripts.common.sequences import SEQUENCES, channels_of, limited_subsets
 from torch import nn
 
@@ -49,21 +51,45 @@ def provenance_of(path: str | Path) -> dict:
     """The JSON record of a weight file; an empty dictionary if there is none.
 
     Raises:
-        UserError: the record is not a JSON object, or its sequences, filters or spacing have the wrong type.
+        UserError: the record is not a JSON object, or its sequences, filters or spacing are impossible.
     """
     record = provenance_path(path)
+    if record.is_dir():
+        raise UserError(f"{record} is a folder, but must be the record of {Path(path).name}: move it away.")
     if not record.is_file():
         return {}
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise UserError(f"{record} is not readable JSON ({error}): restore it, or remove it.") from error
-    kinds = {"sequences": list, "filters": list, "spacing": (int, float)}
-    if not isinstance(content, dict) or any(
-        not isinstance(content[key], kinds[key]) for key in kinds if key in content
-    ):
+    if not isinstance(content, dict):
         raise UserError(f"{record} is not the record of a weight file: restore it, or remove it.")
+    for key, (valid, wanted) in PROVENANCE.items():
+        if key in content and not valid(content[key]):
+            value = shortened(repr(content[key]))
+            raise UserError(f'{record}: "{key}" is {value}, but must be {wanted}: restore the file, or remove it.')
     return content
+
+
+def _are_sequences(names) -> bool:
+    known = isinstance(names, list) and names and all(isinstance(name, str) for name in names)
+    return bool(known) and names == [name for name in SEQUENCES if name in names]
+
+
+def _are_filters(filters) -> bool:
+    return isinstance(filters, list) and len(filters) > 1 and all(type(n) is int and 0 < n <= 2048 for n in filters)
+
+
+def _is_spacing(mm) -> bool:
+    return type(mm) in (int, float) and 0 < mm < math.inf
+
+
+# What a record's keys must be, where inference and training read them.
+PROVENANCE = {
+    "sequences": (_are_sequences, f"a list of {', '.join(SEQUENCES)} in this order"),
+    "filters": (_are_filters, "a list of whole numbers from 1 to 2048, such as [16, 32, 64, 128]"),
+    "spacing": (_is_spacing, "a number of mm above 0"),
+}
 
 
 def teacher_path(path: str | Path) -> str:
@@ -183,10 +209,10 @@ def _read(path: Path, sequences: tuple[str, ...]) -> tuple[dict[str, torch.Tenso
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except MemoryError:
-        raise
-    except Exception as error:  # torch's own text advises to load untrusted files without checks
-        raise UserError(f"{path} is not a readable checkpoint: train or download it again.") from error
+    except Exception as error:  # not chained: torch's own text advises to load untrusted files without checks
+        if is_out_of_memory(error):
+            raise UserError(f"There is not enough memory to load {path}: end other programs.") from None
+        raise UserError(f"{path} is not a readable checkpoint: train or download it again.") from None
     _check_values(path, state)
     return state, trained
 

@@ -2,14 +2,17 @@
 """List the subjects of a dataset folder with the files that each of them has."""
 
 import os
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from scripts.common.errors import UserError
 from scripts.common.namings import understood
+from scripts.common.printable import LONGEST_NAME, name_problem, printable, shortened
 from scripts.common.sequences import SEQUENCES, ordered
 from scripts.data.datalist_json import msd_without_json, subjects_in_json
+from scripts.data.other_formats import subjects_in_other_formats
 from scripts.data.subject_folders import files_and_folders, subjects_in_folders
 
 
@@ -31,13 +34,23 @@ def subjects_in(
         simulated subject) as absolute paths, or `{"file", "volume"}` for a volume of a 4D file. dataset.json adds
         `part`, the part that lists the subject, `empty_parts`, those that it lists as empty, and `patient`. `ignored`
         names files that may be a sequence that the subject lacks (`S1_t1ce_mprage.nii.gz`), but whose names are not
-        understood. Incomplete subjects are listed too (see `missing_files` and `require_complete`).
+        understood. Incomplete subjects are listed too (see `missing_files` and `require_complete`). Unless `labelled`,
+        `beside` names sequences that an incomplete subject has and nobody asked for, and subjects that cannot be used
+        have `error`, a sentence: scans in other formats than NIfTI (`scripts.data.other_formats`), and names that
+        cannot be printed or are too long.
 
     Raises:
         UserError: no such folder, no subject in it, two files or folders that claim the same place, or files whose
             subject or sequence is not clear.
     """
-    root = Path(dataset_dir).expanduser()
+    try:
+        return _subjects_in(Path(os.path.expanduser(dataset_dir)), sequences, labelled, label_convention)
+    except UserError as error:
+        error.args = (printable(str(error)),)  # names of files may have line breaks
+        raise
+
+
+def _subjects_in(root: Path, sequences, labelled: bool, label_convention: str | None) -> list[dict]:
     if not os.path.exists(root):  # `root.exists()` raises inside a folder that may not be entered
         raise UserError(f"The dataset folder {root} does not exist: give an existing one as dataset_dir.")
     if not root.is_dir():
@@ -53,6 +66,13 @@ def subjects_in(
         found = msd_without_json(root, labelled)
     else:
         found = subjects_in_folders(root)
+        others = subjects_in_other_formats(root, found)
+        if not labelled:
+            found += others
+        elif others and not found:
+            raise UserError(others[0][0]["error"])
+        for item, _ in others if labelled else ():
+            warnings.warn(item["error"], stacklevel=2)
     if not found:
         raise UserError(
             f"No subject was found in {root}: name the files in one of these ways, or add a dataset.json: "
@@ -61,13 +81,19 @@ def subjects_in(
     unwanted = {*SEQUENCES, "label"} - {*ordered(sequences), *(["label"] if labelled else [])}
     places, items = {}, []
     for item, place in found:
+        item = _with_printable_name(item, place)
         subject = item["subject"]
         if subject in places:
             raise UserError(
                 f"The subject {subject} occurs twice, in {places[subject]} and {place}: rename or remove one."
             )
         places[subject] = place
+        if labelled and "error" in item:
+            raise UserError(item["error"])
+        beside = [name for name in SEQUENCES if name in item and name in unwanted]
         item = {key: value for key, value in item.items() if key not in unwanted}
+        if beside and not labelled and not item.keys() >= set(ordered(sequences)):
+            item["beside"] = ", ".join(beside)
         for name, source in item.items():
             if isinstance(source, list):
                 raise UserError(
@@ -76,6 +102,17 @@ def subjects_in(
                 )
         items.append(item | ({"label_convention": label_convention} if label_convention else {}))
     return sorted(items, key=lambda item: item["subject"])
+
+
+def _with_printable_name(item: dict, place) -> dict:
+    """The item, with an `error` if its subject's name cannot be that of the results."""
+    problem = name_problem(item["subject"])
+    if problem is None:
+        return item
+    subject = shortened(printable(item["subject"]), LONGEST_NAME // 2)
+    where = shortened(printable(str(place)))
+    sentence = f"{subject}: the name of this subject {problem}, and results are named after it: rename {where}."
+    return item | {"subject": subject, "error": sentence}
 
 
 def missing_files(item: dict, sequences: str | Iterable[str], label: bool = False) -> list[str]:
@@ -110,4 +147,4 @@ def require_complete(items: list[dict], sequences: str | Iterable[str], label: b
 def _exists(source) -> bool:
     if isinstance(source, torch.Tensor):
         return True
-    return Path(source["file"] if isinstance(source, dict) else source).is_file()
+    return os.path.isfile(source["file"] if isinstance(source, dict) else source)  # false for a path that is too long

@@ -40,7 +40,7 @@ def subjects_in_json(path: Path, labelled: bool) -> list[tuple[dict, str]]:
         content = json.loads(path.read_text())
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): allow it, or remove the file.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON ({error}): correct it, or remove it.") from error
     parts = [part for part in PARTS if isinstance(content, dict) and isinstance(content.get(part), list)]
     if not parts:

@@ -2,9 +2,7 @@
 """Load the chosen sequences of one subject from NIfTI, and refuse files that cannot be used."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import torch
 from monai.data import MetaTensor
@@ -13,7 +11,11 @@ from scripts.common.errors import ScanError
 from scripts.common.metrics import voxel_ml
 from scripts.common.sequences import ordered, subset_name
 from scripts.data.background import check_background
+from scripts.data.read_nifti import read_nifti
 from scripts.data.same_grid import check_grid, resample_to_first, shape_text
+
+# No scanner's field is wider.
+WIDEST_MM = 1000.0
 
 
 class LoadSequencesd(Transform):
@@ -35,7 +37,7 @@ class LoadSequencesd(Transform):
         thinnest: least extent of a scan along each axis in mm: the voxel size at which the networks run.
 
     Raises:
-        ScanError: a file that is missing, unreadable or truncated, has other than three axes, is too thin, has NaN or
+        ScanError: a file that cannot be read (`scripts.data.read_nifti`), has other than three axes, is too thin, has NaN or
             infinite voxels, is constant, is not skull-stripped, has a degenerate affine, or lies on another grid than
             the subject's first sequence; a label map with fractional values.
     """
@@ -60,7 +62,7 @@ class LoadSequencesd(Transform):
         loaded = [name for name in sequences if self.needed is None or name in self.needed]
         for name in [*loaded, "label"] if self.label else loaded:  # before any file is read
             if name not in data:
-                raise ScanError(_missing_file(subject, name, [s for s in sequences if s in data], data.get("ignored")))
+                raise ScanError(_missing_file(subject, name, _others(sequences, data), data.get("ignored")))
         files = {}  # a 4D file holds several sequences: read it once
         first = image = None
         for name in loaded:
@@ -100,9 +102,18 @@ def _check_distinct(subject: str, name: str, others: list[str], data, image: tor
             )
 
 
+def _others(sequences: Iterable[str], data) -> list[str]:
+    """The sequences that a subject has, also those that nobody asked for."""
+    return [name for name in sequences if name in data] + [name for name in [data.get("beside")] if name]
+
+
 def _missing_file(subject: str, name: str, found: list[str], ignored: str | None) -> str:
     """The message about a file that is not there; `found` are the sequences that are."""
-    hint = f" ({ignored} was ignored, as only names that end in the sequence are understood)" if ignored else ""
+    hint = (
+        f" ({ignored} was ignored, as only NIfTI files whose names end in the sequence are understood)"
+        if ignored
+        else ""
+    )
     if name == "label" or not found:
         what = "label map" if name == "label" else f"{name} file"
         return f"{subject}: no {what} was found{hint}: add the file, or leave the subject out."
@@ -119,7 +130,7 @@ def _volume(subject: str, name: str, source, files: dict) -> tuple[MetaTensor, s
     else:
         path = str(source["file"] if isinstance(source, dict) else source)
         if path not in files:
-            files[path] = _read(subject, name, path)
+            files[path] = read_nifti(subject, name, path)
         scan = files[path]
     _check_affine(subject, scan, path)
     if isinstance(source, dict):
@@ -140,30 +151,17 @@ def _volume(subject: str, name: str, source, files: dict) -> tuple[MetaTensor, s
     return scan, path
 
 
-def _read(subject: str, name: str, path: str) -> MetaTensor:
-    if not Path(path).is_file():
-        raise ScanError(f"{subject}: the {name} file {path} does not exist: restore it, or leave the subject out.")
-    try:
-        # not by MONAI's reader, which uses another affine if pixdim and sform disagree; float32 is exact for labels and
-        # for int16 intensities
-        file = nib.load(path)
-        array = np.asarray(file.dataobj, dtype=np.float32)
-    except PermissionError as error:
-        raise ScanError(f"{subject}: {path} may not be read: correct its permissions.") from error
-    except Exception as error:  # nibabel, gzip and zlib raise many types for a damaged file
-        raise ScanError(
-            f"{subject}: {path} cannot be read as NIfTI; it is damaged or incomplete: "
-            "copy or download it again, or leave the subject out."
-        ) from error
-    return MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(file.affine.astype(np.float64)))
-
-
 def _check_thickness(subject: str, name: str, scan: MetaTensor, path: str, thinnest: float) -> None:
     extents = np.linalg.norm(np.asarray(scan.affine, dtype=float)[:3, :3], axis=0) * scan.shape
     if extents.min() < max(thinnest, 1e-6):
         raise ScanError(
             f"{subject}: {path} has {shape_text(scan)} voxels and extends only {extents.min():.3g} mm along one axis, "
             f"less than one voxel of {thinnest:g} mm, at which the networks run: give the whole {name}."
+        )
+    if extents.max() > WIDEST_MM:
+        raise ScanError(
+            f"{subject}: {path} extends {extents.max():.4g} mm along one axis, more than any scanner's field: repair "
+            "the voxel size in its header, or convert the scan again."
         )
 
 

@@ -11,7 +11,8 @@ from itertools import islice
 from ignite.engine import Events
 from monai.data import DataLoader, Dataset
 from monai.engines import SupervisedEvaluator
-from scripts.common.errors import ScanError, UserError, user_error
+from scripts.common.errors import ScanError, UserError, is_out_of_memory, user_error
+from scripts.common.printable import printable
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +33,8 @@ class ScanDataset(Dataset):
         try:
             return super()._transform(index)
         except Exception as error:
-            reason = user_error(error)
-            if isinstance(reason, ScanError):
-                return {"subject": item["subject"], "error": str(reason)}
+            if (message := _message(item["subject"], error)) is not None:
+                return {"subject": item["subject"], "error": message}
             return {"subject": item["subject"], "crash": traceback.format_exc()}
 
 
@@ -108,15 +108,26 @@ class ScanEvaluator(SupervisedEvaluator):
         try:
             return super()._iteration(engine, batchdata)
         except Exception as error:  # of the network or of postprocessing, in which MONAI wraps it
-            if not isinstance(user_error(error), ScanError):
+            if (message := _message(subject, error)) is None:
                 raise
-            return self._skip(engine, subject, f"{subject}: {user_error(error)}")
+            return self._skip(engine, subject, message)
 
     def _skip(self, engine, subject: str, message: str) -> list:
+        message = printable(message)
         self.failures[subject] = message
         logger.error("skipped: %s", message)
         engine.state.output = []
         return engine.state.output
+
+
+def _message(subject: str, error: Exception) -> str | None:
+    """The sentence about a subject that cannot be used; None for an error that ends the run."""
+    reason = user_error(error)
+    if isinstance(reason, ScanError):
+        return str(reason) if str(reason).startswith(f"{subject}: ") else f"{subject}: {reason}"
+    if reason is None and is_out_of_memory(error):
+        return f"{subject}: there is not enough memory: end other programs, or use a machine with more."
+    return None
 
 
 def report_failures(evaluator: ScanEvaluator) -> None:

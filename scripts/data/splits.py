@@ -143,7 +143,7 @@ def _by_file(items: list[dict], path: Path) -> dict[str, list[dict]]:
         raise UserError(f"The split file {path} does not exist: give an existing one, or leave split_file out.")
     try:
         lists = json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"The split file {path} is not valid JSON ({error}): correct it.") from error
     if not isinstance(lists, dict) or not all(isinstance(lists.get(part), list) for part in PARTS):
         raise UserError(

@@ -8,6 +8,7 @@ the first evaluation first. ``python -m scripts.research.accuracy`` makes the ta
 
 import argparse
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,12 +26,12 @@ def read_expected(path) -> dict[str, list[dict]]:
         UserError: the file is not such a table.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # false for a path that is too long
         return {}
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         valid = all(_is_entry(entry) for entries in table.values() for entry in entries)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         valid = False
     if not valid:
         raise UserError(

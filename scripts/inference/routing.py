@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from scripts.common.errors import UserError
-from scripts.common.sequences import ordered, subset_name
+from scripts.common.errors import ScanError, UserError
+from scripts.common.printable import shortened
+from scripts.common.sequences import SEQUENCES, ordered, subset_name
 from scripts.common.weights import load_weights, provenance_of, weight_files_in
 from scripts.data.datalist import sequences_present
 from scripts.inference.inferer import BrainBoxInferer
@@ -36,7 +37,20 @@ def assign_networks(items: list[dict], ckpt_dir: str | Path) -> list[dict]:
 
 
 def _assign(item: dict, weight_files: dict[tuple[str, ...], str], ckpt_dir: str | Path) -> dict:
+    if "error" in item:
+        return item
     sequences = sequences_present(item)
+    listed = next((item[name] for name in SEQUENCES if name in item), None)
+    if not sequences and listed is not None:
+        file = shortened(str(listed["file"] if isinstance(listed, dict) else listed))
+        return item | {
+            "error": f"{item['subject']}: {file} does not exist: correct the path, or leave the subject out."
+        }
+    if not sequences and "beside" in item:
+        return item | {
+            "error": f"{item['subject']}: it has only {item['beside']}, none of the chosen sequences: add them to "
+            "--student_modalities, or take the subject out of the folder."
+        }
     if not sequences:
         return item | {
             "error": f"{item['subject']}: no file of any sequence was found: name the files as <subject>_t1ce.nii.gz, "
@@ -71,6 +85,7 @@ class TrainedNetworks(nn.Module):
         self.spacing = spacing
         self.device = device
         self.loaded: dict[str, nn.Module] = {}
+        self.refused: dict[str, str] = {}
 
     def load(self, file: str, sequences: str) -> nn.Module:
         """The network of a weight file, for sequences such as ``t1ce+flair``, in evaluation mode.
@@ -93,5 +108,16 @@ class RoutedInferer(BrainBoxInferer):
     """``BrainBoxInferer`` that runs the subject's own network of a `TrainedNetworks`."""
 
     def __call__(self, inputs: torch.Tensor, network: TrainedNetworks, file: list[str], sequences: list[str]):
-        """``file`` and ``sequences`` are those that `assign_networks` gives, collated to lists of one."""
+        """``file`` and ``sequences`` are those that `assign_networks` gives, collated to lists of one.
+
+        Raises:
+            ScanError: the network cannot be used. So its subjects fail, and those of other networks go on.
+        """
+        if file[0] not in network.refused:
+            try:
+                network.load(file[0], sequences[0])
+            except UserError as error:
+                network.refused[file[0]] = str(error)
+        if file[0] in network.refused:
+            raise ScanError(network.refused[file[0]])
         return super().__call__(inputs, network.load(file[0], sequences[0]))

@@ -8,9 +8,18 @@ import nibabel as nib
 import numpy as np
 from monai.transforms import Transform
 from scripts.common.choices import EXISTING
-from scripts.common.errors import UserError
-from scripts.common.files import save_atomically
+from scripts.common.errors import ScanError, UserError
+from scripts.common.files import remove_leftovers, save_atomically
 from scripts.common.sequences import nifti_stem
+from scripts.inference.label_map_state import (
+    EDITED,
+    MISSING,
+    OUTDATED,
+    label_map_path,
+    record_path,
+    sha256_of,
+    state_of,
+)
 from scripts.inference.segmentation_record import network_facts, read_record
 
 
@@ -45,37 +54,45 @@ class SaveSegmentationd(Transform):
         return dict(data) | {"saved": str(path)}
 
 
-def save_segmentation(path: Path, label_map, record: dict, probabilities=None) -> None:
+def save_segmentation(path: Path, label_map, record: dict, probabilities=None) -> dict:
     """Write a label map ``x_seg.nii.gz``, its record ``x_seg.json`` and, unless None, ``x_probabilities.nii.gz``.
 
-    An earlier label map is removed when the new one and its record are about to take their places, so that a run that
-    is killed in between never leaves an old label map beside a new record: the subject is pending again.
+    The label map is written to a temporary file, then its record with both hashes is saved, then the label map is
+    moved. So an error leaves the earlier pair as it was, and a kill at any moment leaves a pair that fits or one that
+    `scripts.inference.label_map_state` recognises.
+
+    Returns:
+        The record that was saved: the given one with ``label_map_sha256`` and ``replaced_sha256``.
+
+    Raises:
+        ScanError: the label map that lies there was changed after inference.
     """
+    if state_of(path) == EDITED:
+        raise ScanError(_edited(path))
     stem = nifti_stem(path.name)
-    text = json.dumps(record, indent=4) + "\n"
     if probabilities is not None:
         channels_last = np.moveaxis(np.asarray(probabilities, dtype=np.float32), 0, -1)
         _save(channels_last, probabilities.affine, path.with_name(f"{stem.removesuffix('_seg')}_probabilities.nii.gz"))
+    saved = dict(record)
 
-    def replace_record():
-        path.unlink(missing_ok=True)
+    def save_record(temporary: Path):
+        saved.update(label_map_sha256=sha256_of(temporary), replaced_sha256=sha256_of(path))
+        text = json.dumps(saved, indent=4) + "\n"
         save_atomically(record_path(path), lambda file: file.write_text(text))
 
-    _save(np.asarray(label_map, dtype=np.uint8), label_map.affine, path, replace_record)
+    _save(np.asarray(label_map, dtype=np.uint8), label_map.affine, path, save_record)
+    return saved
 
 
-def label_map_path(output_dir: str | Path, subject: str) -> Path:
-    """Path of a subject's label map."""
-    return Path(output_dir) / subject / f"{subject}_seg.nii.gz"
-
-
-def record_path(label_map: Path) -> Path:
-    """Path of a label map's record, the JSON file beside it."""
-    return label_map.with_name(f"{nifti_stem(label_map.name)}.json")
+def _edited(label_map: Path) -> str:
+    return (
+        f"{label_map} was changed after inference, so it is not overwritten: move it away, or choose another folder for "
+        "the output."
+    )
 
 
 def pending_subjects(items: list[dict], output_dir: str | Path, existing: str = "overwrite") -> list[dict]:
-    """The datalist items to segment: all, or with ``existing="skip"`` those without a label map.
+    """The datalist items to segment: all, or with ``existing="skip"`` those without a finished label map.
 
     Args:
         items: from `scripts.data.datalist.subjects_in`.
@@ -89,13 +106,15 @@ def pending_subjects(items: list[dict], output_dir: str | Path, existing: str = 
         raise UserError(f"existing is {existing!r}, but must be one of {', '.join(EXISTING)}.")
     if existing == "overwrite":
         return items
-    return [item for item in items if not label_map_path(output_dir, item["subject"]).is_file()]
+    return [item for item in items if state_of(label_map_path(output_dir, item["subject"])) in (MISSING, OUTDATED)]
 
 
 def refuse_overwrite(
     items: list[dict], output_dir: str | Path, existing: str, settings: dict, weight_files: list[str] | None
 ) -> None:
     """Check, before anything is computed, that a run may write its label maps into ``output_dir``.
+
+    Temporary files of killed runs are removed from it.
 
     Args:
         items: all subjects of the run, those to skip included.
@@ -104,12 +123,14 @@ def refuse_overwrite(
         weight_files: weight files of the run; None if each item has its own (``network``).
 
     Raises:
-        UserError: a file that inference did not make would be overwritten (`check_overwrite`), or a label map would be
+        UserError: a file that inference did not make or that was changed since would be overwritten
+            (`check_overwrite`), or a label map would be
             skipped that was made with other settings or other weights, so that the folder would hold both kinds.
     """
+    remove_leftovers(output_dir)
     for item in items:
         path = label_map_path(output_dir, item["subject"])
-        if existing == "skip" and path.is_file():
+        if existing == "skip" and state_of(path) not in (MISSING, OUTDATED):
             own = [item["network"]] if "network" in item else []
             _check_same_run(path, settings, own if weight_files is None else weight_files)
         else:
@@ -120,8 +141,10 @@ def check_overwrite(label_map: Path) -> None:
     """Refuse to overwrite a label map, or a file with the name of its record, that inference did not make.
 
     Raises:
-        UserError: naming the file.
+        UserError: naming the file; also if the label map was changed after inference.
     """
+    if state_of(label_map) == EDITED:
+        raise UserError(_edited(label_map))
     record = record_path(label_map)
     found = [path for path in (label_map, record) if path.exists()]
     if found and read_record(record) is None:
@@ -134,7 +157,7 @@ def check_overwrite(label_map: Path) -> None:
 def _check_same_run(path: Path, settings: dict, weight_files: list[str]) -> None:
     """Raise if the label map's record names other settings or weights; one without a record is accepted."""
     record = read_record(record_path(path)) or {}
-    used = {network["sha256"]: network["file"] for network in record.get("networks", [])}
+    used = {network["sha256"]: network["file"] for network in record.get("networks") or [] if "sha256" in network}
     for file in weight_files if used else ():
         # a missing weight file is reported when it is loaded
         if Path(file).is_file() and network_facts(file)["sha256"] not in used:

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Segmentation from Python, for notebooks and pipelines: one function for any subset of the sequences."""
 
+import difflib
+import inspect
 import json
+import os
+import re
 import threading
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,7 +16,8 @@ from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from scripts.common.errors import ScanError, UserError, user_error
 from scripts.common.files import ROOT
-from scripts.common.sequences import SEQUENCES, nifti_stem
+from scripts.common.printable import shortened
+from scripts.common.sequences import SEQUENCES, nifti_stem, sequence_of_name
 from scripts.inference.routing import assign_networks
 from scripts.inference.save_segmentation import check_overwrite, save_segmentation
 from scripts.training.check_config import check_config
@@ -87,30 +92,58 @@ def segment(
 
     Raises:
         ScanError: a scan that cannot be used, or sequences without a network.
-        UserError: invalid arguments or keys, or an ``output`` that exists and is not the label map of an earlier call.
+        UserError: invalid arguments or keys, or an ``output`` that exists and is not the label map of an earlier call
+            or was changed since.
     """
+    try:
+        return _segment(
+            dict(zip(SEQUENCES, (t1, t1ce, t2, flair), strict=True)),
+            affine,
+            output,
+            ckpt_dir,
+            probabilities,
+            keys
+            | {"test_time_mirroring": test_time_mirroring, "label_convention": label_convention}
+            | ({"device": str(device)} if device else {}),
+        )
+    except UserError as error:
+        error.args = (as_arguments(str(error)),)
+        raise
+
+
+def as_arguments(sentence: str) -> str:
+    """A sentence that speaks of switches of the command line, said of Python's arguments: ``resample=True``."""
+    sentence = re.sub(r'--(\w+) "(\[.*?\])"', r"\1=\2", sentence)
+    sentence = re.sub(r"--(\w+) (true|false)\b", lambda match: f"{match[1]}={match[2].capitalize()}", sentence)
+    sentence = re.sub(r"--(\w+) (\d[\d.]*\d|\d)", r"\1=\2", sentence)
+    sentence = sentence.replace("set this key to sequences", "give only sequences")
+    return re.sub(r"--(\w+)", r"\1", sentence)
+
+
+def _segment(scans: dict, affine, output, ckpt_dir, probabilities: bool, keys: dict) -> Segmentation:
+    _check_names(keys)
     if folder_keys := sorted(keys.keys() & FOLDER_KEYS):
         raise UserError(f"{folder_keys[0]} only applies to whole folders: leave it out.")
-    given = {name: scan for name, scan in zip(SEQUENCES, (t1, t1ce, t2, flair), strict=True) if scan is not None}
+    given = {name: scan for name, scan in scans.items() if scan is not None}
     if not given:
         raise UserError(f"No scan was given: give at least one of {', '.join(SEQUENCES)}.")
-    if output is not None and nifti_stem(Path(output).name) is None:
+    output, ckpt_dir = _path("output", output), _path("ckpt_dir", ckpt_dir)
+    if ckpt_dir is None:
+        raise UserError("ckpt_dir is None, but must be the folder of the weights.")
+    if output is not None and nifti_stem(output.name) is None:
         raise UserError(f"output is {output}, but must end in .nii.gz or .nii.")
     item = {name: _source(name, scan, affine) for name, scan in given.items()}
-    missing = [scan for scan in item.values() if isinstance(scan, str) and not Path(scan).is_file()]
+    missing = [scan for scan in item.values() if isinstance(scan, str) and not os.path.isfile(scan)]
     if missing:
-        raise UserError(f"{missing[0]} does not exist: correct the path.")
+        raise UserError(f"{shortened(missing[0])} does not exist: correct the path.")
     if output is not None:
-        check_overwrite(Path(output))
-    subject = nifti_stem(Path(output).name).removesuffix("_seg") if output else "subject"
+        check_overwrite(output)
+    subject = nifti_stem(output.name).removesuffix("_seg") if output else "subject"
     item = assign_networks([{"subject": subject, "label_convention": "brats"} | item], ckpt_dir)[0]
-    keys |= {"ckpt_dir": str(ckpt_dir), "test_time_mirroring": test_time_mirroring}
-    keys |= {"label_convention": label_convention}
-    keys |= {"device": str(device)} if device else {}
-    result = _run(json.dumps(keys, sort_keys=True, default=float), item)
+    result = _run(json.dumps(keys | {"ckpt_dir": str(ckpt_dir)}, sort_keys=True, default=_plain), item)
     pred = result["pred"] if probabilities else None
     if output is not None:
-        save_segmentation(Path(output), result["label_map"], result["record"], pred)
+        result["record"] = save_segmentation(output, result["label_map"], result["record"], pred)
     return Segmentation(
         label_map=result["label_map"].numpy(),
         affine=np.asarray(result["label_map"].affine, dtype=float),
@@ -123,17 +156,54 @@ def segment(
     )
 
 
+def _check_names(keys: dict) -> None:
+    """Refuse other names of the sequences, such as ``t1c``, and misspelt arguments with the right one."""
+    known = ConfigParser.load_config_files(CONFIGS).keys()
+    arguments = [name for name in inspect.signature(segment).parameters if name != "keys"]
+    for key in keys:
+        meant = sequence_of_name(key)
+        if meant not in SEQUENCES and key not in known:
+            meant = next(iter(difflib.get_close_matches(key.lower(), [*arguments, *known], 1)), None)
+        if key not in known and meant in arguments:
+            raise UserError(f"'{key}' is not an argument: did you mean {meant}?")
+
+
+def _plain(value):
+    """Of a value that JSON does not know, such as numpy's, one that it knows."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def _path(name: str, path) -> Path | None:
+    if not isinstance(path, (str, Path, type(None))):
+        raise UserError(f"{name} is {shortened(repr(path))}, but must be a path.")
+    return None if path is None else Path(os.path.expanduser(path))
+
+
 def _source(name: str, scan, affine):
     if isinstance(scan, (str, Path)):
-        return str(Path(scan).expanduser())
+        return os.path.expanduser(scan)
     if isinstance(scan, MetaTensor):
         return scan
+    array = _numbers(name, scan)
     if affine is None:
         raise UserError(f"{name} is an array: also give the affine (4, 4), voxel to mm.")
-    affine = np.asarray(affine, dtype=float)
+    affine = _numbers("affine", affine)
     if affine.shape != (4, 4):
         raise UserError(f"affine has the shape {affine.shape}, but must be (4, 4), voxel to mm.")
-    return MetaTensor(np.asarray(scan, dtype=np.float32), affine=affine)
+    return MetaTensor(array.astype(np.float32), affine=affine.astype(float))
+
+
+def _numbers(name: str, values) -> np.ndarray:
+    """An array of real numbers."""
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError, RuntimeError):  # ragged lists; tensors on a GPU
+        array = None
+    if array is None or array.dtype.kind not in "biuf" or array.ndim == 0:
+        given = f"of the type {type(values).__name__}"
+        wanted = "an array (4, 4) of numbers" if name == "affine" else "a path or an array (X, Y, Z) of real numbers"
+        raise UserError(f"{name} is {given}, but must be {wanted}.")
+    return array
 
 
 def _run(keys: str, item: dict) -> dict:

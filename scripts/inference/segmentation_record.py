@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The record beside each label map (network, volumes, quality, flags) and the table of a folder."""
+"""The record beside each label map: network, volumes, quality and flags."""
 
 import hashlib
 import json
@@ -8,18 +8,18 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-import pandas as pd
 from monai.data.utils import affine_to_spacing
 from monai.transforms import Transform
-from scripts.common.files import ROOT, save_atomically
+from scripts.common.files import ROOT
+from scripts.common.printable import printable
 from scripts.common.weights import provenance_of
 
 METADATA = ROOT / "configs" / "metadata.json"
 NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range seen in training", "uncertain"
 FAINT = "the enhancing tumour found is hardly brighter than oedema on T1ce and was labelled as core"
 WITHOUT_T1CE = "enhancing tumour was drawn without T1ce, so its place and size are a guess"
-UNKNOWN_NAMES = "files were not used, because their names do not end in a sequence"
-EARLIER_MAP = " The label map in the folder is of an earlier run."
+SWAPPED = "{0} and {1} may be swapped: fluid should be bright on {0} and dark on {1}"
+UNKNOWN_NAMES = "files were not used, because they are no NIfTI files or their names do not end in a sequence"
 # Names of settings in records of version 0.6.0 and earlier, and their names now.
 RENAMED_SETTINGS = {"mirror": "test_time_mirroring", "numbering": "label_convention"}
 
@@ -59,7 +59,7 @@ class RecordSegmentationd(Transform):
         Args:
             data: with ``subject``, ``sequences``, ``label_map``, ``volumes_ml``, ``quality`` and, without
                 ``weight_files``, ``network``; optionally with ``pred_et_contrast`` and ``pred_et_cleared``
-                (`scripts.inference.enhancement`) and ``ignored`` (`scripts.data.datalist.subjects_in`).
+                (`scripts.inference.enhancement`), ``swapped`` (`scripts.inference.swapped`) and ``ignored`` (`scripts.data.datalist.subjects_in`).
 
         Returns:
             The item with ``record``, a dictionary of JSON values.
@@ -69,8 +69,9 @@ class RecordSegmentationd(Transform):
         flags = self.flags(volumes, data["quality"])
         guessed = volumes["et"] > 0 and "t1ce" not in data["sequences"].split("+")
         flags += [WITHOUT_T1CE] if guessed else []
+        flags += [SWAPPED.format(*data["swapped"])] if data.get("swapped") else []
         flags += [FAINT] if data.get("pred_et_cleared") else []
-        flags += [f"{UNKNOWN_NAMES}: {data['ignored']}"] if "ignored" in data else []
+        flags += [f"{UNKNOWN_NAMES}: {printable(data['ignored'])}"] if "ignored" in data else []
         record = {
             "subject": data["subject"],
             "flags": flags,
@@ -97,53 +98,42 @@ class RecordSegmentationd(Transform):
         return ([] if low <= wt <= high else [ODD_VOLUME]) + ([UNCERTAIN] if uncertain else [])
 
 
-def write_table(output_dir: str | Path, failures: Mapping[str, str]) -> None:
-    """Write ``segmentations.csv``: one row for each record in the folder and for each subject that failed.
-
-    Records of earlier runs into the same folder are included, so a batch that was stopped and resumed gives one table.
-    JSON files that are not records are ignored.
-
-    Args:
-        output_dir: as of `scripts.inference.save_segmentation.SaveSegmentationd`.
-        failures: error message by subject, for the column ``problem``.
-    """
-    paths = sorted(Path(output_dir).glob("*/*_seg.json"))
-    records = [record for path in paths if (record := read_record(path)) is not None]
-    rows = [_row(record) for record in records if record["subject"] not in failures]
-    recorded = {record["subject"] for record in records}
-    rows += [
-        {"subject": subject, "problem": message + (EARLIER_MAP if subject in recorded else "")}
-        for subject, message in failures.items()
-    ]
-    table = pd.DataFrame(rows, columns=list(_row({}))).sort_values("subject")
-    save_atomically(Path(output_dir) / "segmentations.csv", lambda file: table.to_csv(file, index=False))
-
-
 def read_record(path: Path) -> dict | None:
     """The record in a JSON file, with today's names of settings; None if there is no file or it is not a record."""
     try:
-        record = json.loads(path.read_text()) if path.is_file() else None
-    except ValueError:
+        record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(record, dict) or not {"subject", "volumes_ml", "networks"} <= record.keys():
+    if (
+        not isinstance(record, dict)
+        or not {"subject", "volumes_ml", "networks"} <= record.keys()
+        or has_odd_values(record)
+    ):
         return None
     settings = {RENAMED_SETTINGS.get(name, name): value for name, value in (record.get("settings") or {}).items()}
     return record | {"settings": settings}
 
 
-def _row(record: Mapping) -> dict:
-    volumes, quality = record.get("volumes_ml", {}), record.get("quality", {})
-    return {
-        "subject": record.get("subject"),
-        "sequences": "+".join(record.get("sequences", [])),
-        "network": " ".join(Path(network["file"]).name for network in record.get("networks", [])),
-        **{f"{region}_ml": volumes.get(region) for region in ("wt", "tc", "et")},
-        "entropy_bits": quality.get("entropy_bits"),
-        "wt_mirror_disagreement": (quality.get("mirror_disagreement") or {}).get("wt"),
-        "et_contrast": quality.get("et_contrast"),
-        "flags": "; ".join(record.get("flags", [])),
-        "problem": None,
-    }
+# The kinds of values of a record that the table and the report read; each may also be missing or null.
+KINDS = {"subject": str, "volumes_ml": dict, "quality": dict, "settings": dict, "networks": list, "flags": list}
+KINDS |= {"sequences": list, "label_map_sha256": str, "replaced_sha256": str}
+
+
+def has_odd_values(record: Mapping) -> bool:
+    """Whether a value that the table or the report reads is of another kind than inference writes."""
+    if any(not isinstance(record.get(key), (kind, type(None))) for key, kind in KINDS.items()):
+        return True
+    quality, networks = record.get("quality") or {}, record.get("networks") or []
+    mirrored = quality.get("mirror_disagreement")
+    texts = [*(record.get("flags") or []), *(record.get("sequences") or [])]
+    numbers = [*(record.get("volumes_ml") or {}).values(), quality.get("entropy_bits"), quality.get("et_contrast")]
+    return (
+        not isinstance(mirrored, (dict, type(None)))
+        or any(not isinstance(text, str) for text in texts)
+        or any(not isinstance(number, (int, float, type(None))) for number in numbers)
+        or any(not isinstance(network, dict) or not isinstance(network.get("file"), str) for network in networks)
+        or any(not isinstance(network.get("sha256", ""), str) for network in networks)
+    )
 
 
 @lru_cache(maxsize=64)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The handlers that write a subject's part of the report as soon as it is done, and the page at the end."""
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 from ignite.engine import Engine, Events
-from scripts.common.errors import ScanError
+from scripts.common.errors import ScanError, UserError, user_message
 from scripts.common.sequences import SEQUENCES, ordered
-from scripts.report.drawing import draw_missing, draw_subject, load_scans
+from scripts.report.drawing import draw_missing, draw_subject, load_scans, mark_failed
 from scripts.report.evaluation_page import main_network, networks_to_draw
 from scripts.report.page import write_report
-from scripts.report.parts import remove_parts, write_part
+from scripts.report.parts import forget_failures, remove_parts, write_part
 from scripts.report.picture import picture
 from scripts.report.run_info import read_run, set_aside_other_report, write_run
+
+logger = logging.getLogger(__name__)
 
 
 class _ReportHandler:
@@ -36,12 +39,24 @@ class _ReportHandler:
         self.facts = dict(facts or {})
         self.when = when
         self.failed: set[str] = set()
+        self.given_up = False
 
     def attach(self, engine: Engine) -> None:
         """Called by MONAI for each entry of ``val_handlers``."""
-        engine.add_event_handler(Events.STARTED, self.start)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self.add_subjects)
-        engine.add_event_handler(Events.COMPLETED, self.finish)
+        engine.add_event_handler(Events.STARTED, self._without_ending_the_run, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._without_ending_the_run, self.add_subjects)
+        engine.add_event_handler(Events.COMPLETED, self._without_ending_the_run, self.finish)
+
+    def _without_ending_the_run(self, engine: Engine, step) -> None:
+        """Do a step of the report. After a full disk or a bad file there is no report, but the run goes on."""
+        if self.given_up:
+            return
+        try:
+            step(engine)
+        except (UserError, OSError, MemoryError) as error:
+            self.given_up = True
+            reason = user_message(error) or str(error) or "there is not enough memory."
+            logger.warning("The report was not finished: %s Make it again with python -m scripts.report.", reason)
 
     def start(self, engine: Engine) -> None:
         raise NotImplementedError
@@ -63,15 +78,19 @@ class _ReportHandler:
     def _add_failed(self, engine: Engine) -> None:
         for subject, sentence in getattr(engine, "failures", {}).items():
             if subject not in self.failed:
-                write_part(self.parts, {"subject": subject, "failed": sentence})
+                self.add_failed(subject, sentence)
                 self.failed.add(subject)
+
+    def add_failed(self, subject: str, sentence: str) -> None:
+        """Write the part of a subject that failed."""
+        write_part(self.parts, {"subject": subject, "failed": sentence})
 
 
 class ReportSegmentations(_ReportHandler):
     """Report of an inference. Attach it behind `scripts.inference.save_segmentation.SaveSegmentationd`.
 
-    Subjects of an earlier inference into the folder stay in the report, as their label maps stay in the folder. Label
-    maps whose picture a stopped run has not drawn are drawn at the end.
+    Subjects of an earlier inference into the folder stay in the report, as their label maps stay in the folder, also if
+    they fail in this run. Label maps whose picture a stopped run has not drawn are drawn at the end.
 
     Args:
         sequences: what the network saw, unless the record ``<subject>_seg.json`` says it; by default all of the item's.
@@ -90,12 +109,12 @@ class ReportSegmentations(_ReportHandler):
         self.behind, self.drawing, self.pool = behind, deque(), None
 
     def start(self, engine: Engine) -> None:
-        """Remove the failed subjects of an earlier run, which are tried again."""
+        """Forget the failures of an earlier run, whose subjects are tried again."""
         self.failed.clear()
         self.drawing.clear()
         self.pool = ThreadPoolExecutor(1, "draw") if self.behind else None
         set_aside_other_report(self.output_dir, "inference")
-        remove_parts(self.parts, failed_only=True)
+        forget_failures(self.parts)
         # with --existing skip, the subjects of this run lack those that are done
         self.items = read_run(self.output_dir)["scans"] | self.items
         write_run(self.output_dir, "inference", self.facts, self.expected, self.items)
@@ -110,8 +129,13 @@ class ReportSegmentations(_ReportHandler):
             self.drawing.append(self.pool.submit(draw_subject, *arguments))
             self._wait_for_drawing(self.behind)
 
+    def add_failed(self, subject: str, sentence: str) -> None:
+        """Add the failure to the part of an earlier run, if its label map lies in the folder."""
+        mark_failed(self.output_dir, subject, sentence)
+
     def finish(self, engine: Engine) -> None:
         """Wait for the last pictures, draw what an earlier run has left undrawn, and write the page."""
+        self._add_failed(engine)
         self._wait_for_drawing(0)
         if self.pool is not None:
             self.pool.shutdown()

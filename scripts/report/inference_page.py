@@ -5,22 +5,24 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.evaluation.expected import expected_accuracy
-from scripts.inference.save_segmentation import label_map_path
+from scripts.inference.label_map_state import label_map_path
 from scripts.report.label_map_record import edited_flag, recorded_facts
 from scripts.report.parts import read_parts
 
 
 def inference_values(output_dir, expected: Mapping[str, list[dict]]) -> dict:
-    """Values for the template; subjects with flags come first.
+    """Values for the template; subjects with flags come first. A failed subject with an earlier label map is in both lists.
 
     Args:
         output_dir: folder of the segmentations, with the parts in ``report/``.
         expected: `scripts.evaluation.expected.read_expected`.
     """
     parts = list(read_parts(Path(output_dir) / "report"))
-    done = [_subject(output_dir, facts, expected) for facts in parts if not facts.get("failed")]
-    done.sort(key=lambda subject: not subject["flags"])
-    return {"done": done, "failed": [facts for facts in parts if facts.get("failed")]}
+    done = [
+        _subject(output_dir, facts, expected) for facts in parts if not facts.get("failed") or "volumes_ml" in facts
+    ]
+    done.sort(key=lambda subject: not (subject["flags"] or subject["failed"]))
+    return {"done": done, "failed": [facts for facts in parts if facts.get("failed")], "subjects": len(parts)}
 
 
 def _subject(output_dir, facts: dict, expected: Mapping[str, list[dict]]) -> dict:
@@ -42,4 +44,5 @@ def _subject(output_dir, facts: dict, expected: Mapping[str, list[dict]]) -> dic
         "volumes_ml": dict.fromkeys(("wt", "tc", "et")) | (known.get("volumes_ml") or {}),
         "expected": expected_accuracy(expected, sequences) if sequences else [],
         "note": known.get("note"),
+        "failed": known.get("failed"),
     }

@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts.inference.save_segmentation import record_path
+from scripts.common.sequences import SEQUENCES
+from scripts.inference.label_map_state import EDITED, record_path, state_of
+from scripts.inference.segmentation_record import has_odd_values
 from scripts.report.parts import current_names
 from scripts.report.titles import OUTERMOST_FIRST
 
@@ -24,13 +26,19 @@ def recorded_facts(label_map: Path) -> dict:
         facts = {name: record[name] for name in ("flags", "sequences", "volumes_ml") if name in record}
         facts["network"] = " + ".join(Path(network["file"]).name for network in record.get("networks", []))
         facts["label_convention"] = current_names(record.get("settings", {})).get("label_convention")
-    except (AttributeError, ValueError, TypeError, KeyError):
+        if has_odd_values(record) or not {*facts.get("sequences", [])} <= {*SEQUENCES}:
+            raise TypeError
+    except (AttributeError, ValueError, TypeError, KeyError, OSError, RecursionError):
         return {"flags": [f"{path.name} cannot be read, so its flags are not known."]}
     return {name: value for name, value in facts.items() if value or name == "flags"}
 
 
 def edited_flag(label_map: Path, recorded_ml: Mapping[str, float], measured_ml: Mapping[str, float]) -> str | None:
-    """A sentence if recorded and measured volumes differ by more than the record's rounding to 0.001 ml, else None."""
+    """A sentence if the label map was changed after inference, else None.
+
+    That is, if its file is not the recorded one, or if recorded and measured volumes differ by more than the record's
+    rounding to 0.001 ml.
+    """
     differences = ", ".join(
         f"{region.upper()} {recorded_ml[region]:g} ml (now {measured_ml[region]:g} ml)"
         for region in OUTERMOST_FIRST
@@ -39,4 +47,8 @@ def edited_flag(label_map: Path, recorded_ml: Mapping[str, float], measured_ml: 
         and not math.isclose(recorded_ml[region], measured_ml[region], rel_tol=1e-5, abs_tol=6e-4)
     )
     name = record_path(label_map).name
-    return f"The label map was edited after inference: {name} recorded {differences}." if differences else None
+    if differences:
+        return f"The label map was edited after inference: {name} recorded {differences}."
+    if state_of(label_map) == EDITED:
+        return f"The label map was edited after inference: its file is not the one of {name}."
+    return None

@@ -49,7 +49,7 @@ def write_report(output_dir, when: str | None = None, expected=None) -> Path:
     )
 
     def write(path: Path) -> None:
-        with path.open("w", encoding="utf-8") as file:
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(page)
 
     save_atomically(output_dir / PAGE, write)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
+from scripts.common.sequences import SEQUENCES
 
 ENDING = ".html.part"
 
@@ -21,7 +22,8 @@ def write_part(folder, facts: dict, picture: str = "") -> None:
 
     Args:
         folder: ``<output_dir>/report``.
-        facts: JSON values; ``subject`` is required, ``failed`` is the reason why a subject could not be done.
+        facts: JSON values; ``subject`` is required, ``failed`` is the reason why a subject could not be done. With
+            ``volumes_ml`` the label map of an earlier run is there all the same.
         picture: HTML, or nothing.
     """
     text = json.dumps(facts) + "\n" + picture
@@ -55,10 +57,20 @@ def read_picture(folder, subject: str) -> str:
         return file.read()
 
 
-def remove_parts(folder, failed_only: bool = False) -> None:
-    """Remove the parts of an earlier run: all, or those of the subjects that failed."""
+def remove_parts(folder) -> None:
+    """Remove the parts of an earlier run."""
     for facts in list(read_parts(folder)):
-        if not failed_only or facts.get("failed"):
+        part_path(folder, facts["subject"]).unlink(missing_ok=True)
+
+
+def forget_failures(folder) -> None:
+    """Take the failures out of the parts of an earlier run, and remove parts in which nothing else is left."""
+    for facts in list(read_parts(folder)):
+        if facts.pop("failed", None) is None:
+            continue
+        if "volumes_ml" in facts:
+            write_part(folder, facts, read_picture(folder, facts["subject"]))
+        else:
             part_path(folder, facts["subject"]).unlink(missing_ok=True)
 
 
@@ -68,10 +80,26 @@ def current_names(facts: dict) -> dict:
 
 
 def _read_facts(path: Path) -> dict:
-    with path.open(encoding="utf-8") as file:
-        try:
+    try:
+        with path.open(encoding="utf-8") as file:
             facts = json.loads(file.readline())
-            facts["subject"]
-        except (ValueError, KeyError, TypeError):
-            raise UserError(f"{path} is not a part of a report: remove it, and run again.") from None
+        if not _is_part(facts, path.name.removesuffix(ENDING)):
+            raise TypeError
+    except (ValueError, OSError, KeyError, TypeError, AttributeError, RecursionError):
+        raise UserError(f"{path} is not a part of a report: remove it, and run again.") from None
     return facts | ({"label_map": current_names(facts["label_map"])} if "label_map" in facts else {})
+
+
+def _is_part(facts: dict, subject: str) -> bool:
+    """Whether the facts are of this subject and have the kinds of values that `scripts.report.drawing` writes."""
+    texts = [facts.get(key) or "" for key in ("failed", "note", "network")]
+    lists = [facts.get(key) or [] for key in ("sequences", "flags")]
+    volumes = facts.get("volumes_ml") or {}
+    return (
+        facts["subject"] == subject
+        and isinstance(facts.get("label_map", {}), dict)
+        and all(isinstance(text, str) for text in texts)
+        and all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists)
+        and all(isinstance(ml, (int, float)) for ml in volumes.values())
+        and {*(facts.get("sequences") or [])} <= {*SEQUENCES}
+    )

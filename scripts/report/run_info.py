@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 from scripts.common.sequences import SEQUENCES
 from scripts.report.parts import current_names, remove_parts
@@ -21,10 +22,23 @@ def read_run(output_dir) -> dict:
     Without ``run.json``, the kind is evaluation if there is a ``cases.csv``, else inference.
     """
     file = Path(output_dir) / "report" / "run.json"
-    run = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    run = _read(file) if file.is_file() else {}
     kind = "evaluation" if (Path(output_dir) / "cases.csv").is_file() else "inference"
     run = {"kind": kind, "facts": {}, "expected": None, "scans": {}} | run
     return run | {"scans": {subject: current_names(item) for subject, item in run["scans"].items()}}
+
+
+def _read(file: Path) -> dict:
+    try:
+        run = json.loads(file.read_text(encoding="utf-8"))
+        tables = all(isinstance(item, dict) for item in (run.get("facts", {}), *run.get("scans", {}).values()))
+        valid = tables and run.get("kind", "inference") in ("inference", "evaluation")
+        valid = valid and isinstance(run.get("expected"), (str, type(None)))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        valid = False
+    if not valid:
+        raise UserError(f"{file} is not what a run wrote: remove it, and run again.")
+    return run
 
 
 def write_run(

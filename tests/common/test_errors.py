@@ -4,7 +4,7 @@
 import subprocess
 import sys
 
-from scripts.common.errors import ScanError, system_message, user_message
+from scripts.common.errors import ScanError, is_out_of_memory, system_message, user_message
 
 
 def test_sentence_is_found_below_other_exceptions():
@@ -19,6 +19,14 @@ def test_sentence_is_found_below_other_exceptions():
 
 def test_other_errors_have_no_sentence():
     assert user_message(ValueError("a bug")) is None
+
+
+def test_exhausted_memory_is_recognised_also_inside_other_exceptions():
+    assert is_out_of_memory(MemoryError()) and not is_out_of_memory(None) and not is_out_of_memory(ValueError("a bug"))
+    assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes"))
+    wrapped = RuntimeError("applying transform")
+    wrapped.__cause__ = MemoryError()
+    assert is_out_of_memory(wrapped)
 
 
 def _stderr_of(raised):

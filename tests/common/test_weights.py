@@ -3,6 +3,7 @@
 
 import json
 import sys
+import traceback
 
 import pytest
 import torch
@@ -139,10 +140,47 @@ def test_weights_that_cannot_be_a_networks_are_refused(state, complaint, tmp_pat
         load_weights(nn.Conv3d(2, 3, 1), tmp_path / "model.pt", ("t1ce", "flair"))
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '{"sequences": "flair"}', '{"filters": 16}', '{"spacing": "2"}'])
-def test_a_damaged_record_is_named(text, saved):
+@pytest.mark.parametrize(
+    "text, complaint",
+    [
+        ("{", "is not readable JSON"),
+        ("[" * 100000, "is not readable JSON"),
+        ("[1]", "is not the record of a weight file"),
+        ('{"sequences": "flair"}', "\"sequences\" is 'flair', but must be a list of t1, t1ce, t2, flair"),
+        ('{"sequences": [1, 2]}', r'"sequences" is \[1, 2\], but must be'),
+        ('{"sequences": []}', r'"sequences" is \[\], but must be'),
+        ('{"sequences": ["t1", "adc"]}', r"\"sequences\" is \['t1', 'adc'\], but must be"),
+        ('{"sequences": ["flair", "t1ce"]}', "in this order"),
+        ('{"filters": 16}', '"filters" is 16, but must be a list of whole numbers'),
+        ('{"filters": ["a"]}', r"\"filters\" is \['a'\], but"),
+        ('{"filters": [-4, 8]}', r'"filters" is \[-4, 8\], but'),
+        ('{"filters": [16.5, 32]}', r'"filters" is \[16.5, 32\], but'),
+        ('{"filters": [true, true]}', r'"filters" is \[True, True\], but'),
+        ('{"spacing": "2"}', "\"spacing\" is '2', but must be a number of mm above 0"),
+        ('{"spacing": true}', '"spacing" is True, but'),
+        ('{"spacing": NaN}', '"spacing" is nan, but'),
+        ('{"spacing": 0}', '"spacing" is 0, but'),
+    ],
+)
+def test_a_damaged_record_is_named_with_its_key(text, complaint, saved):
     saved[1].with_suffix(".json").write_text(text)
-    with pytest.raises(UserError, match="model.json is not"):
+    with pytest.raises(UserError, match=f"model.json.*{complaint}"):
+        load_weights(nn.Conv3d(2, 3, 1), saved[1], ("t1ce", "flair"))
+
+
+def test_a_folder_in_the_place_of_a_record_is_named(saved):
+    saved[1].with_suffix(".json").unlink()
+    saved[1].with_suffix(".json").mkdir()
+    with pytest.raises(UserError, match="model.json is a folder, but must be the record of model.pt: move it away"):
+        load_weights(nn.Conv3d(2, 3, 1), saved[1], ("t1ce", "flair"))
+
+
+def test_exhausted_memory_is_not_called_a_damaged_file(saved, monkeypatch):
+    def exhausted(*_, **__):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: not enough memory")
+
+    monkeypatch.setattr(torch, "load", exhausted)
+    with pytest.raises(UserError, match="There is not enough memory to load .*model.pt: end other programs"):
         load_weights(nn.Conv3d(2, 3, 1), saved[1], ("t1ce", "flair"))
 
 
@@ -150,7 +188,7 @@ def test_the_advice_of_torch_to_load_without_checks_is_not_passed_on(tmp_path):
     torch.save({"weight": test_the_advice_of_torch_to_load_without_checks_is_not_passed_on}, tmp_path / "model.pt")
     with pytest.raises(UserError) as caught:
         load_weights(nn.Conv3d(2, 3, 1), tmp_path / "model.pt", ("t1ce", "flair"))
-    assert "weights_only" not in str(caught.value)
+    assert "weights_only" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of the file size")

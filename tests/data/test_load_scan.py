@@ -249,11 +249,17 @@ def test_a_scan_thinner_than_a_voxel_of_the_network_is_refused(subject):
         LoadSequencesd(["flair"])(subject | {"flair": empty})
 
 
+def test_a_scan_wider_than_any_scanner_is_refused_before_it_fills_the_memory(subject):
+    save(scan_array(40), subject["flair"], np.diag([0.1, 0.1, 300, 1]))
+    with pytest.raises(ScanError, match="_flair.nii.gz extends 1200 mm along one axis, more than any scanner's field"):
+        LoadSequencesd(["flair"])(subject)
+
+
 def test_a_file_that_may_not_be_read_is_not_called_damaged(subject, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr("scripts.data.load_scan.nib.load", refuse)
+    monkeypatch.setattr("scripts.data.read_nifti.nib.load", refuse)
     with pytest.raises(ScanError, match="_flair.nii.gz may not be read: correct its permissions"):
         LoadSequencesd(["flair"])(subject)
 

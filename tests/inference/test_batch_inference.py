@@ -2,6 +2,7 @@
 """One command segments a folder whose subjects have different sequences."""
 
 import json
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -113,9 +114,17 @@ def test_stopped_batch_goes_on_where_it_was_and_the_table_is_whole(one_subject, 
     _segment(tmp_path / "scans", out, fifteen)
     (out / "S2" / "S2_seg.nii.gz").unlink()
     (out / "segmentations.csv").unlink()
+    left = [
+        out / ".999999999.report.html",
+        out / "S2" / ".999999999.S2_seg.nii.gz",
+        out / "report" / ".999999999.run.json",
+    ]
+    for file in left:  # of a killed process; Linux has no such number
+        file.touch()
     before = (out / "S1" / "S1_seg.nii.gz").stat().st_mtime_ns
     _segment(tmp_path / "scans", out, fifteen, existing="skip")
     assert (out / "S1" / "S1_seg.nii.gz").stat().st_mtime_ns == before and (out / "S2" / "S2_seg.nii.gz").is_file()
+    assert not any(file.exists() for file in left)
     assert pd.read_csv(out / "segmentations.csv")["subject"].to_list() == ["S1", "S2"]
     _segment(tmp_path / "scans", out, fifteen, existing="skip")  # nothing is left to do
     assert (out / "S1" / "S1_seg.nii.gz").stat().st_mtime_ns == before
@@ -152,8 +161,92 @@ def test_a_subject_that_fails_now_says_that_its_label_map_is_an_earlier_one(one_
     _segment(tmp_path / "scans", tmp_path / "out", fifteen)
     scan.write_bytes(scan.read_bytes()[:500])
     _failing(tmp_path / "scans", tmp_path / "out", fifteen)
-    (problem,) = pd.read_csv(tmp_path / "out" / "segmentations.csv")["problem"]
-    assert "cannot be read" in problem and problem.endswith("The label map in the folder is of an earlier run.")
+    (row,) = pd.read_csv(tmp_path / "out" / "segmentations.csv").to_dict("records")
+    assert "cannot be read" in row["problem"] and row["problem"].endswith(
+        "The label map in the folder is of an earlier run."
+    )
+    record = json.loads((tmp_path / "out" / "S1" / "S1_seg.json").read_text())
+    assert row["wt_ml"] == record["volumes_ml"]["wt"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<figure" in page and "S1_t2.nii.gz cannot be read" in page
+
+
+def test_a_bad_table_of_expected_accuracy_costs_the_report_and_not_the_table(one_subject, fifteen, tmp_path, caplog):
+    _subject(one_subject, tmp_path / "scans", "S1", ["t2"])
+    for file in fifteen.glob("model_t2.*"):
+        shutil.copy(file, tmp_path)
+    (tmp_path / "expected.json").write_text('{"t2": 5}')
+    _segment(tmp_path / "scans", tmp_path / "out", tmp_path)
+    assert pd.read_csv(tmp_path / "out" / "segmentations.csv")["subject"].to_list() == ["S1"]
+    assert "The report was not finished" in caplog.text and "expected.json" in caplog.text
+
+
+def test_a_label_map_that_was_changed_by_hand_stops_the_run_before_anything_is_computed(one_subject, fifteen, tmp_path):
+    _subject(one_subject, tmp_path / "scans", "S1", ["t2"])
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen)
+    label_map = tmp_path / "out" / "S1" / "S1_seg.nii.gz"
+    image = nib.load(label_map)
+    nib.save(nib.Nifti1Image(np.zeros_like(np.asarray(image.dataobj)), image.affine), label_map)
+    changed = label_map.read_bytes()
+    assert "S1_seg.nii.gz was changed after inference" in _failing(tmp_path / "scans", tmp_path / "out", fifteen)
+    _segment(tmp_path / "scans", tmp_path / "out", fifteen, existing="skip")
+    assert label_map.read_bytes() == changed
+    (flags,) = pd.read_csv(tmp_path / "out" / "segmentations.csv")["flags"]
+    assert "the label map was changed after inference" in flags
+    assert "The label map was edited after inference" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_what_cannot_be_read_is_named_everywhere_and_the_others_go_on(one_subject, fifteen, tmp_path, caplog):
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    _subject(one_subject, scans, "S1", ["t2"])
+    for name in ("DICOM1/IM0001.dcm", "MHA1/MHA1_t2.mha", "ZIP1/all.zip"):
+        (scans / name).parent.mkdir()
+        (scans / name).touch()
+    _subject(one_subject, scans, "P\n1", ["t2"])
+    _subject(one_subject, scans, os.fsdecode(b"M\xfcller"), ["t2"])
+    sentence = _failing(scans, out, fifteen)
+    assert sentence.startswith("1 of 6 subjects were done.")
+    table = pd.read_csv(out / "segmentations.csv", keep_default_na=False).set_index("subject")
+    page = (out / "report.html").read_text()
+    ways_out = {"DICOM1": "dcm2niix", "MHA1": "convert it", "ZIP1": "unpack", "P%0A1": "rename", "M%FCller": "rename"}
+    for subject, way_out in ways_out.items():
+        assert way_out in table.loc[subject, "problem"] and f"<li><b>{subject}</b>: " in page and subject in caplog.text
+        assert table.loc[subject, "problem"] in sentence
+    assert table.loc["S1", "problem"] == "" and "<h3>S1</h3>" in page
+
+
+def test_a_path_that_is_too_long_is_one_subjects_failure(one_subject, fifteen, tmp_path):
+    folder = _subject(one_subject, tmp_path / "scans", "S1", ["t2"])
+    entries = [{"subject": "S1", "t2": "S1/S1_t2.nii.gz"}, {"subject": "S2", "t2": "x" * 5000 + ".nii.gz"}]
+    (folder.parent / "dataset.json").write_text(json.dumps({"test": entries}))
+    assert "S2: " in _failing(folder.parent, tmp_path / "out", fifteen)
+    problems = pd.read_csv(tmp_path / "out" / "segmentations.csv", keep_default_na=False)["problem"].to_list()
+    assert problems[0] == "" and problems[1].endswith("does not exist: correct the path, or leave the subject out.")
+    assert len(problems[1]) < 300
+
+
+def test_one_damaged_network_costs_its_own_subjects_only(one_subject, fifteen, tmp_path):
+    for name, sequence in (("S1", "t2"), ("S2", "flair"), ("S3", "t1"), ("S4", "t2")):
+        _subject(one_subject, tmp_path / "scans", name, [sequence])
+        for ending in ("pt", "json"):
+            shutil.copy(fifteen / f"model_{sequence}.{ending}", tmp_path)
+    torch.save({"weight": torch.tensor([float("nan")])}, tmp_path / "model_t2.pt")
+    (tmp_path / "model_t1.pt").write_bytes(b"damaged")
+    sentence = _failing(tmp_path / "scans", tmp_path / "out", tmp_path)
+    assert sentence.startswith("1 of 4 subjects were done.") and "S3: " in sentence
+    problems = pd.read_csv(tmp_path / "out" / "segmentations.csv", keep_default_na=False)["problem"].to_list()
+    assert "model_t2.pt holds NaN" in problems[0] and problems[1] == "" and "model_t2.pt holds NaN" in problems[3]
+    assert "model_t1.pt is not a readable checkpoint" in problems[2]
+    assert "<b>1</b> of 4 subjects were segmented" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_subject_with_other_sequences_is_told_of_batch_inference(one_subject, fifteen, tmp_path):
+    _subject(one_subject, tmp_path / "scans", "S1", ["t1", "t2"])
+    keys = KEYS | {"dataset_dir": str(tmp_path / "scans"), "ckpt_dir": str(fifteen), "output_dir": str(tmp_path / "o")}
+    with pytest.raises(Exception) as caught:
+        run("inference.json", kind="infer", **keys)
+    assert "S1: no t1ce file was found, only t1, t2: add the file, choose other sequences" in user_message(caught.value)
+    assert "with what it has by configs/batch_inference.json" in user_message(caught.value)
 
 
 def test_subjects_of_bids_folders_go_to_the_networks_of_their_sequences(one_subject, fifteen, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import write_subject
 from monai.networks.nets import DynUNet
-from scripts.common.errors import UserError
+from scripts.common.errors import ScanError, UserError
 from scripts.common.sequences import SEQUENCES, limited_subsets, ordered
 from scripts.common.weights import save_weights, student_file, weight_files_in
 from scripts.data.datalist import sequences_present, subjects_in
@@ -89,6 +89,12 @@ def test_sequences_that_shall_not_be_used_do_not_count(tmp_path):
     assert item["sequences"] == "t1ce+flair" and "t1" not in item
 
 
+def test_a_subject_with_none_of_the_chosen_sequences_is_told_what_it_has(tmp_path):
+    write_subject(tmp_path / "scans", "S1", names=["t1", "t2"])
+    (item,) = assign_networks(subjects_in(tmp_path / "scans", ["t1ce", "flair"], labelled=False), _folder(tmp_path))
+    assert item["error"].startswith("S1: it has only t1, t2, none of the chosen sequences: add them to --student_mod")
+
+
 def test_files_that_a_datalist_names_but_that_are_gone_do_not_count(tmp_path):
     folder = write_subject(tmp_path, "S1", names=["t1ce", "flair"])
     entry = {"subject": "S1", "t1": "S1/S1_t1.nii.gz", "flair": "S1/S1_flair.nii.gz"}
@@ -128,3 +134,15 @@ def test_routed_inference_is_that_of_the_chosen_network(tmp_path):
     one = inferer(scan[:, :1], networks, [str(folder / "model_flair.pt")], ["flair"])
     assert both.shape == one.shape and not torch.allclose(both, one)
     assert len(networks.loaded) == 2 and ordered("t1ce+flair") == ("t1ce", "flair")
+
+
+def test_a_network_that_cannot_be_used_is_one_subjects_failure_and_read_once(tmp_path, monkeypatch):
+    folder = _folder(tmp_path)
+    torch.save({"weight": torch.tensor([float("nan")])}, folder / "model_flair.pt")
+    networks, inferer, loaded = TrainedNetworks(BUILD, [4, 4, 8], 2.0), RoutedInferer(divisor=4), []
+    load = torch.load
+    monkeypatch.setattr(torch, "load", lambda path, **kwargs: loaded.append(path) or load(path, **kwargs))
+    for _ in range(2):
+        with pytest.raises(ScanError, match="model_flair.pt holds NaN or infinite weights"):
+            inferer(torch.zeros(1, 1, 16, 16, 16), networks, [str(folder / "model_flair.pt")], ["flair"])
+    assert len(loaded) == 1

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files on disk: geometry, names, order of writing, and which existing files are skipped, replaced or protected."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -10,15 +11,9 @@ import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
-from scripts.common.errors import UserError
-from scripts.inference.save_segmentation import (
-    SaveSegmentationd,
-    check_overwrite,
-    label_map_path,
-    pending_subjects,
-    record_path,
-    refuse_overwrite,
-)
+from scripts.common.errors import ScanError, UserError
+from scripts.inference.label_map_state import label_map_path, record_path, sha256_of
+from scripts.inference.save_segmentation import SaveSegmentationd, check_overwrite, pending_subjects, refuse_overwrite
 from scripts.inference.segmentation_record import network_facts
 
 RECORD = {"subject": "S1", "volumes_ml": {}, "networks": []}
@@ -32,7 +27,7 @@ def _data():
     return {
         "pred": MetaTensor(probabilities, affine=AFFINE),
         "label_map": MetaTensor(label_map, affine=AFFINE),
-        "record": {"subject": "S1", "flags": []},
+        "record": RECORD,
         "subject": "S1",
     }
 
@@ -43,7 +38,7 @@ def test_label_map_has_the_scans_geometry_and_its_record_beside_it(tmp_path):
     image = nib.load(saved)
     assert np.asarray(image.dataobj).ravel().tolist() == [0, 2, 1, 4, 0]
     assert image.get_data_dtype() == np.uint8 and np.allclose(image.affine, AFFINE)
-    assert json.loads((tmp_path / "S1" / "S1_seg.json").read_text()) == {"subject": "S1", "flags": []}
+    assert RECORD.items() <= json.loads((tmp_path / "S1" / "S1_seg.json").read_text()).items()
 
 
 def test_probabilities_are_written_on_request_only(tmp_path):
@@ -54,11 +49,33 @@ def test_probabilities_are_written_on_request_only(tmp_path):
     assert image.shape == (5, 1, 1, 3) and image.get_fdata()[1, 0, 0].tolist() == pytest.approx([0, 0.9, 0])
 
 
+def _change(data):
+    """The data of a second run with another result."""
+    data["label_map"] = 0 * data["label_map"]
+    data["record"] = data["record"] | {"flags": ["new"]}
+    return data
+
+
+def _pair(folder):
+    path = label_map_path(folder, "S1")
+    return path.read_bytes(), record_path(path).read_text()
+
+
+def test_the_record_holds_the_hashes_of_its_label_map_and_of_the_one_before(tmp_path):
+    path = label_map_path(tmp_path, "S1")
+    SaveSegmentationd(tmp_path)(_data())
+    first = json.loads(record_path(path).read_text())
+    assert first["label_map_sha256"] == sha256_of(path) and first["replaced_sha256"] is None
+    SaveSegmentationd(tmp_path)(_change(_data()))
+    second = json.loads(record_path(path).read_text())
+    assert second["label_map_sha256"] == sha256_of(path) != first["label_map_sha256"]
+    assert second["replaced_sha256"] == first["label_map_sha256"]
+
+
 @pytest.mark.parametrize("killed_at", ["S1_probabilities.nii.gz", "S1_seg.json", "S1_seg.nii.gz"])
 def test_a_kill_at_any_moment_leaves_the_old_pair_or_a_subject_that_is_pending(killed_at, tmp_path, monkeypatch):
     SaveSegmentationd(tmp_path, probabilities=True)(_data())
-    path = label_map_path(tmp_path, "S1")
-    old = path.read_bytes(), record_path(path).read_text()
+    old = _pair(tmp_path)
     replace = os.replace
 
     def kill(source, target):
@@ -66,15 +83,46 @@ def test_a_kill_at_any_moment_leaves_the_old_pair_or_a_subject_that_is_pending(k
             raise KeyboardInterrupt
         replace(source, target)
 
-    monkeypatch.setattr(os, "replace", kill)
-    data = _data()
-    data["label_map"] = 0 * data["label_map"]
-    data["record"] = data["record"] | {"flags": ["new"]}
-    with pytest.raises(KeyboardInterrupt):
-        SaveSegmentationd(tmp_path, probabilities=True)(data)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", kill)
+        with pytest.raises(KeyboardInterrupt):
+            SaveSegmentationd(tmp_path, probabilities=True)(_change(_data()))
     pending = pending_subjects([{"subject": "S1"}], tmp_path, "skip")
-    assert pending or (path.read_bytes(), record_path(path).read_text()) == old
-    assert bool(pending) == (killed_at != "S1_probabilities.nii.gz")
+    assert (pending == []) == (_pair(tmp_path) == old) == (killed_at != "S1_seg.nii.gz")
+    assert _pair(tmp_path)[0] == old[0]  # the old label map is never lost
+    SaveSegmentationd(tmp_path)(_change(_data()))
+    assert pending_subjects([{"subject": "S1"}], tmp_path, "skip") == []
+
+
+@pytest.mark.parametrize("full_at", ["S1_seg.json", "S1_seg.nii.gz"])
+def test_a_full_disk_leaves_the_old_pair(full_at, tmp_path, monkeypatch):
+    SaveSegmentationd(tmp_path)(_data())
+    old = _pair(tmp_path)
+
+    def full(path, *_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if full_at == "S1_seg.json":
+        monkeypatch.setattr(Path, "write_text", full)
+    else:
+        monkeypatch.setattr(nib, "save", full)
+    with pytest.raises(UserError, match=rf"{full_at} cannot be written \(No space left on device\)"):
+        SaveSegmentationd(tmp_path)(_change(_data()))
+    assert _pair(tmp_path) == old and len(list((tmp_path / "S1").iterdir())) == 2
+
+
+def test_a_label_map_that_was_changed_since_is_never_overwritten(tmp_path):
+    items = [{"subject": "S1"}]
+    SaveSegmentationd(tmp_path)(_data())
+    path = label_map_path(tmp_path, "S1")
+    path.write_bytes(b"drawn by hand")
+    with pytest.raises(UserError, match="S1_seg.nii.gz was changed after inference, .*: move it away, or choose"):
+        refuse_overwrite(items, tmp_path, "overwrite", {}, [])
+    with pytest.raises(ScanError, match="S1_seg.nii.gz was changed after inference"):
+        SaveSegmentationd(tmp_path)(_data())
+    assert path.read_bytes() == b"drawn by hand"
+    refuse_overwrite(items, tmp_path, "skip", {}, [])
+    assert pending_subjects(items, tmp_path, "skip") == []
 
 
 def _existing(folder, record=RECORD, subject="S1"):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scripts.common.errors import ScanError, UserError
 from scripts.common.sequences import SEQUENCES, limited_subsets
-from scripts.inference.segment import segment
+from scripts.inference.segment import as_arguments, segment
 from tiny import ROOT, run
 
 KEYS = {"spacing": 4.0, "filters": [4, 8, 16], "device": "cpu", "amp": False}
@@ -34,6 +34,7 @@ def test_files_give_what_the_batch_command_gives(one_subject, fifteen, result, t
     assert np.array_equal(np.asarray(saved.dataobj), result.label_map)
     np.testing.assert_allclose(saved.affine, result.affine)
     record = json.loads((tmp_path / one_subject.name / f"{one_subject.name}_seg.json").read_text())
+    assert record.pop("label_map_sha256") and record.pop("replaced_sha256") is None
     assert record | {"subject": "subject"} == result.record
 
 
@@ -124,6 +125,17 @@ def test_a_bad_scan_is_refused_and_the_next_call_is_not_affected(one_subject, fi
         ({"flair": np.ones((4, 4, 4))}, "flair is an array: also give the affine"),
         ({"flair": np.ones((4, 4, 4)), "affine": np.eye(3)}, r"affine has the shape \(3, 3\)"),
         ({"flair": "x.nii.gz", "output": "x.mha"}, "output is x.mha, but must end in .nii.gz or .nii"),
+        ({"flair": "x.nii.gz", "output": 5}, "output is 5, but must be a path"),
+        ({"flair": "x" * 5000}, "xxx ... xxx.* does not exist"),
+        ({"flair": 5, "affine": np.eye(4)}, "flair is of the type int, but must be a path or an array"),
+        ({"flair": [[1], [1, 2]], "affine": np.eye(4)}, "flair is of the type list, but must be a path or an array"),
+        ({"flair": np.ones((4, 4, 4)) * 1j, "affine": np.eye(4)}, "but must be a path or an array .* of real numbers"),
+        ({"flair": np.ones((4, 4, 4)), "affine": "eye"}, "affine is of the type str, but must be an array"),
+        ({"t1c": "x.nii.gz"}, "'t1c' is not an argument: did you mean t1ce"),
+        ({"T1Gd": "x.nii.gz"}, "'T1Gd' is not an argument: did you mean t1ce"),
+        ({"FLAIR": "x.nii.gz"}, "'FLAIR' is not an argument: did you mean flair"),
+        ({"flare": "x.nii.gz"}, "'flare' is not an argument: did you mean flair"),
+        ({"flair": "x.nii.gz", "outputs": "y.nii.gz"}, "'outputs' is not an argument: did you mean output"),
     ],
 )
 def test_impossible_arguments_are_refused_in_a_sentence(arguments, sentence, fifteen):
@@ -185,3 +197,44 @@ def test_eight_threads_get_the_results_of_their_own_subjects(fifteen, tmp_path):
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(shape_and_voxels, scans)) == alone
     assert [shape for shape, _ in alone] == [scan.shape for scan in scans]
+
+
+def test_errors_speak_of_arguments_and_not_of_switches(one_subject, fifteen, tmp_path):
+    assert as_arguments('set --spacing 2, --filters "[4, 8]"') == "set spacing=2, filters=[4, 8]"
+    assert as_arguments("with --resample true. Leave --device out.") == "with resample=True. Leave device out."
+    scans = _files(one_subject, ["t1ce", "flair"])
+    image = nib.load(scans["flair"])
+    nib.save(nib.Nifti1Image(np.asarray(image.dataobj)[1:], image.affine), tmp_path / "flair.nii.gz")
+    with pytest.raises(ScanError, match="let inference resample them with resample=True") as caught:
+        segment(**scans | {"flair": tmp_path / "flair.nii.gz"}, ckpt_dir=fifteen, **KEYS)
+    assert "--" not in str(caught.value)
+    with pytest.raises(ScanError, match="set spacing=4"):
+        segment(**scans, ckpt_dir=fifteen, **KEYS | {"spacing": 2.0})
+
+
+def test_a_tilde_is_the_home_folder_in_every_path(one_subject, fifteen, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "models").symlink_to(fifteen)
+    (tmp_path / "t2.nii.gz").symlink_to(next(one_subject.glob("*_t2.nii.gz")))
+    segment(t2="~/t2.nii.gz", output="~/out/a_seg.nii.gz", ckpt_dir="~/models", **KEYS)
+    assert (tmp_path / "out" / "a_seg.nii.gz").is_file()
+
+
+def test_exhausted_memory_is_told_as_such(one_subject, fifteen, monkeypatch):
+    def exhausted(*_, **__):
+        raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("scripts.inference.inferer.BrainBoxInferer._probabilities", exhausted)
+        with pytest.raises(ScanError, match="subject: there is not enough memory: end other programs"):
+            segment(**_files(one_subject, ["t2"]), ckpt_dir=fifteen, **KEYS)
+    segment(**_files(one_subject, ["t2"]), ckpt_dir=fifteen, **KEYS)
+
+
+def test_a_label_map_that_was_changed_since_is_not_overwritten(one_subject, fifteen, tmp_path):
+    scans, out = _files(one_subject, ["t2"]), tmp_path / "a_seg.nii.gz"
+    segment(**scans, output=out, ckpt_dir=fifteen, **KEYS)
+    out.write_bytes(b"drawn by hand")
+    with pytest.raises(UserError, match="a_seg.nii.gz was changed after inference, so it is not overwritten: move it"):
+        segment(**scans, output=out, ckpt_dir=fifteen, **KEYS)
+    assert out.read_bytes() == b"drawn by hand"

@@ -2,6 +2,7 @@
 """Subjects, label maps, parts and cases on disk that the tests of the report share."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import nibabel as nib
@@ -34,16 +35,17 @@ def save_label_map(folder, subject, enhancing=4) -> None:
     label[5:15, 5:15, 5:10] = 2
     label[5:15, 5:15, 10] = 1
     label[5:15, 5:10, 11] = enhancing
-    (folder / subject).mkdir(parents=True)
+    (folder / subject).mkdir(parents=True, exist_ok=True)
     nib.save(nib.Nifti1Image(label, AFFINE), folder / subject / f"{subject}_seg.nii.gz")
 
 
-def save_label_map_with_record(folder, subject, **more) -> None:
-    """A label map with its record, as inference leaves them."""
+def save_label_map_with_record(folder, subject, **more) -> Path:
+    """A label map with its record, as inference leaves them; returns the label map's path."""
     save_label_map(folder, subject)
     record = {"subject": subject, "flags": [], "volumes_ml": {"wt": 1.3, "tc": 0.3, "et": 0.1}}
     record |= {"sequences": ["t1ce", "flair"], "networks": [{"file": "models/model.pt"}]} | more
     (folder / subject / f"{subject}_seg.json").write_text(json.dumps(record))
+    return folder / subject / f"{subject}_seg.nii.gz"
 
 
 def change_label_map(path, change) -> None:

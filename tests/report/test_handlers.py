@@ -2,12 +2,16 @@
 """What the handlers write while an engine runs."""
 
 import threading
+from pathlib import Path
 
 import pytest
 import torch
+from ignite.engine import Engine
 from monai.data import MetaTensor
 from scripts.common.errors import ScanError
 from scripts.evaluation.summary import write_cases
+from scripts.inference.label_map_state import sha256_of
+from scripts.inference.table import write_table
 from scripts.report.__main__ import main
 from scripts.report.drawing import draw_subject
 from scripts.report.handlers import ReportEvaluation, ReportSegmentations
@@ -101,14 +105,78 @@ def test_the_next_run_draws_label_maps_of_a_killed_one(tmp_path):
     assert page.count('<figure class="axial"') == 3 * 2 and "No picture" not in page
 
 
-def test_a_subject_that_failed_is_not_drawn_from_an_earlier_label_map(tmp_path):
-    save_label_map_with_record(tmp_path, "S1")
-    handler = ReportSegmentations(tmp_path, [{"subject": "S1"}])
+def test_a_subject_that_fails_again_keeps_the_picture_of_its_earlier_label_map(tmp_path):
+    out, item = tmp_path / "out", save_scans(tmp_path / "scans", "S1")
+    save_label_map_with_record(out, "S1")
+    for failures in ({}, {"S1": "S1: x.nii.gz is empty."}):
+        handler = ReportSegmentations(out, [item])
+        handler.start(engine())
+        handler.finish(engine(failures=failures))
+        Path(item["t1ce"]).write_bytes(b"broken")
+    write_table(out, failures)
+    sentence = "S1: x.nii.gz is empty. The label map in the folder is of an earlier run."
+    page = (out / "report.html").read_text()
+    main([str(out)])
+    assert (out / "report.html").read_text() == page and parts_of(out)["S1"]["failed"] == sentence
+    assert "<b>0</b> of 1 subjects were segmented; <b>1</b> failed." in page
+    assert page.count('<figure class="axial"') == 2 and "<b>Failed in the latest run:</b> x.nii.gz is empty" in page
+    assert "<b>1.3 ml</b>" in page and "No warning." not in page
+
+
+def test_a_failure_of_an_earlier_run_is_gone_after_a_good_one(tmp_path):
+    out, item = tmp_path / "out", save_scans(tmp_path / "scans", "S1")
+    save_label_map_with_record(out, "S1")
+    for failures in ({"S1": "S1: bad."}, {}):
+        handler = ReportSegmentations(out, [item])
+        handler.start(engine())
+        handler.finish(engine(failures=failures))
+        assert ("bad." in (out / "report.html").read_text()) == bool(failures)
+    assert "<figure" in (out / "report.html").read_text()
+
+
+def test_a_record_whose_label_map_was_not_saved_is_not_done(tmp_path):
+    out, item = tmp_path / "out", save_scans(tmp_path / "scans", "S1")
+    old = sha256_of(save_label_map_with_record(out, "S1"))
+    save_label_map_with_record(out, "S1", label_map_sha256="of a new map", replaced_sha256=old)
+    handler = ReportSegmentations(out, [item])
     handler.start(engine())
-    handler.finish(engine(failures={"S1": "S1: x.nii.gz is empty."}))
-    assert parts_of(tmp_path)["S1"]["failed"] == "S1: x.nii.gz is empty."
+    handler.finish(engine())
+    page = (out / "report.html").read_text()
+    assert "<figure" not in page and "a run was stopped before it saved the label map" in page
+
+
+def test_the_command_makes_table_and_report_again(tmp_path):
+    save_label_map_with_record(tmp_path, "S1")
+    save_label_map_with_record(tmp_path, "S2")
+    write_table(tmp_path, {"S2": "S2: bad.", "S3": "S3: bad."})
+    before = (tmp_path / "segmentations.csv").read_text()
     main([str(tmp_path)])
-    assert parts_of(tmp_path)["S1"]["failed"] == "S1: x.nii.gz is empty."
+    assert (tmp_path / "segmentations.csv").read_text() == before
+    page = (tmp_path / "report.html").read_text()
+    assert "<b>1</b> of 3 subjects were segmented; <b>2</b> failed." in page and page.count("<h3>") == 2
+    (tmp_path / "segmentations.csv").unlink()
+    main([str(tmp_path)])
+    assert (tmp_path / "segmentations.csv").read_text() == before
+
+
+@pytest.mark.parametrize("file", ["expected.json", "report/run.json", "full disk"])
+def test_what_spoils_the_report_does_not_end_the_run(tmp_path, caplog, monkeypatch, file):
+    save_label_map_with_record(tmp_path, "S1")
+    (tmp_path / "report").mkdir()
+    (tmp_path / file).write_text('{"scans": 5}')
+    running = Engine(lambda engine, batch: None)
+    running.failures = {}
+    if file == "full disk":
+
+        def full(*_, **__):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Path, "write_text", full)
+    ReportSegmentations(tmp_path, [{"subject": "S1"}], expected=tmp_path / "expected.json").attach(running)
+    running.run([1])
+    (message,) = [record.getMessage() for record in caplog.records if record.name == "scripts.report.handlers"]
+    assert message.startswith("The report was not finished: ") and not (tmp_path / "report.html").exists()
+    assert {"full disk": "No space left on device"}.get(file, file) in message
 
 
 def test_an_edited_label_map_is_drawn_again_and_flagged(tmp_path):

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Folders and files in a folder of scans that hold scans in other formats than NIfTI, so that none is left out unseen."""
+
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+from scripts.common.formats import DICOM, other_format, without_other_ending
+from scripts.common.printable import printable, shortened
+from scripts.common.sequences import parse_filename
+from scripts.data.subject_folders import files_and_folders
+
+# Files of a folder whose first bytes are read, if their names say nothing.
+OPENED = 20
+
+
+def subjects_in_other_formats(root: Path, found: Iterable[tuple[dict, Path]]) -> list[tuple[dict, Path]]:
+    """Items with an `error` for folders and files whose scans are in other formats, each with its place.
+
+    A folder without any subject is one item, called by its name. Files beside subjects are one item for each
+    beginning of their names. What lies in a subject's own folder is left alone.
+
+    Args:
+        root: the folder of all scans.
+        found: what `scripts.data.subject_folders.subjects_in_folders` found in it.
+    """
+    found = list(found)
+    items = {}
+    for place, name, file in _search(root, root, {place for _, place in found}, {item["subject"] for item, _ in found}):
+        subject = name
+        if subject in items or any(item["subject"] == subject for item, _ in found):
+            subject = "_".join(place.relative_to(root).parts)
+        items.setdefault(subject, ({"subject": subject, "label_convention": "brats", "error": _error(file)}, place))
+    return [(item | {"error": f"{item['subject']}: {item['error']}"}, place) for item, place in items.values()]
+
+
+def _error(file: Path) -> str:
+    what, way_out = _format_of(file)
+    return f"no NIfTI file was found, and {shortened(printable(str(file)))} is {what}: {way_out}, or take it out of the folder."
+
+
+def _search(folder: Path, root: Path, places: set[Path], subjects: set[str]) -> list[tuple[Path, str, Path]]:
+    """Place, name and first file of each folder or file that is not taken."""
+    own = folder in places
+    if own and (folder != root or len(places) == 1):
+        return []
+    taken = [place for place in places if folder in place.parents]
+    if folder != root and not taken:
+        file = _first(folder)
+        return [] if file is None else [(folder, folder.name, file)]
+    files, folders = files_and_folders(folder) or ([], [])
+    found = []
+    for file in (file for file in files if without_other_ending(file.name)):
+        prefix = (parse_filename(f"{without_other_ending(file.name)}.nii") or (None, None))[0]
+        name = prefix or without_other_ending(file.name)
+        if name not in subjects and folder.name not in subjects:
+            found.append((file, name, file))
+    for child in folders:
+        if not child.is_symlink():
+            found += _search(child, root, places, subjects)
+    return found
+
+
+def _first(folder: Path) -> Path | None:
+    """The first file in another format, in the folder or in those in it."""
+    files, folders = files_and_folders(folder) or ([], [])
+    file = next((file for file in files if other_format(file.name)), None)
+    file = file or next((file for file in islice(files, OPENED) if _is_dicom(file)), None)
+    return file or next(filter(None, (_first(child) for child in folders if not child.is_symlink())), None)
+
+
+def _format_of(file: Path) -> tuple[str, str]:
+    return other_format(file.name) or DICOM
+
+
+def _is_dicom(file: Path) -> bool:
+    """Whether the file has DICOM's mark, `DICM` after 128 bytes; its name often has no ending."""
+    try:
+        with file.open("rb") as content:
+            return content.read(132)[128:] == b"DICM"
+    except OSError:
+        return False

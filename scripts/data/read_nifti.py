@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read a NIfTI file, and refuse one whose header is impossible before its voxels are read."""
+
+import math
+import os
+
+import nibabel as nib
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from nibabel.openers import Opener
+from scripts.common.errors import ScanError, is_out_of_memory
+from scripts.common.printable import shortened
+
+# gzip makes a file at most about 1032 times smaller.
+MOST_COMPRESSED = 1100
+# Some programs leave a few bytes after the voxels.
+SPARE_BYTES = 4096
+
+
+def read_nifti(subject: str, name: str, path: str) -> MetaTensor:
+    """A file's voxels as float32, of any number of axes, with its affine (RAS, mm).
+
+    Args:
+        subject, name: whose sequence (or `label`) it is, for the messages.
+        path: of the file.
+
+    Raises:
+        ScanError: a file that is missing, unreadable, damaged or too large for the memory, one whose voxels are no
+            numbers, and one whose header gives no voxel size or more voxels than the file can hold.
+    """
+    if not os.path.isfile(path):  # false for a path that is too long
+        raise ScanError(
+            f"{subject}: the {name} file {shortened(path)} does not exist: restore it, or leave the subject out."
+        )
+    try:
+        # not by MONAI's reader, which uses another affine if pixdim and sform disagree; float32 is exact for labels and
+        # for int16 intensities
+        file = nib.load(path)
+        _check_header(subject, path, file)
+        array = np.asarray(file.dataobj, dtype=np.float32)
+        affine = file.affine.astype(np.float64)
+        _check_rest(subject, path, file)
+    except ScanError:
+        raise
+    except PermissionError as error:
+        raise ScanError(f"{subject}: {path} may not be read: correct its permissions.") from error
+    except Exception as error:  # nibabel, gzip and zlib raise many types for a damaged file
+        if is_out_of_memory(error):
+            raise ScanError(
+                f"{subject}: there is not enough memory to load {path}: end other programs, or use a machine with more."
+            ) from error
+        raise ScanError(
+            f"{subject}: {path} cannot be read as NIfTI; it is damaged or incomplete: "
+            "copy or download it again, or leave the subject out."
+        ) from error
+    return MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(affine))
+
+
+def _check_header(subject: str, path: str, file) -> None:
+    if not isinstance(file, nib.Nifti1Pair):
+        raise ScanError(f"{subject}: {path} is not a NIfTI file: convert it.")
+    with Opener(path) as content:  # nibabel's own header has its pixdim replaced where it is 0 or negative
+        sizes = type(file.header).from_fileobj(content, check=False)["pixdim"][1:4].tolist()
+    if not all(math.isfinite(size) and size > 0 for size in sizes):
+        shown = ", ".join(f"{size:g}" for size in sizes)
+        raise ScanError(
+            f"{subject}: {path} has the voxel sizes {shown} mm in its header (pixdim), so its voxels have no size: "
+            "repair the header, or convert the scan again."
+        )
+    kind = file.get_data_dtype()
+    if kind.kind not in "biuf":
+        raise ScanError(
+            f"{subject}: {path} has voxels of the type {kind}, not one number each: convert the scan again."
+        )
+    count = math.prod(file.shape)
+    if count < 1 or count * kind.itemsize > MOST_COMPRESSED * os.path.getsize(path):
+        shape = " x ".join(map(str, file.shape))
+        raise ScanError(
+            f"{subject}: {path} says that it has {shape} voxels, which the file does not hold; it is damaged or "
+            "incomplete: copy or download it again, or leave the subject out."
+        )
+
+
+def _check_rest(subject: str, path: str, file) -> None:
+    held = file.dataobj.offset + math.prod(file.shape) * file.get_data_dtype().itemsize
+    extra = _size(path) - held
+    if isinstance(file, nib.Nifti1Image) and SPARE_BYTES < extra < MOST_COMPRESSED * os.path.getsize(path):
+        shape = " x ".join(map(str, file.shape))
+        raise ScanError(
+            f"{subject}: {path} holds {extra} bytes more than the {shape} voxels of its header, so one of the two is "
+            "wrong: convert the scan again, or leave the subject out."
+        )
+
+
+def _size(path: str) -> int:
+    """The size of a file, of one in gzip format that of its content as its last four bytes tell it.
+
+    They tell less for files of several gzip members or of more than 4 GB.
+    """
+    with open(path, "rb") as file:
+        if file.read(2) != b"\x1f\x8b":
+            return os.path.getsize(path)
+        file.seek(-4, os.SEEK_END)
+        return int.from_bytes(file.read(4), "little")

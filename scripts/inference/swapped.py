@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recognise by the contrast that T2 was swapped with another sequence: fluid is bright on T2 and dark on the others."""
+
+import numpy as np
+from monai.transforms import Transform
+from scipy.ndimage import distance_transform_edt
+
+# Deeper than this, the brain has fluid in its ventricles, but neither skull nor the surface's partial volumes.
+DEPTH_MM = 8.0
+# Share of the deep voxels that count as the darkest.
+DARKEST = 0.03
+# Of 50 real and 176 simulated subjects the least `fluid_contrast` is above 0.9 for T2 and FLAIR, and above -0.6 for T2
+# and T1 or T1ce.
+LEAST = {"flair": -0.5, "t1ce": -0.75, "t1": -0.75}
+
+
+class SwappedSequencesd(Transform):
+    """Add ``swapped``, the names of two sequences that seem to be swapped, such as ``("t2", "flair")``, or None.
+
+    T1, T1ce and FLAIR are not told apart: fluid is dark on each of them.
+    """
+
+    def __call__(self, data):
+        """
+        Args:
+            data: with ``image`` (C, X, Y, Z), z-scored in the brain, a MetaTensor, and ``sequences``, those of its
+                channels, such as ``t1ce+flair``.
+        """
+        names = data["sequences"].split("+")
+        swapped = None
+        if "t2" in names and len(names) > 1:
+            image = data["image"]
+            volumes = dict(zip(names, image.as_tensor().cpu().numpy()))
+            sizes = np.linalg.norm(np.asarray(image.affine.cpu())[:3, :3], axis=0)
+            contrast = {name: fluid_contrast(volumes["t2"], volumes[name], sizes) for name in names if name != "t2"}
+            suspects = [name for name, value in contrast.items() if value is not None and value < LEAST[name]]
+            swapped = ("t2", min(suspects, key=contrast.get)) if suspects else None
+        return dict(data) | {"swapped": swapped}
+
+
+def fluid_contrast(t2: np.ndarray, other: np.ndarray, sizes_mm) -> float | None:
+    """The mean of T2 where the other sequence is darkest, minus the mean of the other where T2 is darkest.
+
+    Where T1, T1ce or FLAIR are darkest there is fluid, which is bright on T2. Where T2 is darkest there is none. Source:
+    ours. Exchanging the two volumes changes the sign.
+
+    Args:
+        t2, other: (X, Y, Z), z-scored in the brain, 0 outside.
+        sizes_mm: of a voxel, three.
+
+    Returns:
+        The contrast in standard deviations of the brain; None without voxels deeper than `DEPTH_MM`.
+    """
+    brain = np.pad((t2 != 0) & (other != 0), 1)  # the field's edge is a surface too
+    deep = (distance_transform_edt(brain, sampling=sizes_mm) > DEPTH_MM)[1:-1, 1:-1, 1:-1]
+    t2, other = t2[deep], other[deep]
+    if t2.size == 0:
+        return None
+    fluid, solid = (scan <= np.quantile(scan, DARKEST) for scan in (other, t2))
+    return float(t2[fluid].mean() - other[solid].mean())

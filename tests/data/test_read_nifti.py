@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A NIfTI file with an impossible header is refused in a sentence; nibabel would repair some of them silently."""
+
+import gzip
+import struct
+
+import nibabel as nib
+import numpy as np
+import pytest
+from conftest import AFFINE, save, scan_array
+from scripts.common.errors import ScanError
+from scripts.data.read_nifti import read_nifti
+
+# Bytes of a NIfTI-1 header: eight int16 of dim, the type, eight float32 of pixdim, the codes of qform and sform.
+DIM, DATATYPE, PIXDIM, QFORM_CODE, SFORM_CODE = 40, 70, 76, 252, 254
+
+
+def changed(path, *changes):
+    """The scan on disk with other values of its header, each given as (byte, format, value)."""
+    header = bytearray(gzip.decompress(save(scan_array(40), path).read_bytes()))
+    for offset, kind, value in changes:
+        struct.pack_into(kind, header, offset, value)
+    path.write_bytes(gzip.compress(bytes(header)))
+    return str(path)
+
+
+def test_voxels_and_affine_are_those_of_the_file(tmp_path):
+    image = read_nifti("S1", "t1", str(save(scan_array(40), tmp_path / "a.nii.gz")))
+    assert image[2, 2, 2] == 40 and np.array_equal(image.affine, AFFINE)
+    nib.save(nib.Nifti2Image(scan_array(40), AFFINE), tmp_path / "b.nii")
+    assert read_nifti("S1", "t1", str(tmp_path / "b.nii"))[2, 2, 2] == 40
+
+
+@pytest.mark.parametrize("value, shown", [(0.0, "1, 0, 1"), (-1.0, "1, -1, 1"), (float("nan"), "1, nan, 1")])
+@pytest.mark.parametrize("with_sform", [True, False])
+def test_a_voxel_size_that_is_none_is_refused(tmp_path, value, shown, with_sform):
+    codes = [] if with_sform else [(QFORM_CODE, "<h", 0), (SFORM_CODE, "<h", 0)]
+    path = changed(tmp_path / "a.nii.gz", (PIXDIM + 8, "<f", value), *codes)
+    with pytest.raises(ScanError, match=rf"S1: .*a.nii.gz has the voxel sizes {shown} mm in its header \(pixdim\)"):
+        read_nifti("S1", "t1", path)
+
+
+def test_a_header_that_promises_more_voxels_than_the_file_holds_is_refused_before_memory_is_taken(tmp_path):
+    path = changed(tmp_path / "a.nii.gz", *((DIM + 2 * axis, "<h", 32767) for axis in (1, 2, 3)))
+    with pytest.raises(ScanError, match="says that it has 32767 x 32767 x 32767 voxels, which the file does not hold"):
+        read_nifti("S1", "t1", path)
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bytes])
+def test_a_file_that_holds_more_than_its_header_says_is_refused(tmp_path, compress):
+    content = bytearray(nib.Nifti1Image(np.ones((20, 20, 20), np.int16), AFFINE).to_bytes())
+    struct.pack_into("<h", content, DIM + 2, 7)  # 13 of 20 columns of 400 voxels of two bytes are left over
+    path = tmp_path / ("a.nii" if compress is bytes else "a.nii.gz")
+    path.write_bytes(compress(bytes(content)))
+    with pytest.raises(ScanError, match="holds 10400 bytes more than the 7 x 20 x 20 voxels of its header"):
+        read_nifti("S1", "t1", str(path))
+
+
+def test_a_file_that_was_cut_is_called_incomplete(tmp_path):
+    path = tmp_path / "a.nii.gz"
+    save(np.random.default_rng(0).integers(0, 99, (20, 20, 20), np.int16), path)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(ScanError, match="a.nii.gz cannot be read as NIfTI; it is damaged or incomplete: copy"):
+        read_nifti("S1", "t1", str(path))
+
+
+@pytest.mark.parametrize("code, kind", [(32, "complex64"), (128, "'R'")])
+def test_voxels_that_are_no_numbers_are_refused(tmp_path, code, kind):
+    path = changed(tmp_path / "a.nii.gz", (DATATYPE, "<h", code))
+    with pytest.raises(ScanError, match=f"a.nii.gz has voxels of the type .*{kind}.*, not one number each"):
+        read_nifti("S1", "t1", path)
+
+
+@pytest.mark.parametrize("text", ["Cannot allocate memory", "DefaultCPUAllocator: not enough memory"])
+def test_exhausted_memory_is_not_called_a_damaged_file(tmp_path, monkeypatch, text):
+    path = str(save(scan_array(40), tmp_path / "a.nii.gz"))
+
+    def exhausted(*_, **__):
+        raise MemoryError(text) if text.startswith("Cannot") else RuntimeError(text)
+
+    monkeypatch.setattr(nib, "load", exhausted)
+    with pytest.raises(ScanError, match="S1: there is not enough memory to load .*a.nii.gz"):
+        read_nifti("S1", "t1", path)
+
+
+def test_a_path_that_is_too_long_or_odd_does_not_exist():
+    for path in ("x" * 5000, "a\0b"):
+        with pytest.raises(ScanError, match="S1: the t1 file .* does not exist: restore it"):
+            read_nifti("S1", "t1", path)

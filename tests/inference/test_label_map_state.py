@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a label map and its record belong together is told by hashes."""
+
+import hashlib
+import json
+
+import pytest
+from scripts.inference.label_map_state import (
+    EDITED,
+    FOREIGN,
+    MADE,
+    MISSING,
+    OUTDATED,
+    label_map_of,
+    label_map_path,
+    record_path,
+    sha256_of,
+    state_of,
+)
+
+RECORD = {"subject": "S1", "volumes_ml": {}, "networks": []}
+OLD, NEW = (hashlib.sha256(content).hexdigest() for content in (b"old map", b"new map"))
+
+
+@pytest.mark.parametrize(
+    "content, record, state",
+    [
+        (None, None, MISSING),
+        (None, RECORD | {"label_map_sha256": NEW, "replaced_sha256": None}, MISSING),
+        (b"new map", None, FOREIGN),
+        (b"new map", {"Manufacturer": "of a BIDS sidecar"}, FOREIGN),
+        (b"new map", RECORD, MADE),  # of a version without hashes
+        (b"new map", RECORD | {"label_map_sha256": NEW, "replaced_sha256": OLD}, MADE),
+        (b"new map", RECORD | {"label_map_sha256": NEW, "replaced_sha256": NEW}, MADE),  # the same result again
+        (b"old map", RECORD | {"label_map_sha256": NEW, "replaced_sha256": OLD}, OUTDATED),
+        (b"drawn by hand", RECORD | {"label_map_sha256": NEW, "replaced_sha256": OLD}, EDITED),
+        (b"drawn by hand", RECORD | {"label_map_sha256": NEW, "replaced_sha256": None}, EDITED),
+    ],
+)
+def test_the_state_follows_from_the_two_hashes_of_the_record(tmp_path, content, record, state):
+    path = label_map_path(tmp_path, "S1")
+    path.parent.mkdir()
+    if content is not None:
+        path.write_bytes(content)
+    if record is not None:
+        record_path(path).write_text(json.dumps(record))
+    assert state_of(path) == state
+
+
+def test_label_map_and_record_find_each_other(tmp_path):
+    assert record_path(tmp_path / "a_seg.nii.gz") == tmp_path / "a_seg.json"
+    assert label_map_of(tmp_path / "a_seg.json") == tmp_path / "a_seg.nii.gz"
+    (tmp_path / "a_seg.nii").touch()
+    assert label_map_of(tmp_path / "a_seg.json") == tmp_path / "a_seg.nii"
+
+
+def test_a_file_that_is_not_there_has_no_hash(tmp_path):
+    (tmp_path / "a").write_bytes(b"old map")
+    assert sha256_of(tmp_path / "a") == OLD and sha256_of(tmp_path / "b") is None
