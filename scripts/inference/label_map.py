@@ -22,6 +22,8 @@ class LabelMapd(Transform):
         et_min_ml: enhancing tumour whose total volume is smaller than this, in ml, becomes necrotic core (source: see
             `scripts.common.metrics.remove_tiny`); 0 for never.
         largest_component: keep only the largest connected component of the whole tumour (`largest_component`).
+        et_without_t1ce: keep the enhancing tumour of networks that do not see T1ce, where it is a guess; false makes it
+            core.
 
     Raises:
         UserError: another label convention.
@@ -34,6 +36,7 @@ class LabelMapd(Transform):
         label_convention: str = "brats",
         et_min_ml: float = 0.0,
         largest_component: bool = False,
+        et_without_t1ce: bool = True,
     ) -> None:
         if label_convention not in ("brats", "brats2023"):
             raise UserError(f"label_convention is {label_convention!r}, but must be one of brats, brats2023.")
@@ -42,9 +45,13 @@ class LabelMapd(Transform):
         self.label_convention = label_convention
         self.et_min_ml = et_min_ml
         self.largest_component = largest_component
+        self.et_without_t1ce = et_without_t1ce
 
     def __call__(self, data):
         """
+        Args:
+            data: with the probabilities and, unless ``et_without_t1ce``, ``sequences`` such as ``t2+flair``.
+
         Returns:
             The item with ``label_map``, a uint8 MetaTensor (X, Y, Z), and ``volumes_ml``, the volumes of the regions wt
             (all labels), tc (core and enhancing tumour) and et.
@@ -57,6 +64,8 @@ class LabelMapd(Transform):
             wt &= largest_component(wt)
             tc &= wt
             et &= wt
+        if not self.et_without_t1ce and "t1ce" not in data["sequences"].split("+"):
+            et[:] = False
         et[:] = remove_tiny(et, spacing, self.et_min_ml)
         labels = label_from_regions(above, self.label_convention)
         ml = voxel_ml(probabilities.affine.cpu())

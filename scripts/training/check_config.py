@@ -32,7 +32,7 @@ CHOICES = {
 WRITTEN = {"label_convention": ("brats", "brats2023")}
 SWITCHES = (
     *("amp", "resume", "test_time_mirroring", "probabilities", "load_pretrain", "warm_start", "ensemble"),
-    *("largest_component", "resample", "report"),
+    *("largest_component", "et_without_t1ce", "resample", "report"),
 )
 # the runs, and the config files that have them
 RUNS = {
@@ -45,13 +45,14 @@ SMALLEST, MAX = 1e-12, sys.float_info.max
 # key, kind, least and greatest value
 NUMBERS = (
     *(("spacing", REAL, 0.3, 20), ("epochs", int, 1, None), ("seed", int, 0, None), ("load_ahead", int, 0, None)),
-    *(("val_interval", int, 1, None), ("patience", int, 0, None)),
+    *(("val_interval", int, 1, None), ("patience", int, 0, None), ("gradient_ratio_interval", int, 1, None)),
     *(("patches_per_epoch", int, 1, None), ("batch_size", int, 1, None)),
     *(("learning_rate", REAL, SMALLEST, None), ("clip_norm", REAL, SMALLEST, None)),
-    *(("unenhanced", REAL, 0, 1), ("initial_probability", REAL, SMALLEST, 1 - SMALLEST)),
+    *(("unenhanced", REAL, 0, 1), ("unlabelled_share", REAL, 0, 1)),
+    *((("initial_probability", REAL, SMALLEST, 1 - SMALLEST)),
     *((key, REAL, 0, None) for key in ("et_least_contrast", "et_min_ml", "max_entropy", "max_disagreement")),
 )
-PATHS = ("dataset_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from")
+PATHS = ("dataset_dir", "unlabelled_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from")
 # Keys that are lists of positive whole numbers, and how many; None for two and more.
 SIZES = {"window": 3, "patch_size": 3, "filters": None}
 # keys of versions up to 0.6.0 and their present names

@@ -56,6 +56,13 @@ def test_tiny_enhancing_tumour_becomes_core(least, labels):
     assert out["volumes_ml"]["tc"] == pytest.approx(0.004)
 
 
+@pytest.mark.parametrize("sequences, labels", [("t2+flair", [0, 2, 1, 1, 0]), ("t1ce", [0, 2, 1, 4, 0])])
+def test_enhancing_tumour_without_t1ce_becomes_core_on_request(sequences, labels):
+    out = LabelMapd(et_without_t1ce=False)(_data() | {"sequences": sequences})
+    assert out["label_map"].flatten().tolist() == labels
+    assert out["volumes_ml"] == pytest.approx({"wt": 0.006, "tc": 0.004, "et": 0.002 if 4 in labels else 0})
+
+
 def _in_a_row(*wt):
     probabilities = torch.zeros(3, len(wt), 1, 1)
     probabilities[1, :, 0, 0] = torch.tensor(wt)
