@@ -8,7 +8,6 @@ import torch
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from monai.transforms import Invertd
-from scripts.common.sequences import SEQUENCES, channels_of
 from tiny import ROOT
 
 CONFIGS = ROOT / "configs"
@@ -71,28 +70,6 @@ def test_training_evaluation_and_inference_give_the_network_the_same_image(one_s
     assert torch.equal(trained[[1, 3]], segmented)
     # 4 mm voxels, brought to 3 mm
     assert segmented.pixdim.tolist() == [3, 3, 3] and segmented.abs().max() > 1
-
-
-def _preprocessed(item, key, *files, **keys):
-    parser = ConfigParser()
-    parser.read_config([str(CONFIGS / file) for file in files])
-    for name, value in (keys | {"spacing": 4.0}).items():
-        parser[name] = value
-    return parser.get_parsed_content(key)(dict(item))["image"]
-
-
-def test_training_evaluation_and_inference_prepare_a_scan_alike(one_subject):
-    files = {name: str(one_subject / f"{one_subject.name}_{name}.nii.gz") for name in SEQUENCES}
-    item = files | {"subject": one_subject.name, "label": str(one_subject / f"{one_subject.name}_seg.nii.gz")}
-    all_four = {"needed_sequences": list(SEQUENCES)}
-    trained = _preprocessed(item, "validate#preprocessing", "train.json", **all_four)
-    evaluated = _preprocessed(item, "validate#preprocessing", "train.json", "evaluate.json", **all_four)
-    segmented = _preprocessed(files | {"subject": "S"}, "preprocessing", "inference.json", student_modalities=SEQUENCES)
-    student = _preprocessed(files | {"subject": "S"}, "preprocessing", "inference.json")
-    for other in (evaluated, segmented):
-        assert torch.equal(trained.as_tensor(), other.as_tensor()) and torch.equal(trained.affine, other.affine)
-    assert torch.equal(student.as_tensor(), trained.as_tensor()[channels_of(("t1ce", "flair"))])
-    assert trained.shape[0] == 4 and trained.abs().max() > 0
 
 
 def test_training_and_evaluation_make_regions_by_one_threshold():

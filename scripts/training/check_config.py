@@ -185,7 +185,8 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
             raise UserError(f"{key} is {path!r}, but must be a path: write it with a folder, such as ./{path}.")
     if "device" in config:
         _check_device(parser.get_parsed_content("device"))
-    if "real" in config and config["real"].get("dataset_dir") is None:
+    real = config.get("real")
+    if isinstance(real, dict) and real.get("dataset_dir") is None and "evaluating" not in config:
         raise UserError("real#dataset_dir is null: give the folder of labelled real subjects with --real#dataset_dir.")
     for key in SWITCHES:
         if config.get(key) in ("true", "false"):
