@@ -42,8 +42,8 @@ class SwappedSequencesd(Transform):
 def fluid_contrast(t2: np.ndarray, other: np.ndarray, sizes_mm) -> float | None:
     """The mean of T2 where the other sequence is darkest, minus the mean of the other where T2 is darkest.
 
-    Where T1, T1ce or FLAIR are darkest there is fluid, which is bright on T2. Where T2 is darkest there is none. Source:
-    ours. Exchanging the two volumes changes the sign.
+    Where T1, T1ce or FLAIR are darkest there is fluid, which is bright on T2. Where T2 is darkest there is none.
+    Source: ours. Exchanging the two volumes changes the sign.
 
     Args:
         t2, other: (X, Y, Z), z-scored in the brain, 0 outside.
