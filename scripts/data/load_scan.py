@@ -37,8 +37,8 @@ class LoadSequencesd(Transform):
         thinnest: least extent of a scan along each axis in mm: the voxel size at which the networks run.
 
     Raises:
-        ScanError: a file that cannot be read (`scripts.data.read_nifti`), has other than three axes, is too thin, has NaN or
-            infinite voxels, is constant, is not skull-stripped, has a degenerate affine, or lies on another grid than
+        ScanError: a file that cannot be read (`scripts.data.read_nifti`), has other than three axes, is too thin, has NaN
+            or infinite voxels, is constant, is not skull-stripped, has a degenerate affine, or lies on another grid than
             the subject's first sequence; a label map with fractional values.
     """
 

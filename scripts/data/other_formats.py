@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Folders and files in a folder of scans that hold scans in other formats than NIfTI, so that none is left out unseen."""
+"""Folders and files of scans in other formats than NIfTI: each is named, so that none is left out unseen."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -36,7 +36,8 @@ def subjects_in_other_formats(root: Path, found: Iterable[tuple[dict, Path]]) ->
 
 def _error(file: Path) -> str:
     what, way_out = _format_of(file)
-    return f"no NIfTI file was found, and {shortened(printable(str(file)))} is {what}: {way_out}, or take it out of the folder."
+    shown = shortened(printable(str(file)))
+    return f"no NIfTI file was found, and {shown} is {what}: {way_out}, or take it out of the folder."
 
 
 def _search(folder: Path, root: Path, places: set[Path], subjects: set[str]) -> list[tuple[Path, str, Path]]:

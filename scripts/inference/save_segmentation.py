@@ -86,8 +86,8 @@ def save_segmentation(path: Path, label_map, record: dict, probabilities=None) -
 
 def _edited(label_map: Path) -> str:
     return (
-        f"{label_map} was changed after inference, so it is not overwritten: move it away, or choose another folder for "
-        "the output."
+        f"{label_map} was changed after inference, so it is not overwritten: move it away, or choose another folder "
+        "for the output."
     )
 
 

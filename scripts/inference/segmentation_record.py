@@ -59,7 +59,8 @@ class RecordSegmentationd(Transform):
         Args:
             data: with ``subject``, ``sequences``, ``label_map``, ``volumes_ml``, ``quality`` and, without
                 ``weight_files``, ``network``; optionally with ``pred_et_contrast`` and ``pred_et_cleared``
-                (`scripts.inference.enhancement`), ``swapped`` (`scripts.inference.swapped`) and ``ignored`` (`scripts.data.datalist.subjects_in`).
+                (`scripts.inference.enhancement`), ``swapped`` (`scripts.inference.swapped`) and ``ignored``
+                (`scripts.data.datalist.subjects_in`).
 
         Returns:
             The item with ``record``, a dictionary of JSON values.

@@ -9,8 +9,9 @@ from scipy.ndimage import distance_transform_edt
 DEPTH_MM = 8.0
 # Share of the deep voxels that count as the darkest.
 DARKEST = 0.03
-# Of 50 real and 176 simulated subjects the least `fluid_contrast` is above 0.9 for T2 and FLAIR, and above -0.6 for T2
-# and T1 or T1ce.
+# Below these a pair is flagged. In 49 real and 40 simulated subjects the least `fluid_contrast` of T2 with FLAIR was
+# 0.95, with T1ce 0.05, and with T1 -0.49. So none is flagged, and of all exchanges with T2 these are found: 89 of 89
+# with FLAIR, 83 with T1ce, 82 with T1.
 LEAST = {"flair": -0.5, "t1ce": -0.75, "t1": -0.75}
 
 
@@ -41,8 +42,8 @@ class SwappedSequencesd(Transform):
 def fluid_contrast(t2: np.ndarray, other: np.ndarray, sizes_mm) -> float | None:
     """The mean of T2 where the other sequence is darkest, minus the mean of the other where T2 is darkest.
 
-    Where T1, T1ce or FLAIR are darkest there is fluid, which is bright on T2. Where T2 is darkest there is none. Source:
-    ours. Exchanging the two volumes changes the sign.
+    Where T1, T1ce or FLAIR are darkest there is fluid, which is bright on T2. Where T2 is darkest there is none.
+    Source: ours. Exchanging the two volumes changes the sign.
 
     Args:
         t2, other: (X, Y, Z), z-scored in the brain, 0 outside.

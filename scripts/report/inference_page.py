@@ -11,7 +11,9 @@ from scripts.report.parts import read_parts
 
 
 def inference_values(output_dir, expected: Mapping[str, list[dict]]) -> dict:
-    """Values for the template; subjects with flags come first. A failed subject with an earlier label map is in both lists.
+    """Values for the template; subjects with flags come first.
+
+    A failed subject with the label map of an earlier run is in both lists.
 
     Args:
         output_dir: folder of the segmentations, with the parts in ``report/``.
