@@ -16,7 +16,6 @@ from scripts.common.weights import provenance_of
 
 METADATA = ROOT / "configs" / "metadata.json"
 NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range seen in training", "uncertain"
-FAINT = "the enhancing tumour found is hardly brighter than oedema on T1ce and was labelled as core"
 WITHOUT_T1CE = "enhancing tumour was drawn without T1ce, so its place and size are a guess"
 SWAPPED = "{0} and {1} may be swapped: fluid should be bright on {0} and dark on {1}"
 UNKNOWN_NAMES = "files were not used, because they are no NIfTI files or their names do not end in a sequence"
@@ -58,7 +57,7 @@ class RecordSegmentationd(Transform):
         """
         Args:
             data: with ``subject``, ``sequences``, ``label_map``, ``volumes_ml``, ``quality`` and, without
-                ``weight_files``, ``network``; optionally with ``pred_et_contrast`` and ``pred_et_cleared``
+                ``weight_files``, ``network``; optionally with ``pred_et_contrast``
                 (`scripts.inference.enhancement`), ``swapped`` (`scripts.inference.swapped`) and ``ignored``
                 (`scripts.data.datalist.subjects_in`).
 
@@ -71,7 +70,6 @@ class RecordSegmentationd(Transform):
         guessed = volumes["et"] > 0 and "t1ce" not in data["sequences"].split("+")
         flags += [WITHOUT_T1CE] if guessed else []
         flags += [SWAPPED.format(*data["swapped"])] if data.get("swapped") else []
-        flags += [FAINT] if data.get("pred_et_cleared") else []
         flags += [f"{UNKNOWN_NAMES}: {printable(data['ignored'])}"] if "ignored" in data else []
         record = {
             "subject": data["subject"],

@@ -50,7 +50,7 @@ NUMBERS = (
     *(("learning_rate", REAL, SMALLEST, None), ("clip_norm", REAL, SMALLEST, None)),
     *(("unenhanced", REAL, 0, 1), ("unlabelled_share", REAL, 0, 1)),
     ("initial_probability", REAL, SMALLEST, 1 - SMALLEST),
-    *((key, REAL, 0, None) for key in ("et_least_contrast", "et_min_ml", "max_entropy", "max_disagreement")),
+    *((key, REAL, 0, None) for key in ("et_min_ml", "max_entropy", "max_disagreement")),
 )
 PATHS = ("dataset_dir", "unlabelled_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from")
 # Keys that are lists of positive whole numbers, and how many; None for two and more.

@@ -4,8 +4,7 @@
 import pytest
 import torch
 from monai.data import MetaTensor
-from scripts.common.sequences import SEQUENCES
-from scripts.inference.enhancement import RequireEnhancementd, et_contrast, without_et
+from scripts.inference.enhancement import EtContrastd, et_contrast
 
 # Voxels of 1 ml.
 AFFINE = torch.diag(torch.tensor([10.0, 10, 10, 1]))
@@ -44,39 +43,10 @@ def test_without_et_there_is_no_contrast():
     assert et_contrast(probabilities, _t1ce(0.0, 0, 0, 0, 0, 0)) is None
 
 
-def test_cleared_et_is_core_and_the_rest_stays():
-    before = _probabilities()
-    after = without_et(before)
-    assert after[2].max() == 0 and after[0].flatten().tolist() == pytest.approx([0, 0, 0, 0.8, 0.8, 0.7])
-    assert torch.equal(after[1], before[1]) and torch.equal(after.affine, before.affine) and before[2].max() > 0
-
-
-@pytest.mark.parametrize("least, kept", [(2.3, True), (2.5, False), (0, True)])
-def test_et_is_kept_if_it_is_bright_enough(least, kept):
+@pytest.mark.parametrize("sequences, contrast", [("t1+t1ce", 2.4), ("t1+t2", None)])
+def test_contrast_is_measured_where_the_network_sees_t1ce(sequences, contrast):
     image = torch.stack([_t1ce(0.0, 0, 0, 0, 0, 0), _t1ce(9.0, -0.2, 0.8, -5.0, 1.0, 2.0)])
-    data = {"pred": _probabilities(), "image": image, "sequences": "t1+t1ce"}
-    out = RequireEnhancementd("pred", least)(data)
-    assert bool(out["pred"][2].any()) is kept and out["pred_et_contrast"] == pytest.approx(2.4)
-    assert out["pred_et_cleared"] is not kept
-    assert data["pred"][2].any()
-
-
-def test_a_limit_of_zero_keeps_even_what_is_darker_than_oedema():
-    data = {"pred": _probabilities(), "image": -_t1ce(9.0, -0.2, 0.8, -5.0, 1.0, 2.0)[None], "sequences": "t1ce"}
-    out = RequireEnhancementd("pred", 0)(data)
-    assert out["pred"][2].any() and out["pred_et_contrast"] == pytest.approx(-2.4)
-
-
-def test_only_networks_that_see_t1ce_are_judged_by_it():
-    image = torch.zeros(4, 6, 1, 1)
-    networks = {"teacher": SEQUENCES, "t1+t2": ("t1", "t2")}
-    data = {name: _probabilities() for name in networks} | {"image": image, "sequences": "t1+t1ce+t2+flair"}
-    out = RequireEnhancementd(list(networks), 0.5, SEQUENCES, networks)(data)
-    assert not out["teacher"][2].any() and out["t1+t2"][2].any() and out["t1+t2_et_contrast"] is None
-    alone = {"pred": _probabilities(), "image": image[:2], "sequences": "t1+t2"}
-    assert RequireEnhancementd("pred", 0.5)(alone)["pred"][2].any()
-
-
-def test_negative_contrast_is_refused():
-    with pytest.raises(ValueError, match="least must be 0 or more"):
-        RequireEnhancementd("pred", -1)
+    data = {"pred": _probabilities(), "image": image, "sequences": sequences}
+    out = EtContrastd("pred")(data)
+    assert out["pred_et_contrast"] == (contrast and pytest.approx(contrast))
+    assert torch.equal(out["pred"], data["pred"])

@@ -7,14 +7,7 @@ from monai.data import MetaTensor
 from monai.networks.nets import DynUNet
 from scripts.inference.inferer import BrainBoxInferer, mirror_disagreement
 from scripts.inference.quality import Entropyd, Qualityd, mean_entropy
-from scripts.inference.segmentation_record import (
-    FAINT,
-    NO_TUMOUR,
-    ODD_VOLUME,
-    UNCERTAIN,
-    WITHOUT_T1CE,
-    RecordSegmentationd,
-)
+from scripts.inference.segmentation_record import NO_TUMOUR, ODD_VOLUME, UNCERTAIN, WITHOUT_T1CE, RecordSegmentationd
 
 
 def _probabilities(tc, wt, et):
@@ -93,8 +86,8 @@ def test_enhancement_that_was_too_faint_is_flagged_with_its_contrast():
     }
     plain = RecordSegmentationd([])(data)["record"]
     assert plain["flags"] == [] and plain["quality"]["et_contrast"] is None
-    cleared = RecordSegmentationd([])(data | {"pred_et_contrast": 0.4, "pred_et_cleared": True})["record"]
-    assert cleared["flags"] == [FAINT] and cleared["quality"]["et_contrast"] == 0.4
+    enhancing = RecordSegmentationd([])(data | {"pred_et_contrast": 0.4})["record"]
+    assert enhancing["flags"] == [] and enhancing["quality"]["et_contrast"] == 0.4
 
 
 @pytest.mark.parametrize(

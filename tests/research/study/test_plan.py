@@ -29,7 +29,7 @@ PART = {
         "all": {"overlays": ["train_all"], "seeds": [1], "together": True},
     },
 }
-CONTENT = {"keys": {"epochs": 1, "spacing": 3.0}, "evaluation": {"et_least_contrast": 0}, "parts": {"real": PART}}
+CONTENT = {"keys": {"epochs": 1, "spacing": 3.0}, "evaluation": {"report": False}, "parts": {"real": PART}}
 
 
 def _plan(folder, content=CONTENT):
@@ -61,7 +61,7 @@ def test_evaluation_leaves_the_teacher_out_unless_the_plan_says_otherwise(tmp_pa
     plan = _plan(tmp_path)
     alone, soft = (plan.evaluation_keys(Cell("real", arm, "flair", 0, 1)) for arm in ("alone", "soft"))
     assert (alone["teacher_training"], soft["teacher_training"]) == ("none", "frozen")
-    assert alone["part"] == "of fold 1" and alone["et_least_contrast"] == 0
+    assert alone["part"] == "of fold 1" and alone["report"] is False
     assert alone["ckpt_dir"] == str(tmp_path / "work" / "real" / "alone" / "flair_seed0_fold1")
 
 

@@ -21,11 +21,7 @@ def _study(folder, cohort) -> dict:
     }
     part = {"title": "Simulated subjects", "control": "no_distillation", "subsets": [["flair"]], "seeds": [0]}
     keys = tiny(cohort, epochs=1, patches_per_epoch=2)
-    plan = {
-        "keys": keys,
-        "evaluation": {"et_least_contrast": 0},
-        "parts": {"tiny": part | {"shared": shared, "arms": arms}},
-    }
+    plan = {"keys": keys, "evaluation": {"report": False}, "parts": {"tiny": part | {"shared": shared, "arms": arms}}}
     (folder / "plan.json").write_text(json.dumps(plan))
     (folder / "study.md").write_text("# Study\n\n" + "\n".join(markers(COMMAND)) + "\n")
     paths = {"plan_file": "plan.json", "work": "work", "results": "results", "page": "study.md"}
