@@ -102,8 +102,8 @@ def train_networks(run: WeightsRun, name: str) -> None:
 def evaluate(run: WeightsRun, name: str, result: str, keys: dict) -> None:
     """Evaluate the teacher and the students; the results go to the subfolder ``result`` of these networks."""
     folder = run.work / name
-    here = {"bundle_root": str(ROOT), "ckpt_dir": str(folder), "teacher_from": str(folder)}
-    evaluate_once(STUDENTS, folder / result, here | run.plan["keys"] | keys)
+    here = {"ckpt_dir": str(folder), "teacher_from": str(folder)}
+    evaluate_once((*STUDENTS, *run.overlays), folder / result, run.keys(name) | here | keys)
 
 
 def evaluations(run: WeightsRun) -> list[tuple[str, str, dict]]:
@@ -154,7 +154,7 @@ def train_weights(
     run = WeightsRun(content, work, tuple(name for name in names if name in (only or names)))
     if content["start"]:
         extract_start(content["start"], run.start)
-    ensure_simulated(STUDENTS, {"bundle_root": str(ROOT)} | content["keys"])
+    ensure_simulated((*STUDENTS, *run.overlays), run.keys(names[0]))
     for tasks in phases(run):
         run_all(tasks, workers)
     shared = ([run.start] if content["start"] else []) + run.any_subset(names[0])

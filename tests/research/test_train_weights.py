@@ -36,6 +36,7 @@ def plan(cohort, scans, tmp_path_factory):
     stage = {"epochs": 1, "patches_per_epoch": 2}
     real = {"trained": [str(Path(scans).parent / "known")], "collections": {"SIM": [scans]}, "folds": 2}
     plan = {"start": None, "real": real, "keys": tiny(cohort, val_interval=1, gradient_ratio_interval=1)}
+    plan["keys"]["real#share"] = 0.75
     plan |= {"any_subset": [stage, stage | {"seed": 5}], "networks": stage | {"students_per_step": 14}}
     plan["networks"]["objective#terms#barlow_twins#ramp"] = 0
     path = tmp_path_factory.mktemp("plan") / "weights.json"
