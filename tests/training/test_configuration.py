@@ -53,7 +53,7 @@ def test_what_does_not_change_the_result_may_change(subjects, key, value):
     "key, value, text",
     [
         ("seed", 1, "seed (0, now 1)"),
-        ("learning_rate", 0.02, "learning_rate (0.01, now 0.02)"),
+        ("optimizer#weight_decay", 0.02, "optimizer#weight_decay (0.0001, now 0.02)"),
         ("spacing", 3.0, "spacing (2.0, now 3.0)"),
         ("student_modalities", ["t1", "t2"], 'student_modalities (["t1ce", "flair"], now ["t1", "t2"])'),
         ("patch_size", [64, 64, 64], "patch_size ([72, 80, 64], now [64, 64, 64])"),
