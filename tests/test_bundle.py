@@ -207,7 +207,7 @@ def test_config_has_the_keys_that_the_model_zoo_requires(name, keys):
 
 
 def test_validation_interval_is_the_key_that_monai_looks_for():
-    handlers = [each for each in _config("train.json")["train"]["handlers"] if isinstance(each, dict)]
+    handlers = _config("train.json")["train"]["handlers"]
     assert [h["interval"] for h in handlers if h["_target_"] == "ValidationHandler"] == ["@val_interval"]
 
 

@@ -156,6 +156,11 @@ class OutputAsList:
         engine.state.output = [engine.state.output]
 
 
+def defined_elsewhere(handler):
+    """The handler itself: MONAI reads a config's handlers and expects a definition of each, not a reference."""
+    return handler
+
+
 class EpochMeans:
     """Adds the epoch's means of the loss and its terms to the trainer's metrics, which every logger shows."""
 
