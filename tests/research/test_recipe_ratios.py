@@ -26,5 +26,5 @@ def test_table_has_a_row_for_each_term(tmp_path, monkeypatch):
     page = tmp_path / "page.md"
     page.write_text("\n".join(markers(COMMAND)))
     main(["--page", str(page), "--steps", "2", "--keys", json.dumps({"seed": 1})])
-    assert "| kd_net | `latent_kl` | 0.1 | 0.50 | 0.50 |" in page.read_text()
-    assert "| kd_net | `soft_targets` | 0.25 | – | – |" in page.read_text()
+    assert "| kd_net | `latent_kl` | 1.5 | 0.50 | 0.50 |" in page.read_text()
+    assert "| kd_net | `soft_targets` | 0.08 | – | – |" in page.read_text()

@@ -69,6 +69,10 @@ class Evaluation:
         """`describe` of a measure of `scripts.evaluation.summary.MEASURES`; region "mean" has Dice alone."""
         return self._networks[subset]["regions"][region][measure]
 
+    def dice(self, region: str) -> pd.DataFrame:
+        """Dice of a region, or of the "mean" of the three: subjects x subsets."""
+        return self._dice["dice"][region]
+
     def false_et(self, subset: str) -> int:
         """Number of subjects without enhancing tumour in which it was predicted."""
         return self._networks[subset]["regions"]["et"]["empty"]["truth"]

@@ -22,6 +22,7 @@ READING = """\
 - A region that is empty in truth and prediction counts as 1, in one of them as 0. HD95 is undefined then: such subjects
   are left out and counted in brackets.
 - "ET without tiny" removes a predicted ET below 0.5 ml altogether, as RFNet and DeMoSeg do.
+- The real subjects are those of the folds that were run: [research.md](research.md#weights).
 - Each network was trained once, with one seed: the intervals do not include differences between trainings."""
 # What each evaluation is.
 TITLES = {
@@ -37,8 +38,8 @@ def card_tables(evaluations: Mapping[str, Evaluation]) -> list[str]:
     return [
         f"Dice on real subjects by cross-validation: **{evaluations['GLI'].subjects} of adult glioma (GLI)** and "
         f"**{evaluations['SSA'].subjects} of BraTS-Africa (SSA)**. The networks were trained like the shipped ones, but "
-        "without the subjects that they are measured on. The shipped networks have been trained on all of them. In "
-        "brackets 95% intervals over subjects.",
+        "without the subjects that they are measured on. The shipped networks have been trained on all of them. Only the "
+        "folds that were run are measured (docs/research.md). In brackets 95% intervals over subjects.",
         "",
         *overview_table(_real(evaluations)),
         "",
