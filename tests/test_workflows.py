@@ -55,7 +55,7 @@ def test_a_finished_training_goes_on_with_more_epochs_and_with_no_other_key(trai
     state = torch.load(tmp_path / "o" / "last.pt", weights_only=True)
     assert state["trainer"]["iteration"] == 8 and state["lr_scheduler"]["last_epoch"] == 8
     rate = started.parser.get_parsed_content("optimizer").param_groups[0]["lr"]
-    assert rate == pytest.approx(0.01 / 25 / 1e4)  # the lowest of the schedule, at its end
+    assert rate == pytest.approx(0.002 / 25 / 1e4)  # the lowest of the schedule, at its end
 
 
 def test_diverging_training_stops_and_never_saves_weights_that_are_not_finite(cohort, tmp_path):
