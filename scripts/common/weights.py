@@ -118,7 +118,9 @@ def save_state(path: str | Path, state: dict) -> None:
                 torch.save(state, file)
         except RuntimeError as error:
             # torch hides the system's error, such as a full disk, behind one of its own
-            raise error.__context__ if isinstance(error.__context__, OSError) else error
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise
 
     save_atomically(path, write)
 

@@ -26,9 +26,10 @@ def subjects_in_other_formats(root: Path, found: Iterable[tuple[dict, Path]]) ->
     """
     found = list(found)
     items = {}
-    for place, name, file in _search(root, root, {place for _, place in found}, {item["subject"] for item, _ in found}):
+    known = {item["subject"] for item, _ in found}
+    for place, name, file in _search(root, root, {where for _, where in found}, known):
         subject = name
-        if subject in items or any(item["subject"] == subject for item, _ in found):
+        if subject in items or subject in known:
             subject = "_".join(place.relative_to(root).parts)
         items.setdefault(subject, ({"subject": subject, "label_convention": "brats", "error": _error(file)}, place))
     return [(item | {"error": f"{item['subject']}: {item['error']}"}, place) for item, place in items.values()]
