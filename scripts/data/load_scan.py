@@ -16,6 +16,8 @@ from scripts.data.same_grid import check_grid, resample_to_first, shape_text
 
 # No scanner's field is wider.
 WIDEST_MM = 1000.0
+# A place farther from the origin than this is a damaged header; positions lose their precision there.
+FARTHEST_MM = 1e5
 
 
 class LoadSequencesd(Transform):
@@ -174,6 +176,11 @@ def _check_affine(subject: str, scan: MetaTensor, path: str) -> None:
         raise ScanError(
             f"{subject}: {path} has a degenerate affine (voxel axes {np.round(lengths, 4).tolist()} mm), so its voxels "
             "have no position in space: repair the header (qform and sform), or convert the scan again."
+        )
+    if (farthest := np.abs(affine[:3, 3]).max()) > FARTHEST_MM:
+        raise ScanError(
+            f"{subject}: {path} lies {farthest:.3g} mm from the origin by its header: repair it (qform and sform), or "
+            "convert the scan again."
         )
     if (skew := np.abs(axes.T @ axes - np.eye(3)).max()) > 0.02:
         raise ScanError(

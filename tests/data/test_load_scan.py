@@ -174,6 +174,10 @@ BAD_FLAIR = {
         lambda p: save(scan_array(40) + np.arange(120).reshape(SHAPE).astype(np.int16) + 1, p),
         r"_flair.nii.gz seems not to be skull-stripped: 0.0% of the flair's voxels .*mri_synthstrip",
     ),
+    "a place far away": (
+        lambda p: save(scan_array(40), p, np.array([[2.0, 0, 0, 1e30], [0, 2, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]])),
+        r"_flair.nii.gz lies 1e\+30 mm from the origin",
+    ),
     "axes in one plane": (lambda p: save(scan_array(40), p, flat_affine()), r"_flair.nii.gz has a degenerate affine"),
 }
 
