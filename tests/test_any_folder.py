@@ -47,7 +47,7 @@ def test_training_runs_from_another_folder(elsewhere, cohort):
     assert (elsewhere / "trained" / "model.pt").is_file() and (elsewhere / "trained" / "teacher.pt").is_file()
     # the shipped teacher has other filters than this tiny network
     assert "teacher, student start from random weights, since the trained teacher has other filters" in log
-    assert "loss = 1 teacher_segmentation + 1 student_segmentation + 1 barlow_twins" in log
+    assert "loss = 1 teacher_segmentation + 1 student_segmentation + 2 barlow_twins" in log
     assert f"--ckpt_dir {elsewhere / 'trained'}" in log
 
 

@@ -61,7 +61,7 @@ def test_what_does_not_change_the_result_may_change(subjects, key, value):
         ("filters", [8, 16], "filters ([16, 32, 64, 128], now [8, 16])"),
         ("warm_start", False, "warm_start (true, now false)"),
         ("unenhanced", 0.5, "unenhanced (0.0, now 0.5)"),
-        ("objective#terms#barlow_twins#weight", 2, "objective#terms#barlow_twins#weight (1.0, now 2)"),
+        ("objective#terms#barlow_twins#weight", 3, "objective#terms#barlow_twins#weight (2.0, now 3)"),
         ("optimizer#betas", [0.8, 0.9], "optimizer#betas (not set, now [0.8, 0.9])"),
         ("simulated#seed", 1, "simulated#seed (0, now 1)"),
     ],
