@@ -3,22 +3,9 @@
 from pathlib import Path
 
 from monai.bundle import ConfigWorkflow
+from scripts.research.runs import TINY
 
 ROOT = Path(__file__).parent.parent
-TINY = {
-    "bundle_root": str(ROOT),
-    "spacing": 4.0,
-    "filters": [4, 8, 16],
-    "patch_size": [32, 32, 32],
-    "patches_per_epoch": 4,
-    "batch_size": 2,
-    "epochs": 2,
-    "val_interval": 1,
-    "device": "cpu",
-    "simulated#training": 2,
-    "simulated#validation": 1,
-    "simulated#test": 1,
-}
 
 
 def workflow(*files, kind="train", **overrides):

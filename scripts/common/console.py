@@ -11,9 +11,12 @@ from scripts.common.errors import install_error_hook, is_told
 def set_up_console() -> None:
     """Install the error hook (`scripts.common.errors`) and leave out messages that say nothing to the user.
 
-    Left out are ignite's "resuming from iteration 0" of a new run, the tracebacks that ignite and MONAI log of errors
-    which the hook tells in a sentence, MONAI's and torch's deprecation warnings about their own calls, matplotlib's
-    notes on its font cache, and nibabel's on headers that it repairs (such scans are refused).
+    Left out are:
+
+    - ignite's "resuming from iteration 0" of a new run;
+    - the tracebacks that ignite and MONAI log of errors which the hook tells in a sentence;
+    - MONAI's and torch's deprecation warnings about their own calls;
+    - matplotlib's notes on its font cache, and nibabel's on headers that it repairs (such scans are refused).
     """
     install_error_hook()
     warnings.filterwarnings("ignore", message=".*always_return_as_numpy.*", category=FutureWarning)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write a file whole or not at all, remove what killed writes have left, lock a folder, and the bundle's folder."""
+"""Write a file whole or not at all, hash it, remove what killed writes have left, lock a folder, and the bundle's folder."""
 
+import hashlib
 import logging
 import os
 import re
@@ -53,6 +54,15 @@ def save_atomically(path: str | Path, write, before_move=None) -> None:
             f"{path} cannot be written ({error.strerror or error}): choose another folder, correct its permissions, or "
             "make room."
         ) from error
+
+
+def hash_of(file: str | Path, hash_type: str = "sha256") -> str:
+    """A file's hash as hexadecimal digits."""
+    digest = hashlib.new(hash_type)
+    with Path(file).open("rb") as opened:
+        while block := opened.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def remove_leftovers(folder: str | Path) -> list[Path]:

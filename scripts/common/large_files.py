@@ -6,7 +6,6 @@ hash; ``repair`` renames such a file and downloads it again.
 """
 
 import argparse
-import hashlib
 import re
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import yaml
 from monai.apps.utils import SUPPORTED_HASH_TYPES, HashCheckError
 from monai.bundle import download_large_files
 from scripts.common.errors import UserError, install_error_hook
-from scripts.common.files import save_atomically
+from scripts.common.files import hash_of, save_atomically
 
 LIST = "large_files.yml"
 # Of the lists that ``write`` makes; ``repair`` reads any type that MONAI knows.
@@ -53,15 +52,6 @@ def write_list(bundle_root: str | Path, base: str) -> list[dict]:
     text = comment + yaml.safe_dump({"large_files": entries}, sort_keys=False, width=1000)
     save_atomically(file, lambda path: path.write_text(text))
     return entries
-
-
-def hash_of(file: str | Path, hash_type: str) -> str:
-    """A file's hash as hexadecimal digits."""
-    digest = hashlib.new(hash_type)
-    with Path(file).open("rb") as opened:
-        while block := opened.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def read_list(bundle_root: str | Path) -> list[dict]:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of files that cannot be printed: with control characters, or bytes that are no text of UTF-8."""
+"""Names in messages: those that cannot be printed (control characters, bytes that are no UTF-8), long ones, and many."""
 
 import re
+from collections.abc import Iterable
 
 # Longer names leave no room for `_probabilities.nii.gz` in the 255 bytes of a file's name.
 LONGEST_NAME = 200
@@ -28,6 +29,12 @@ def name_problem(name: str) -> str | None:
 def shortened(text: str, longest: int = LONGEST_NAME) -> str:
     """The text, with its middle left out if it is longer."""
     return text if len(text) <= longest else f"{text[: longest // 2]} ... {text[-longest // 2 :]}"
+
+
+def some_of(names: Iterable[str], most: int = 3) -> str:
+    """The first names, separated by commas, and how many more there are."""
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _byte(character: str) -> int:

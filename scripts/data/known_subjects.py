@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.common.namings import patient_of_subject
+from scripts.common.printable import some_of
 from scripts.common.weights import provenance_of
 from scripts.data.splits import patient_of
 
@@ -61,11 +62,6 @@ def warnings_of(paths: Iterable[str | Path], items: list[dict], dataset_dir: str
 
 def _sentence(known: tuple[str, ...], count: int, files: list[str], what: str) -> str:
     return (
-        f"{len(known)} of {count} {what} were in the training of {_some(files)}: {_some(known)}. Their results are better "
+        f"{len(known)} of {count} {what} were in the training of {some_of(files)}: {some_of(known)}. Their results are better "
         "than those of new patients: leave these subjects out, or take weights that were not trained on them."
     )
-
-
-def _some(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

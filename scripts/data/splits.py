@@ -4,11 +4,13 @@
 import hashlib
 import json
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.common.choices import PARTS
 from scripts.common.errors import UserError
 from scripts.common.namings import patient_of_subject
+from scripts.common.printable import some_of
 
 
 def split(
@@ -56,7 +58,7 @@ def split(
     patients = {}
     for item in items:
         patients.setdefault(patient_of(item), []).append(item)
-    drawn = sorted(patients, key=lambda patient: hashlib.sha256(f"{seed}/{patient}".encode()).digest())
+    drawn = in_drawn_order(patients, seed)
     parts_given = {part for item in items if "part" in item for part in (item["part"], *item.get("empty_parts", ()))}
     if fold is not None:
         if folds < 2 or not 0 <= fold < folds:
@@ -87,6 +89,11 @@ def part_of(items: list[dict], part: str, **split_arguments) -> list[dict]:
     if part not in PARTS:
         raise UserError(f"part is '{part}': choose one of {', '.join(PARTS)} or all.")
     return split(items, **split_arguments)[part]
+
+
+def in_drawn_order(names: Iterable[str], seed: int = 0) -> list[str]:
+    """The names in a random order that depends on the names and the seed only."""
+    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
 
 
 def patient_of(item: dict) -> str:
@@ -153,7 +160,9 @@ def _by_file(items: list[dict], path: Path) -> dict[str, list[dict]]:
     named = [str(subject) for part in PARTS for subject in lists[part]]
     twice = sorted({subject for subject in named if named.count(subject) > 1})
     if twice:
-        raise UserError(f"The split file {path} names {_some(twice)} more than once: keep each subject in one part.")
+        raise UserError(
+            f"The split file {path} names {some_of(twice, 5)} more than once: keep each subject in one part."
+        )
     if not lists["training"]:
         raise UserError(f"The split file {path} has no training subjects: add some.")
     by_name = {item["subject"]: item for item in items}
@@ -161,15 +170,12 @@ def _by_file(items: list[dict], path: Path) -> dict[str, list[dict]]:
     if absent:
         raise UserError(
             f"The split file {path} names {len(absent)} of its {len(named)} subjects that are not in the dataset: "
-            f"{_some(absent)}. Add them to the dataset folder, or take them out of the split file."
+            f"{some_of(absent, 5)}. Add them to the dataset folder, or take them out of the split file."
         )
     extra = [subject for subject in by_name if subject not in set(named)]
     if extra:
         warnings.warn(
-            f"{len(extra)} of {len(items)} subjects are not in {path} and stay unused: {_some(extra)}.", stacklevel=2
+            f"{len(extra)} of {len(items)} subjects are not in {path} and stay unused: {some_of(extra, 5)}.",
+            stacklevel=2,
         )
     return {part: [by_name[subject] for subject in sorted(map(str, lists[part]))] for part in PARTS}
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -2,7 +2,6 @@
 """How much brighter than oedema the enhancing tumour is on T1ce."""
 
 import torch
-from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from scripts.common.labels import nest
@@ -24,9 +23,6 @@ class EtContrastd(MapTransform):
             ``image`` (C, X, Y, Z), z-scored in the brain, and ``sequences``, those of its channels.
     """
 
-    def __init__(self, keys: KeysCollection) -> None:
-        super().__init__(keys)
-
     def __call__(self, data):
         """
         Returns:
@@ -34,10 +30,9 @@ class EtContrastd(MapTransform):
         """
         data = dict(data)
         channels = ordered(data["sequences"])
+        t1ce = data["image"][channels.index("t1ce")] if "t1ce" in channels else None
         for key in self.keys:
-            seen = "t1ce" in channels
-            contrast = et_contrast(data[key], data["image"][channels.index("t1ce")]) if seen else None
-            data[f"{key}_et_contrast"] = contrast
+            data[f"{key}_et_contrast"] = None if t1ce is None else et_contrast(data[key], t1ce)
         return data
 
 

@@ -5,10 +5,10 @@ A record holds the sha256 of its own label map's file (``label_map_sha256``) and
 (``replaced_sha256``). It is written first. So after a kill in between, the old label map is recognised by the second.
 """
 
-import hashlib
 import os
 from pathlib import Path
 
+from scripts.common.files import hash_of
 from scripts.common.sequences import nifti_stem
 from scripts.inference.segmentation_record import read_record
 
@@ -42,7 +42,7 @@ def label_map_of(record: Path) -> Path:
 
 def sha256_of(path: Path) -> str | None:
     """The sha256 of a file, None if there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    return hash_of(path) if path.is_file() else None
 
 
 def state_of(label_map: Path) -> str:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The record beside each label map: network, volumes, quality and flags."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from monai.data.utils import affine_to_spacing
 from monai.transforms import Transform
-from scripts.common.files import ROOT
+from scripts.common.files import ROOT, hash_of
 from scripts.common.printable import printable
 from scripts.common.weights import provenance_of
 
@@ -138,8 +137,7 @@ def has_odd_values(record: Mapping) -> bool:
 @lru_cache(maxsize=64)
 def network_facts(file: str) -> dict:
     """Path, sha256 and provenance of a weight file."""
-    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    return {"file": file, "sha256": digest, "trained": provenance_of(file)}
+    return {"file": file, "sha256": hash_of(file), "trained": provenance_of(file)}
 
 
 @lru_cache(maxsize=1)

@@ -44,6 +44,11 @@ class Term(nn.Module):
         self.ramp = ramp
         self.needs_expert_label = needs_expert_label
 
+    @property
+    def may_be_left_out(self) -> bool:
+        """Whether a step may go without this term, so that what it alone trains gets no gradient."""
+        return self.start > 0 or self.needs_expert_label
+
     def weight_at(self, progress: float) -> float:
         """The weight at a fraction (0 to 1) of the training."""
         if progress < self.start:

@@ -76,9 +76,7 @@ class AllStudents(NetworkGroup):
 
     def leaves_parameters_unused(self) -> bool:
         first = next(iter(self.objectives.values()))
-        return self.students_per_step < len(self.names) or any(
-            term.start > 0 or term.needs_expert_label for term in first.terms.values()
-        )
+        return self.students_per_step < len(self.names) or any(term.may_be_left_out for term in first.terms.values())
 
     def parameter_groups(self) -> list[list[nn.Parameter]]:
         """Parameters of the teacher, and of each student with its objective; each group is clipped by itself."""

@@ -12,6 +12,8 @@ from scripts.networks.teacher_student import NetworkGroup
 from torch import nn
 
 RANDOM = "random weights"
+# behind the path of a frozen teacher
+FROZEN = " (frozen)"
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ def load_starting_weights(
         network = networks.network(name)
         if name in networks.frozen:
             load_weights(network, teacher_path(teacher_from), SEQUENCES, spacing)
-            starts[name] = f"{teacher_path(teacher_from)} (frozen)"
+            starts[name] = teacher_path(teacher_from) + FROZEN
         elif start_from:
             load_weights(network, path, sequences)
             starts[name] = path

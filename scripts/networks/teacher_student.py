@@ -104,7 +104,7 @@ class NetworkGroup(nn.Module):
 
         A term that starts later in the training leaves its projectors unused until then.
         """
-        return any(term.start > 0 or term.needs_expert_label for term in self.objective.terms.values())
+        return any(term.may_be_left_out for term in self.objective.terms.values())
 
     def parameter_groups(self) -> list[list[nn.Parameter]]:
         """Lists of parameters whose gradients are clipped separately; here one list of all of them."""

@@ -7,7 +7,6 @@ prints a table: the second minus the first, for GLI and SSA apart.
 
 import argparse
 
-import pandas as pd
 from scripts.common.errors import UserError, install_error_hook
 from scripts.evaluation.bootstrap import paired_difference
 from scripts.research.accuracy.evaluation import COLLECTIONS, LIMITED, TEACHER, Evaluation
@@ -27,19 +26,14 @@ def comparison(first: str, second: str, resamples: int = 10_000) -> list[str]:
     rows = []
     for collection in COLLECTIONS:
         pair = [Evaluation(path, collection, resamples=resamples) for path in (first, second)]
-        for what, subsets in {"all four": [TEACHER], "mean of the 14 limited": list(LIMITED)}.items():
+        for what, subsets in {"all four": [TEACHER], "mean of the 14 limited": LIMITED}.items():
             for region, name in REGION_NAMES.items():
-                one, other = (dice_of(evaluation, subsets, region) for evaluation in pair)
+                one, other = (evaluation.dice(subsets, region) for evaluation in pair)
                 if list(one.index) != list(other.index):
                     raise UserError(f"{first} and {second} have different subjects: evaluate both on the same.")
                 gain = paired_difference(other, one, pair[0].seed, resamples)
                 rows.append([collection, what, name, number(one.mean()), number(other.mean()), difference(gain)])
     return markdown_table(["subjects", "sequences", "region", "first", "second", "second minus first"], rows)
-
-
-def dice_of(evaluation: Evaluation, subsets: list[str], region: str) -> pd.Series:
-    """Each subject's mean Dice over these choices of sequences, sorted by subject."""
-    return evaluation.dice(region)[subsets].mean(axis=1)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real subjects of several collections as one dataset folder, with the split file of each fold of a cross-validation."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
+from scripts.data.splits import in_drawn_order
 
 ENTRIES = {"trained", "collections", "folds", "left_out", "same_patient"}
 # The split file of the networks that are published, which have been trained on every subject.
@@ -73,8 +73,7 @@ def draw_folds(
         members = {}
         for subject in sorted(subjects):
             members.setdefault(patients.get(subject, subject), []).append(subject)
-        in_turn = sorted(members, key=lambda patient: hashlib.sha256(f"0/{patient}".encode()).digest())
-        for number, patient in enumerate(in_turn):
+        for number, patient in enumerate(in_drawn_order(members)):
             drawn[number % folds] += members[patient]
     return drawn
 

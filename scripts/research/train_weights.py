@@ -33,10 +33,14 @@ STUDENTS = ("train_all",)
 class WeightsRun:
     """A plan and the folder of its trainings.
 
-    A plan is a JSON file with ``start`` (a teacher's weights in an earlier commit that the first stage starts from,
-    ``<commit>:<path>``, or null for random weights), ``real`` (`scripts.research.real_subjects.gather`, or null),
-    ``keys`` (config keys of all trainings), ``any_subset`` (a list of stages, each with its own keys; each starts from
-    the one before) and ``networks`` (keys of the training of teacher and students).
+    A plan is a JSON file with these entries:
+
+    - ``start``: the weights that the first stage starts from, a teacher's in an earlier commit (``<commit>:<path>``);
+      null for random weights;
+    - ``real``: the real subjects, see `scripts.research.real_subjects.gather`; null for none;
+    - ``keys``: config keys of all trainings;
+    - ``any_subset``: a list of stages, each with its own keys; each starts from the one before;
+    - ``networks``: keys of the training of teacher and students.
 
     Attributes:
         plan: its content.

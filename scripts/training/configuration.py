@@ -3,11 +3,11 @@
 
 import json
 import os
-from collections.abc import Iterable
 
 import ignite.distributed as idist
 from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
+from scripts.common.printable import some_of
 from scripts.training.check_config import calling_parser
 
 # Keys, with all below them, that may change when a run is resumed: they say how long, where and how it is watched, or
@@ -114,12 +114,7 @@ def _differing_subjects(stored: dict[str, int], given: dict[str, int], part: str
         f"{part} subjects that are new": given.keys() - stored.keys(),
         f"{part} subjects with other files": {n for n in stored.keys() & given.keys() if stored[n] != given[n]},
     }
-    return [f"{kind} ({_some(names)})" for kind, names in kinds.items() if names]
-
-
-def _some(names: Iterable[str]) -> str:
-    names = sorted(names)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return [f"{kind} ({some_of(sorted(names))})" for kind, names in kinds.items() if names]
 
 
 def _bytes(item: dict) -> int:

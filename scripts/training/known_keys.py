@@ -33,11 +33,11 @@ def unknown_key(config: dict) -> tuple[str, list[str]] | None:
     """The first key below the top level that nothing reads, and the keys that are known beside it; None if there is none.
 
     A key is known if the shipped configs have it, if a reference names it or its table, or if the signature of the
-    component takes it. A table among the arguments of a component is read as a whole, so that a new component in it (a
-    term of the loss) is welcome; null, or another value under a name that resembles a known one, is not.
+    component takes it. A table among the arguments of a component is read as a whole. So a new component in it (a term
+    of the loss) is welcome. Null is not, nor another value under a name that resembles a known one.
     """
-    known_ids = shipped_keys("train.json" if "train" in config else "inference.json") | references(config)
     referred = references(config)
+    known_ids = shipped_keys("train.json" if "train" in config else "inference.json") | referred
     for path, table, inside in _tables(config, "", False):
         if "_target_" in table:
             known = _arguments(table)

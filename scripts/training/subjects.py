@@ -9,8 +9,7 @@ from scripts.common.weights import provenance_of
 from scripts.data.datalist import require_complete, subjects_in
 from scripts.data.known_subjects import subjects_of, warnings_of
 from scripts.data.splits import patient_of
-
-FROZEN = " (frozen)"
+from scripts.networks.initialise import FROZEN
 
 logger = logging.getLogger(__name__)
 

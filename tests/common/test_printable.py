@@ -2,7 +2,7 @@
 import os
 
 import pytest
-from scripts.common.printable import name_problem, printable, shortened
+from scripts.common.printable import name_problem, printable, shortened, some_of
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,7 @@ def test_a_name_that_cannot_be_that_of_the_results_is_told_and_made_printable(na
 
 def test_a_long_text_loses_its_middle():
     assert shortened("abcdefghij", 4) == "ab ... ij" and shortened("abcd", 4) == "abcd"
+
+
+def test_the_first_of_many_names_are_told_and_how_many_more_there_are():
+    assert some_of("abc") == "a, b, c" and some_of(["b", "a"], 1) == "b and 1 more" and some_of([]) == ""

@@ -69,9 +69,9 @@ class Evaluation:
         """`describe` of a measure of `scripts.evaluation.summary.MEASURES`; region "mean" has Dice alone."""
         return self._networks[subset]["regions"][region][measure]
 
-    def dice(self, region: str) -> pd.DataFrame:
-        """Dice of a region, or of the "mean" of the three: subjects x subsets."""
-        return self._dice["dice"][region]
+    def dice(self, subsets: Sequence[str], region: str, measure: str = "dice") -> pd.Series:
+        """Each subject's mean over these subsets, of "dice" or "dice_cleaned", sorted by subject."""
+        return self._dice[measure][region][list(subsets)].mean(axis=1)
 
     def false_et(self, subset: str) -> int:
         """Number of subjects without enhancing tumour in which it was predicted."""
@@ -83,7 +83,7 @@ class Evaluation:
 
     def mean_over(self, subsets: Sequence[str], region: str, measure: str = "dice") -> dict:
         """`describe` of each subject's mean over these subsets, of "dice" or "dice_cleaned"."""
-        return self._describe(self._dice[measure][region][list(subsets)].mean(axis=1))
+        return self._describe(self.dice(subsets, region, measure))
 
     def minus_teacher(self, subset: str, region: str) -> dict:
         """`paired_difference` of the Dice of a student and of the teacher on the same subjects."""

@@ -16,26 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from monai.bundle import ConfigWorkflow
 from scripts.common.errors import UserError, install_error_hook
-from scripts.common.files import ROOT
 from scripts.research.markdown import markdown_table
-
-# A training of four epochs of two steps, with a validation in each.
-TINY = {
-    "bundle_root": str(ROOT),
-    "spacing": 4.0,
-    "filters": [4, 8, 16],
-    "patch_size": [32, 32, 32],
-    "patches_per_epoch": 4,
-    "batch_size": 2,
-    "epochs": 4,
-    "val_interval": 1,
-    "device": "cpu",
-    "simulated#training": 2,
-    "simulated#validation": 1,
-    "simulated#test": 1,
-}
+from scripts.research.runs import TINY, configs, run_workflow
 
 
 @dataclass
@@ -61,11 +44,7 @@ def train(keys: dict, log: str) -> None:
     """Run ``configs/train.json`` in this process with one thread; its output goes to a file."""
     sys.stdout = sys.stderr = Path(log).open("a", encoding="utf-8", buffering=1)
     torch.set_num_threads(1)
-    workflow = ConfigWorkflow(
-        config_file=str(ROOT / "configs" / "train.json"), logging_file=False, workflow_type="train", **keys
-    )
-    workflow.initialize()
-    workflow.run()
+    run_workflow(configs(), "train", keys)
 
 
 def run_kills(work: str | Path, trainings: int, seed: int = 0, keys: dict | None = None) -> list[Killed]:
@@ -75,7 +54,7 @@ def run_kills(work: str | Path, trainings: int, seed: int = 0, keys: dict | None
         work: empty or missing folder for the trainings and their cohort.
         trainings: number of trainings that are killed.
         seed: of the moments.
-        keys: config keys other than those of `TINY`.
+        keys: config keys other than those of `TINY` and its four epochs.
 
     Raises:
         UserError: the folder is not empty, or a training ended with an error; its log is named.
@@ -86,7 +65,7 @@ def run_kills(work: str | Path, trainings: int, seed: int = 0, keys: dict | None
     work.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["scripts.research.robustness.kills"])
-    keys = TINY | {"simulated#folder": str(work / "cohort")} | (keys or {})
+    keys = TINY | {"epochs": 4, "simulated#folder": str(work / "cohort")} | (keys or {})
     _finish(context, keys, work / "with_cohort")  # simulates the cohort, which takes no part in the time of a training
     started = time.monotonic()
     _finish(context, keys, work / "whole")
