@@ -34,8 +34,8 @@ class LoadSequencesd(Transform):
         label: load the label map too.
         resample: resample sequences on other grids to the first one's (`scripts.data.same_grid`), instead of refusing
             them.
-        needed: those of the sequences that are loaded, by default all. The channels of the others are 0 and keep the
-            channel order; no network of the run may use them.
+        needed: those of the sequences that are loaded, by default all; for an item with its own `needed`, those. The
+            channels of the others are 0 and keep the channel order; no network of the run may use them.
         thinnest: least extent of a scan along each axis in mm: the voxel size at which the networks run.
 
     Raises:
@@ -61,7 +61,8 @@ class LoadSequencesd(Transform):
     def __call__(self, data):
         subject = str(data["subject"])
         sequences = ordered(data.get("sequences", self.sequences))
-        loaded = [name for name in sequences if self.needed is None or name in self.needed]
+        needed = ordered(data["needed"]) if "needed" in data else self.needed
+        loaded = [name for name in sequences if needed is None or name in needed]
         for name in [*loaded, "label"] if self.label else loaded:  # before any file is read
             if name not in data:
                 raise ScanError(_missing_file(subject, name, _others(sequences, data), data.get("ignored")))

@@ -117,9 +117,13 @@ class Objective(nn.Module):
             elif weight > 0 and bool(expert.any()):
                 chosen = (None if output is None else output.select(expert) for output in (teacher, student))
                 values[name] = weight * term.loss(*chosen, label[expert])
+        return self.total(values, label.device)
+
+    def total(self, values: dict[str, torch.Tensor], device: torch.device) -> dict[str, torch.Tensor]:
+        """``loss``, the sum of the weighted terms, and each of them, detached; measures their gradients on request."""
         if self.measured is not None and torch.is_grad_enabled():
             self.gradient_norms = {name: gradient_norm(value, self.measured) for name, value in values.items()}
-        total = sum(values.values(), start=torch.zeros((), device=label.device))
+        total = sum(values.values(), start=torch.zeros((), device=device))
         return {"loss": total} | {name: value.detach() for name, value in values.items()}
 
 

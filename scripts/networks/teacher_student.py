@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Teacher and student in one module, so that MONAI's own trainer can train them together."""
 
+from collections.abc import Iterable
+
 import torch
 from scripts.common.sequences import SEQUENCES, channels_of
 from scripts.common.weights import network_path
@@ -81,10 +83,10 @@ class NetworkGroup(nn.Module):
         """The objective as a formula, for the log."""
         return str(self.objective)
 
-    def record_layers(self, layers: tuple[str, ...]) -> None:
-        """Record these layers and the deep-supervision heads of every network; to be called once."""
+    def record_layers(self, layers: tuple[str, ...], networks: Iterable[nn.Module] | None = None) -> None:
+        """Record these layers and the deep-supervision heads of every network, or of those given; to be called once."""
         self._recorded: dict[int, tuple[tuple[str, ...], FeatureHooks]] = {}
-        for network in self.networks().values():
+        for network in self.networks().values() if networks is None else networks:
             if id(network) not in self._recorded:
                 return_finest_scale(network)
                 heads = deep_supervision_heads(network)

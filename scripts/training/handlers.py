@@ -187,11 +187,11 @@ class LossProgressBar(ProgressBar):
     ignite's own bar starts anew in each epoch, so that it cannot tell the time that is left.
 
     Args:
-        evaluator: whose metrics named ``*_dice`` are shown.
         desc: text before the bar.
+        evaluator: whose metrics named ``*_dice`` are shown, if there is one.
     """
 
-    def __init__(self, evaluator: Engine, desc: str) -> None:
+    def __init__(self, desc: str, evaluator: Engine | None = None) -> None:
         bar = "{desc} {n_fmt}/{total_fmt} steps {percentage:3.0f}%|{bar:20}| {elapsed}, left {remaining}{postfix}"
         super().__init__(desc=desc, bar_format=bar)
         self.evaluator = evaluator
@@ -207,7 +207,8 @@ class LossProgressBar(ProgressBar):
             self.pbar.n = self.pbar.initial = engine.state.iteration  # of a resumed run: the rate counts from here
 
     def _advance(self, engine: Engine) -> None:
-        dice = {name: value for name, value in self.evaluator.state.metrics.items() if name.endswith("_dice")}
+        metrics = {} if self.evaluator is None else self.evaluator.state.metrics
+        dice = {name: value for name, value in metrics.items() if name.endswith("_dice")}
         self.pbar.set_postfix({"loss": loss_terms(engine.state.output)["loss"]} | dice, refresh=False)
         self.pbar.update(engine.state.iteration - self.pbar.n)
 
@@ -216,7 +217,5 @@ def loss_terms(output) -> dict[str, float]:
     """``loss`` and each term of the last step, and each term's share of the loss, for console and TensorBoard."""
     prediction = output[0]["pred"] if isinstance(output, list) else output["pred"]
     values = {name: value.item() for name, value in prediction.items()}
-    shares = {
-        f"share_{name}": value / values["loss"] for name, value in values.items() if name != "loss" and values["loss"]
-    }
-    return values | shares
+    terms = [name for name in values if name != "loss" and not name.startswith("discriminator_")]
+    return values | {f"share_{name}": values[name] / values["loss"] for name in terms if values["loss"]}

@@ -112,7 +112,7 @@ def test_gradients_are_clipped_to_their_common_norm_before_the_step():
 
 def test_progress_bar_counts_the_steps_of_all_epochs_and_shows_loss_and_dice():
     evaluator = SimpleNamespace(state=SimpleNamespace(metrics={"student_dice": 0.5, "student_wt": 0.9}))
-    engine, bar, shown = Engine(lambda engine, batch: _output(a=2.0)), LossProgressBar(evaluator, "Training"), []
+    engine, bar, shown = Engine(lambda engine, batch: _output(a=2.0)), LossProgressBar("Training", evaluator), []
     bar.attach(engine)
     engine.add_event_handler(Events.ITERATION_COMPLETED, lambda _: shown.append((bar.pbar.n, bar.pbar.total)))
     engine.add_event_handler(Events.ITERATION_COMPLETED, lambda _: shown.append(bar.pbar.postfix))

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The subjects of the two domains: the source has expert labels, the target has few, none, or all."""
+
+from collections.abc import Collection
+
+from scripts.common.errors import UserError
+from scripts.common.printable import some_of
+from scripts.data.datalist import missing_files, require_complete, subjects_in
+from scripts.data.splits import in_drawn_order, patient_of
+
+DOMAINS = ("source", "target")
+NO_FOLDER = "{name}#dataset_dir is null: give the folder of the {name}'s scans with --{name}#dataset_dir."
+
+
+def target_subjects(dataset_dir: str | None, sequence: str, label_convention: str | None = None) -> list[dict]:
+    """The target's subjects, with or without label maps, after checking that each has the sequence.
+
+    Raises:
+        UserError: no folder, no subject, or one without the sequence.
+    """
+    if dataset_dir is None:
+        raise UserError(NO_FOLDER.format(name="target"))
+    items = subjects_in(dataset_dir, [sequence], label_convention=label_convention)
+    return require_complete(items, [sequence], label=False)
+
+
+def source_subjects(dataset_dir: str | None, sequence: str, label_convention: str | None = None) -> list[dict]:
+    """The source's subjects, after checking that each has the sequence and a label map.
+
+    Raises:
+        UserError: no folder, no subject, or an incomplete one.
+    """
+    if dataset_dir is None:
+        raise UserError(NO_FOLDER.format(name="source"))
+    return require_complete(subjects_in(dataset_dir, [sequence], label_convention=label_convention), [sequence])
+
+
+def unpaired_datalist(
+    source: list[dict],
+    parts: dict[str, list[dict]],
+    sequences: dict[str, str],
+    labels: str | int | list[str] = "none",
+    subjects: int | list[str] | None = None,
+    seed: int = 0,
+) -> dict[str, list[dict]]:
+    """The datalist of an unpaired training: source and target subjects together, each with its ``domain``.
+
+    Args:
+        source: from `source_subjects`; all of them are training subjects.
+        parts: the target's subjects, divided by `scripts.data.splits.split`.
+        sequences: the sequence of ``source`` and of ``target``.
+        labels: which of the target's training subjects are used with their label maps: ``none``, ``all``, a number of
+            patients (drawn) or a list of subjects.
+        subjects: which of the target's training subjects are used at all: null for all, a number of patients or a list.
+        seed: of the draws. A larger number draws the same patients and more.
+
+    Returns:
+        The parts. A training item has ``domain``, ``needed`` (its sequence) and, if its label map is not to be used or
+        does not exist, ``unlabelled``.
+
+    Raises:
+        UserError: a patient in both domains, no subject on one side, or label maps that do not exist.
+    """
+    shared = {patient_of(item) for item in source} & {patient_of(item) for part in parts.values() for item in part}
+    if shared:
+        raise UserError(
+            f"{some_of(sorted(shared))} {'is a patient' if len(shared) == 1 else 'are patients'} of the source and of "
+            "the target, but the two must have no patient in common: take them out of one of the folders."
+        )
+    target = _chosen(parts["training"], subjects, "target#subjects", seed)
+    if not target:
+        raise UserError("The target has no training subject: add scans, or lower split#test.")
+    labelled = _labelled(target, labels, sequences["target"], seed)
+    training = [item | {"domain": "source", "needed": sequences["source"]} for item in source]
+    for item in target:
+        known = item["subject"] in labelled
+        training.append(
+            {key: value for key, value in item.items() if known or key != "label"}
+            | {"domain": "target", "needed": sequences["target"]}
+            | ({} if known else {"unlabelled": True})
+        )
+    return parts | {"training": training}
+
+
+def check_domains(source: dict, target: dict) -> None:
+    """Refuse a run that lacks a domain or labels that its recipe needs, or in which there is nothing to adapt to.
+
+    Args:
+        source, target: these tables of the config.
+
+    Raises:
+        UserError: no folder, the same folder and sequence on both sides, or wrong or missing ``target#labels``.
+    """
+    for name, table in (("source", source), ("target", target)):
+        if table["dataset_dir"] is None:
+            raise UserError(NO_FOLDER.format(name=name))
+    if source["dataset_dir"] == target["dataset_dir"] and source["sequence"] == target["sequence"]:
+        raise UserError(
+            f"Source and target are both the {target['sequence']} in {target['dataset_dir']}, so that there is nothing "
+            "to adapt to: choose another folder or another sequence for one of them."
+        )
+    labels = target["labels"]
+    if labels not in ("none", "all") and not isinstance(labels, list) and not (type(labels) is int and labels > 0):
+        raise UserError(
+            f"target#labels is {labels!r}, but must be none, all, a number of patients above 0, or a list of subjects."
+        )
+    if target["needs_labels"] and labels == "none":
+        raise UserError("This recipe needs some labels of the target: set target#labels to a number, a list, or all.")
+
+
+def _labelled(target: list[dict], labels, sequence: str, seed: int) -> set[str]:
+    """The names of the target's subjects that are trained on with their label maps."""
+    if labels == "none":
+        return set()
+    have = [item for item in target if not missing_files(item, [sequence], label=True)]
+    if isinstance(labels, list):
+        chosen = _chosen(target, labels, "target#labels", seed)
+    elif labels == "all":
+        chosen = target
+    else:
+        chosen = _chosen(have, labels, "target#labels", seed)
+    if without := sorted(item["subject"] for item in chosen if item not in have):
+        raise UserError(
+            f"target#labels wants the label maps of {some_of(without)}, which do not exist: add them, or set "
+            "target#labels to none, a number, or a list of subjects that have one."
+        )
+    return {item["subject"] for item in chosen}
+
+
+def _chosen(items: list[dict], wanted: int | Collection[str] | None, key: str, seed: int) -> list[dict]:
+    """All items, those of a number of drawn patients, or those named."""
+    if wanted is None:
+        return items
+    if isinstance(wanted, int):
+        patients = in_drawn_order({patient_of(item) for item in items}, seed)
+        if not 0 < wanted <= len(patients):
+            raise UserError(f"{key} is {wanted}, but must be 1 to {len(patients)}, the patients that there are.")
+        return [item for item in items if patient_of(item) in patients[:wanted]]
+    names = {item["subject"] for item in items}
+    if absent := [name for name in wanted if name not in names]:
+        raise UserError(
+            f"{key} names {some_of(absent)}, but the target's training subjects are {some_of(sorted(names))}: correct "
+            "the list, or the split."
+        )
+    return [item for item in items if item["subject"] in set(wanted)]

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The networks of an unpaired training in one module: segmentors and translators; the losses have the discriminators."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from scripts.common.sequences import SEQUENCES, channels_of, ordered
+from scripts.common.weights import student_file
+from scripts.losses.output import Output
+from scripts.networks.teacher_student import NetworkGroup
+from scripts.unpaired.step import Step
+from torch import nn
+from torch.func import functional_call
+
+
+class UnpairedNetworks(NetworkGroup):
+    """Segmentors of one input channel, and translators from one domain's style to the other's.
+
+    Args:
+        segmentors: networks by name; ``student`` is the one that is kept for the target.
+        objective: ``scripts.unpaired.objective.UnpairedObjective``.
+        sequence: the target's.
+        translators: a network by the domain whose style it gives, ``source`` or ``target``; none for a recipe without.
+        at_test: names of the segmentors that are evaluated on the target and saved.
+        amp: see `scripts.networks.teacher_student.NetworkGroup`.
+
+    Raises:
+        ValueError: no student, or ``at_test`` without it or with an unknown name.
+    """
+
+    def __init__(
+        self,
+        segmentors: Mapping[str, nn.Module],
+        objective: nn.Module,
+        sequence: str,
+        translators: Mapping[str, nn.Module] | None = None,
+        at_test: tuple[str, ...] | list[str] = ("student",),
+        amp: bool = False,
+    ) -> None:
+        super().__init__(amp)
+        if "student" not in at_test or not set(at_test) <= set(segmentors):
+            raise ValueError(f"at_test is {list(at_test)}, but must name student and others of {list(segmentors)}.")
+        self.segmentors = nn.ModuleDict(segmentors)
+        self.translators = nn.ModuleDict(translators or {})
+        self.objective = objective
+        self.sequence = ordered(sequence)
+        self.at_test = tuple(at_test)
+        self.record_layers(objective.layers, self.segmentors.values())
+
+    def networks(self) -> dict[str, nn.Module]:
+        """The segmentors that are evaluated on the target."""
+        return {name: self.segmentors[name] for name in self.at_test}
+
+    def network(self, name: str) -> nn.Module:
+        return self.segmentors[name]
+
+    def channels(self, name: str) -> list[int]:
+        return channels_of(self.sequence)
+
+    def network_input(self, name: str, image: torch.Tensor) -> torch.Tensor:
+        """The target's channel of a scan (B, 4, X, Y, Z); the images of a training step have one channel already."""
+        return image[:, self.channels(name)] if image.shape[1] == len(SEQUENCES) else image
+
+    def sequences(self, ensemble: bool = False) -> dict[str, tuple[str, ...]]:
+        names = (*self.at_test, *(["ensemble"] if ensemble else []))
+        return dict.fromkeys(names, self.sequence)
+
+    def weights(self, folder: str) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """``model_flair.pt`` of the student, and such as ``assistant.pt`` of another segmentor."""
+        files = {name: student_file(self.sequence) if name == "student" else f"{name}.pt" for name in self.at_test}
+        return {name: (str(Path(folder) / file), self.sequence) for name, file in files.items()}
+
+    def trained_parameters(self) -> list[nn.Parameter]:
+        """The parameters of segmentors, translators and losses, without those of the discriminators."""
+        return [parameter for group in self.parameter_groups() for parameter in group]
+
+    def parameter_groups(self) -> list[list[nn.Parameter]]:
+        """The parameters of the segmentors with those of the losses, and those of the translators."""
+        own = [*self.segmentors.parameters(), *self.objective.own_parameters()]
+        return [group for group in (own, list(self.translators.parameters())) if group]
+
+    def rate_groups(self, rate: float, translator_rate: float) -> list[dict]:
+        """The same groups for an optimiser, with their learning rates."""
+        rates = ({"lr": rate}, {"lr": translator_rate, "betas": (0.5, 0.999)})  # that momentum is usual for GANs
+        return [{"params": group} | own for group, own in zip(self.parameter_groups(), rates)]
+
+    def student_objectives(self) -> list[tuple[nn.Module, list[nn.Parameter]]]:
+        return [(self.objective, list(self.segmentors["student"].parameters()))]
+
+    def translate(self, step: Step, image: str, to: str) -> torch.Tensor:
+        """An image of the step in the style of the domain ``to``, (B, 1, X, Y, Z)."""
+        pixels = step.image(image)
+        with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self.amp):
+            return self.translators[to](pixels).float()
+
+    def run_on(self, name: str, image: torch.Tensor, domain: str, to_network: bool = True) -> Output:
+        """The output of a segmentor.
+
+        Args:
+            name: of the segmentor.
+            image: (B, 1, X, Y, Z).
+            domain: whose style the image has.
+            to_network: whether the network's parameters get a gradient.
+        """
+        heads, hooks = self._recorded[id(self.segmentors[name])]
+        hooks.start()
+        with torch.autocast(image.device.type, torch.bfloat16, enabled=self.amp):
+            finest = without_parameters(self.segmentors[name], image, to_network)
+        features = hooks.take()
+        coarser = [features.pop(head) for head in heads]
+        return Output([finest, *coarser], features)
+
+    def forward(self, step: Step) -> dict[str, torch.Tensor]:
+        """``loss`` (a scalar to minimise) and, detached, each weighted term of it by name."""
+        return self.objective(step)
+
+
+def without_parameters(network: nn.Module, image, to_network: bool = False):
+    """The network's result; its parameters get no gradient unless ``to_network``, while the image does."""
+    if to_network:
+        return network(image)
+    frozen = {name: parameter.detach() for name, parameter in network.named_parameters()}
+    # a DynUNet has its modules under two names: with ties, torch 2.13 would leave the detached tensors in it
+    return functional_call(network, frozen, (image,), tie_weights=False)
