@@ -15,6 +15,7 @@ ORDER = (
     "losses",
     "networks",
     "training",
+    "unpaired",
     "inference",
     "evaluation",
     "report",

@@ -12,6 +12,7 @@ from ignite.engine import Events
 from monai.bundle import ConfigParser
 from scripts.common.errors import user_message
 from tiny import ROOT, run, tiny, workflow
+from unpaired.test_recipes import TERMS as UNPAIRED
 
 FROZEN = ("kd_net", "soft_targets", "emkd", "masked", "prototypes")
 JOINT = ("choi2023", "consistency", "cosine", "mutual")
@@ -98,6 +99,7 @@ def test_default_is_joint_training_with_deep_supervision_and_barlow_twins_from_t
 def test_every_overlay_that_is_a_recipe_is_tested():
     others = {"train", "evaluate", "inference", "multi_gpu_train", "full", "metadata", "train_teacher", "train_all"}
     others |= {"any_subset", "ensemble_inference", "batch_inference", "with_real", "unlabelled"}
+    others |= {"unpaired", *UNPAIRED}
     assert set(TERMS) == {path.stem for path in (ROOT / "configs").glob("*.json")} - others
 
 

@@ -15,6 +15,7 @@ from scripts.training.check_config import calling_parser
 MAY_CHANGE = {
     *("epochs", "train#trainer#max_epochs", "resume", "device", "amp", "val_interval", "patience", "is_not_rank0"),
     *("bundle_root", "output_dir", "dataset_dir", "simulated#folder", "real#dataset_dir", "unlabelled_dir"),
+    *("source#dataset_dir", "target#dataset_dir", "source_subjects", "provenance#source#dataset"),
     *("split", "real#split", "unlabelled_subjects"),
     *("subjects", "parts", "datalist", "real_subjects", "validate#loggers", "validate#handlers"),
     *("imports", "initialize", "prepare", "run", "training", "finalize", "_meta_", "run_state", "configuration"),

@@ -38,7 +38,7 @@ class WarnOfCollapse:
         for name in (f"source{AS}target", f"target{AS}source"):
             if name.rpartition(AS)[2] not in self.networks.translators or name not in step.made():
                 continue
-            contrast = float(step.image(name)[step.side(name).image != 0].std())
+            contrast = step.image(name).detach()[step.side(name).image != 0].std().item()
             if contrast < self.least and name not in self.warned:
                 self.warned.add(name)
                 logger.warning(

@@ -60,6 +60,7 @@ def draw(networks: UnpairedNetworks, step: Step) -> Figure:
 
 
 def _show(axis, slice_: torch.Tensor, title: str) -> None:
-    axis.imshow(slice_.float().cpu().T, cmap="gray", origin="lower", vmin=-2.5, vmax=4)
+    brain = slice_.detach().float().masked_fill(slice_ == 0, -2.5)  # a black background
+    axis.imshow(brain.cpu().numpy().T, cmap="gray", origin="lower", vmin=-2.5, vmax=4)
     axis.set_title(title, fontsize=9)
     axis.set_axis_off()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of the study's page, from the stored results."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ READING = """\
 Gain is the mean Dice of WT, TC and ET minus that of the control: the same subsets, seeds and subjects, each subject
 averaged first. In brackets the 95% bootstrap interval over subjects; **bold** where it excludes zero. "New seeds too"
 is the interval with seeds drawn anew as well, "p" Wilcoxon's signed rank test over subjects, not corrected for the
-number of comparisons."""
+number of comparisons. "Share of the gap" is the gain over that of the arm with all labels, where a part has one."""
 
 
 def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: int = 10_000) -> list[str]:
@@ -34,7 +35,7 @@ def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: 
         table = read_table(table_path(results, part))
         if table.empty:
             continue
-        found = gains(table, block["control"], block.get("groups"), resamples=resamples)
+        found = gains(table, block["control"], block.get("groups"), resamples=resamples, ceiling=block.get("ceiling"))
         lines += [f"## {block['title']}", "", _size(trainings[trainings.part == part], table), ""]
         for group in dict.fromkeys(found.group) if len(found) else ():
             chosen = found[found.group == group]
@@ -78,9 +79,17 @@ def summary_table(gains: pd.DataFrame, control: str) -> list[str]:
         gain = [DASH] * 3
         if not line.first:
             gain = [_gain(line), span(line.seeds_low, line.seeds_high), number(line.p, "#.2g")]
-        rows.append([arm_label(line.arm, line.network), *size, *dice, *gain])
+        share = [_share(line)] if "share" in chosen else []
+        rows.append([arm_label(line.arm, line.network), *size, *dice, *gain, *share])
     head = ["arm", "subsets", "seeds", "subjects", *(f"Dice {name}" for name in REGION_NAMES.values())]
-    return markdown_table([*head, "gain [95%]", "new seeds too", "p"], rows)
+    head += ["gain [95%]", "new seeds too", "p", *(["share of the gap [95%]"] if "share" in chosen else [])]
+    return markdown_table(head, rows)
+
+
+def _share(line) -> str:
+    if line.first or math.isnan(line.share):
+        return DASH
+    return f"{line.share:.0%} [{line.share_low:.0%}, {line.share_high:.0%}]"
 
 
 def subset_table(gains: pd.DataFrame, control: str) -> list[str]:

@@ -10,10 +10,11 @@ from scripts.common.errors import UserError
 from scripts.common.files import ROOT
 from scripts.common.sequences import ordered, subset_name
 
-# In a key's value: the folder of the part's shared trainings on this fold.
-SHARED = "{shared}"
+# In a key's value: the folder of the part's shared trainings on this fold, and that of the part's gathered subjects.
+SHARED, GATHERED = "{shared}", "{gathered}"
 PLAN_KEYS = {"keys", "evaluation", "parts"}
-PART_KEYS = {"title", "control", "subsets", "seeds", "folds", "groups", "keys", "evaluation", "shared", "arms"}
+PART_KEYS = {"title", "control", "ceiling", "subsets", "seeds", "folds", "groups", "subjects"}
+PART_KEYS |= {"keys", "evaluation", "shared", "arms"}
 ARM_KEYS = {"overlays", "keys", "evaluation", "together", "seeds"}
 
 
@@ -51,6 +52,10 @@ class Plan:
     - ``title``, ``subsets`` (lists of sequences), ``seeds``, ``arms``,
     - ``folds`` (optional): for each fold ``{"keys": ..., "evaluation": ...}``, such as ``split#fold``,
     - ``groups`` (optional): start of the subjects' names by group; a group is reported apart,
+    - ``ceiling`` (optional): an arm that has what the others lack, such as all labels. The page then says which share of
+      its gain over the control each arm reaches,
+    - ``subjects`` (optional): tables of `scripts.research.real_subjects.gather` by name; `GATHERED` in a value of a key
+      stands for the folder in which each has a folder of its name,
     - ``keys``, ``evaluation`` (optional): further keys,
     - ``shared`` (optional): trainings that arms start from, once for each fold, in order,
       ``{name: {"overlays", "keys"}}``. `SHARED` in a value of a key stands for the folder that they are in.
@@ -108,6 +113,10 @@ class Plan:
         """Folder of the shared trainings of a part on a fold."""
         return self.work / part / f"shared_fold{fold}"
 
+    def gathered(self, part: str) -> Path:
+        """Folder of the gathered subjects of a part."""
+        return self.work / part / "subjects"
+
     def shared_keys(self, part: str, fold: int, name: str) -> dict:
         """All keys of a shared training."""
         return self._keys(part, fold) | self._resolved(part, fold, self.parts[part]["shared"][name].get("keys", {}))
@@ -146,16 +155,22 @@ class Plan:
         return keys
 
     def _resolved(self, part: str, fold: int, keys: dict) -> dict:
-        """The keys with the folder of the shared trainings in place of `SHARED`."""
-        folder = str(self.shared(part, fold))
-        return {key: value.replace(SHARED, folder) if isinstance(value, str) else value for key, value in keys.items()}
+        """The keys with the folders in place of `SHARED` and `GATHERED`."""
+        folders = {SHARED: str(self.shared(part, fold)), GATHERED: str(self.gathered(part))}
+
+        def resolved(value):
+            for name, folder in folders.items() if isinstance(value, str) else ():
+                value = value.replace(name, folder)
+            return value
+
+        return {key: resolved(value) for key, value in keys.items()}
 
 
 def read_plan(path: str | Path, work: str | Path) -> Plan:
     """Read and check a plan.
 
     Raises:
-        UserError: an unknown or missing key, or a control that is no arm.
+        UserError: an unknown or missing key, or a control or ceiling that is no arm.
     """
     content = json.loads(Path(path).read_text(encoding="utf-8"))
     _check(path, "", content, PLAN_KEYS, {"parts"})
@@ -163,11 +178,12 @@ def read_plan(path: str | Path, work: str | Path) -> Plan:
         _check(path, f"parts#{name}#", part, PART_KEYS, {"title", "control", "subsets", "seeds", "arms"})
         for arm, entry in part["arms"].items():
             _check(path, f"parts#{name}#arms#{arm}#", entry, ARM_KEYS, {"overlays"})
-        if part["control"] not in part["arms"]:
-            raise UserError(
-                f"parts#{name}#control in {path} is '{part['control']}', but must be one of its arms: "
-                f"{', '.join(part['arms'])}."
-            )
+        for key in ("control", "ceiling"):
+            if key in part and part[key] not in part["arms"]:
+                raise UserError(
+                    f"parts#{name}#{key} in {path} is '{part[key]}', but must be one of its arms: "
+                    f"{', '.join(part['arms'])}."
+                )
     return Plan(content, Path(work).absolute())
 
 

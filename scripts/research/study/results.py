@@ -16,6 +16,8 @@ COLUMNS = [*CELL, "network", "subject", "region", "dice", "hd95_mm", "true_ml", 
 TRAINING_COLUMNS = ["part", *CELL, "steps", "seconds", "cores", "plan"]
 TRAININGS = "study_trainings.csv"
 _TEXT = {"arm": str, "subset": str, "network": str, "subject": str, "region": str, "part": str, "plan": str}
+# Networks beside the students, which keep their names.
+OTHERS = ("teacher", "assistant", "ensemble")
 # Beside a cell's weights: steps, seconds and cores of its training.
 FACTS = "facts.json"
 
@@ -89,8 +91,8 @@ def collect(plan: Plan, part: str, results: str | Path) -> None:
 
 
 def rows_of(cell: Cell, cases: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a cell from its cases.csv; every network but the teacher and the ensemble is called ``student``."""
-    other = cases.network.isin(["teacher", "ensemble"])
+    """The rows of a cell from its cases.csv; every network that is not one of `OTHERS` is called ``student``."""
+    other = cases.network.isin(OTHERS)
     subset = cases.sequences.map(subset_name) if cell.subset is None else cell.subset
     table = cases.assign(arm=cell.arm, subset=subset, seed=cell.seed, fold=cell.fold)
     table["network"] = cases.network.where(other, "student")

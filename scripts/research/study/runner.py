@@ -11,6 +11,7 @@ import torch
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 from scripts.research.markdown import fill_between_markers
+from scripts.research.real_subjects import gather
 from scripts.research.runs import ensure_simulated, evaluate_once, run_all, train_once
 from scripts.research.study.page import study_lines
 from scripts.research.study.plan import Cell, Plan, read_plan
@@ -75,6 +76,8 @@ def run_study(
         cells = pending(plan, part, results)
         if not cells:
             continue
+        for name, table in plan.parts[part].get("subjects", {}).items():
+            gather(table, plan.gathered(part) / name)
         ensure_simulated(tuple(plan.arm(cells[0])["overlays"]), plan.keys(cells[0]))
         folds = sorted({cell.fold for cell in cells})
         run_all(

@@ -129,8 +129,46 @@ def gain_of(both: Pair, region: str, seed: int = 0, resamples: int = 10_000) -> 
     }
 
 
+def share_of_gap(
+    dice: pd.DataFrame, control: pd.DataFrame, ceiling: pd.DataFrame, subset: str = ALL, resamples: int = 10_000
+) -> dict:
+    """Which share of the ceiling's gain over the control a network reaches, in mean Dice.
+
+    Args:
+        dice, control, ceiling: rows of `dice_of_subjects`, each of one arm and network.
+        subset: one, or `ALL`.
+        resamples: of the bootstrap over subjects, which draws all three together.
+
+    Returns:
+        ``share`` with ``share_low`` and ``share_high`` (95%); NaN without common trainings, or where the ceiling gains
+        nothing.
+    """
+    nothing = dict.fromkeys(("share", "share_low", "share_high"), math.nan)
+    pairs = pair(dice, control, subset), pair(ceiling, control, subset)
+    if None in pairs or pairs[0].subjects != pairs[1].subjects:
+        return nothing
+    row = ROWS.index("mean")
+    own, whole = ((each.dice - each.control)[..., row].mean((0, 1)) for each in pairs)
+    if whole.mean() <= 0:
+        return nothing
+    subjects = len(own)
+    drawn = np.random.default_rng(0).multinomial(subjects, np.full(subjects, 1 / subjects), resamples)
+    # where a resample's ceiling gains nothing, the share has no bound
+    low, high = np.nanpercentile(_ratio(drawn @ own, drawn @ whole), [2.5, 97.5])
+    return {"share": float(own.mean() / whole.mean()), "share_low": float(low), "share_high": float(high)}
+
+
+def _ratio(gain: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(gain, whole, out=np.full_like(gain, math.inf), where=whole > 0)
+
+
 def gains(
-    table: pd.DataFrame, control: str, groups: dict[str, str] | None = None, seed: int = 0, resamples: int = 10_000
+    table: pd.DataFrame,
+    control: str,
+    groups: dict[str, str] | None = None,
+    seed: int = 0,
+    resamples: int = 10_000,
+    ceiling: str | None = None,
 ) -> pd.DataFrame:
     """Gain over the control's student of every student and ensemble, for each group and subset and for all of them.
 
@@ -139,21 +177,23 @@ def gains(
         control: name of the arm.
         groups: start, or starts joined by ``|``, of the subjects' names by group.
         seed, resamples: of the bootstraps.
+        ceiling: name of the arm that has what the others lack, or None.
 
     Returns:
-        columns ``group``, ``arm``, ``network``, ``subset``, ``region`` and those of `gain_of`; arms that share no
-        training with the control are absent; the control is compared with itself.
+        columns ``group``, ``arm``, ``network``, ``subset``, ``region``, those of `gain_of` and, with a ceiling, those of
+        `share_of_gap`; arms that share no training with the control are absent; the control is compared with itself.
     """
     dice = dice_of_subjects(table[table.network != "teacher"])
     names = {ALL: ""} | (groups or {})
     rows = []
     for group, starts in names.items():
         here = dice[dice.subject.str.startswith(tuple(starts.split("|")))]
-        reference = here[(here.arm == control) & (here.network == "student")]
+        reference, best = (here[(here.arm == arm) & (here.network == "student")] for arm in (control, ceiling))
         for (arm, network), own in here.groupby(["arm", "network"], sort=False):
             for subset in (ALL, *sorted(own.subset.unique(), key=subset_order)):
                 both = pair(own, reference, subset)
+                share = share_of_gap(own, reference, best, subset, resamples) if ceiling else {}
                 for region in ROWS if both else ():
                     key = {"group": group, "arm": arm, "network": network, "subset": subset, "region": region}
-                    rows.append(key | gain_of(both, region, seed, resamples))
+                    rows.append(key | gain_of(both, region, seed, resamples) | share)
     return pd.DataFrame(rows)

@@ -1,0 +1,110 @@
+"""Which subjects of the two hospitals a training uses, and what is refused."""
+
+import pytest
+from conftest import write_subject
+from scripts.common.errors import UserError
+from scripts.unpaired.domains import check_domains, source_subjects, target_subjects, unpaired_datalist
+
+SEQUENCES = {"source": "t2", "target": "flair"}
+
+
+@pytest.fixture
+def hospitals(tmp_path):
+    """Three labelled subjects with a T2, and four with a FLAIR, of which the last has no label map."""
+    for number in range(3):
+        write_subject(tmp_path / "a", f"a{number}", names=("t2", "label"))
+    for number in range(4):
+        write_subject(tmp_path / "b", f"b{number}", names=("flair", "label")[: 2 if number < 3 else 1])
+    source = source_subjects(str(tmp_path / "a"), "t2")
+    target = target_subjects(str(tmp_path / "b"), "flair")
+    return source, {"training": target[1:], "validation": [], "test": target[:1]}
+
+
+def _of(datalist, domain, labelled):
+    return [
+        item["subject"]
+        for item in datalist["training"]
+        if item["domain"] == domain and ("unlabelled" not in item) == labelled
+    ]
+
+
+def test_without_labels_no_label_map_of_the_target_is_named(hospitals):
+    datalist = unpaired_datalist(*hospitals, SEQUENCES, "none")
+    assert _of(datalist, "source", True) == ["a0", "a1", "a2"]
+    assert _of(datalist, "target", False) == ["b1", "b2", "b3"] and not _of(datalist, "target", True)
+    assert not any("label" in item for item in datalist["training"] if item["domain"] == "target")
+    assert {item["needed"] for item in datalist["training"] if item["domain"] == "source"} == {"t2"}
+    assert datalist["test"] == hospitals[1]["test"]
+
+
+def test_a_number_of_labels_is_drawn_among_those_that_there_are_and_a_list_is_followed(hospitals):
+    one, two = (_of(unpaired_datalist(*hospitals, SEQUENCES, number), "target", True) for number in (1, 2))
+    assert len(one) == 1 and set(one) < set(two) and sorted(two) == ["b1", "b2"]
+    assert _of(unpaired_datalist(*hospitals, SEQUENCES, ["b2"]), "target", True) == ["b2"]
+
+
+def test_one_target_scan_is_enough(hospitals):
+    datalist = unpaired_datalist(*hospitals, SEQUENCES, "none", subjects=1)
+    assert len(_of(datalist, "target", False)) == 1
+
+
+def test_labels_that_do_not_exist_are_refused_by_name(hospitals):
+    with pytest.raises(UserError, match="b3, which do not exist"):
+        unpaired_datalist(*hospitals, SEQUENCES, "all")
+    with pytest.raises(UserError, match="b3, which do not exist"):
+        unpaired_datalist(*hospitals, SEQUENCES, ["b3"])
+    with pytest.raises(UserError, match="target#labels names b9"):
+        unpaired_datalist(*hospitals, SEQUENCES, ["b9"])
+    with pytest.raises(UserError, match="target#labels is 3, but must be 1 to 2"):
+        unpaired_datalist(*hospitals, SEQUENCES, 3)
+
+
+def test_a_patient_on_both_sides_is_refused(hospitals):
+    source, parts = hospitals
+    with pytest.raises(UserError, match="b0 is a patient of the source and of the target"):
+        unpaired_datalist([*source, parts["test"][0]], parts, SEQUENCES)
+
+
+def test_a_side_without_subjects_is_refused(hospitals):
+    source, parts = hospitals
+    with pytest.raises(UserError, match="The target has no training subject"):
+        unpaired_datalist(source, parts | {"training": []}, SEQUENCES)
+
+
+def test_incomplete_source_subjects_are_refused(hospitals, tmp_path):
+    with pytest.raises(UserError, match="b3 lacks label"):
+        source_subjects(str(tmp_path / "b"), "flair")
+    with pytest.raises(UserError, match="lacks t1"):
+        target_subjects(str(tmp_path / "b"), "t1")
+
+
+@pytest.mark.parametrize("call, name", [(source_subjects, "source"), (target_subjects, "target")])
+def test_a_missing_folder_is_named_by_its_key(call, name):
+    with pytest.raises(UserError, match=f"--{name}#dataset_dir"):
+        call(None, "flair")
+
+
+def _tables(**target):
+    source = {"dataset_dir": "a", "sequence": "t2"}
+    return source, {"dataset_dir": "b", "sequence": "flair", "labels": "none", "needs_labels": False} | target
+
+
+@pytest.mark.parametrize("labels", ["none", "all", 5, ["b1"]])
+def test_every_kind_of_labels_is_accepted(labels):
+    check_domains(*_tables(labels=labels))
+
+
+@pytest.mark.parametrize(
+    "target, message",
+    [
+        ({"dataset_dir": "a", "sequence": "t2"}, "nothing to adapt to"),
+        ({"labels": "few"}, "target#labels is 'few'"),
+        ({"labels": 0}, "target#labels is 0"),
+        ({"labels": True}, "target#labels is True"),
+        ({"needs_labels": True}, "needs some labels"),
+        ({"dataset_dir": None}, "--target#dataset_dir"),
+    ],
+)
+def test_domains_that_cannot_be_used_are_refused(target, message):
+    with pytest.raises(UserError, match=message):
+        check_domains(*_tables(**target))

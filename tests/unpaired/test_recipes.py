@@ -1,0 +1,159 @@
+"""Every unpaired recipe trains, evaluates and segments on two tiny hospitals; a killed run ends as an uninterrupted one."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from ignite.engine import Events
+from scripts.common.errors import user_message
+from scripts.simulation.cohort import make_cohort
+from tiny import run, tiny, workflow
+
+SEGMENTATION = {"student_segmentation"}
+GAN = {"adversary_target", "adversary_source", "cycle"}
+CMEDL = SEGMENTATION | GAN | {"teacher_segmentation", "hint"}
+# What the loss of each recipe is made of.
+TERMS = {
+    "mkd": SEGMENTATION | GAN | {"assistant_segmentation", "student_taught", "assistant_taught"},
+    "cmedl": CMEDL,
+    "cmedl_cbct": CMEDL | {"contextual_source", "contextual_target"},
+    "dsan": SEGMENTATION | GAN | {"reconstruction", "adversary_prediction"},
+    "vae_prior": SEGMENTATION | {"reconstruction", "prior", "adversary_latent"},
+    "ummkd": SEGMENTATION | {"class_confusion"},
+}
+NEED_LABELS = ("mkd", "ummkd")
+
+
+@pytest.fixture(scope="session")
+def hospitals(tmp_path_factory):
+    """Folders of two labelled subjects with a T2, and of three with a FLAIR, of which the last has no label map."""
+    root = tmp_path_factory.mktemp("hospitals")
+    made = Path(make_cohort(str(root / "cohort"), 0, 0, 5, spacing=4.0, seed=11, workers=1))
+    for number, folder in enumerate(sorted(made.glob("Simulated_*"))):
+        hospital, sequence = ("a", "t2") if number < 2 else ("b", "flair")
+        for name in (sequence, "seg"):
+            to = root / hospital / f"{hospital}{number}" / f"{hospital}{number}_{name}.nii.gz"
+            to.parent.mkdir(parents=True, exist_ok=True)
+            if (number, name) != (4, "seg"):
+                shutil.copy(folder / f"{folder.name}_{name}.nii.gz", to)
+    split = {"training": ["b3", "b4"], "validation": [], "test": ["b2"]}
+    (root / "split.json").write_text(json.dumps(split))
+    return root
+
+
+def _keys(hospitals, cohort, **more):
+    keys = tiny(cohort, batch_size=1, epochs=1, gradient_ratio_interval=1, **more)
+    keys |= {"source#dataset_dir": str(hospitals / "a"), "target#dataset_dir": str(hospitals / "b")}
+    return keys | {"split#split_file": str(hospitals / "split.json")}
+
+
+def _configs(recipe):
+    return ("train.json", "unpaired.json", *([f"{recipe}.json"] if recipe else []))
+
+
+@pytest.mark.parametrize("recipe", TERMS)
+def test_recipe_trains_evaluates_and_segments(recipe, hospitals, cohort, tmp_path):
+    trained = tmp_path / "trained"
+    keys = _keys(hospitals, cohort, **{"target#labels": 1 if recipe in NEED_LABELS else "none"})
+    if recipe in NEED_LABELS:
+        keys["target#labelled_share"] = 1
+    for term in TERMS[recipe] - SEGMENTATION - GAN:
+        keys[f"objective#terms#{term}#ramp"] = 0
+    started = run(*_configs(recipe), **keys, output_dir=str(trained))
+    values = started.parser.get_parsed_content("train#trainer").state.output[0]["pred"]
+    terms = {name for name in values if not name.startswith("discriminator_")}
+    assert terms == {"loss"} | TERMS[recipe] and all(value.isfinite() for value in values.values())
+    assert {name for name in values} - terms == {f"discriminator_{name}" for name in terms if "adversary" in name}
+    record = json.loads((trained / "model_flair.json").read_text())
+    assert record["sequences"] == ["flair"] and record["source"]["subjects"] == ["a0", "a1"]
+    labelled = ["b3"] if recipe in NEED_LABELS else []
+    assert record["target"]["labelled"] == labelled and "b4" in record["target"]["unlabelled"]
+    assert record["real_subjects"] == ["a0", "a1", *labelled]
+    assert (trained / "translation.png").is_file()
+
+    evaluation = tmp_path / "evaluation"
+    run(*_configs(recipe), "evaluate.json", **keys, ckpt_dir=str(trained), output_dir=str(evaluation))
+    cases = pd.read_csv(evaluation / "cases.csv")
+    assert set(cases.subject) == {"b2"} and (evaluation / "report.html").is_file()
+    assert set(cases.network) == ({"student", "assistant", "ensemble"} if recipe == "mkd" else {"student"})
+
+    shared = {key: keys[key] for key in ("bundle_root", "spacing", "filters", "device")}
+    out = {"dataset_dir": str(hospitals / "b"), "ckpt_dir": str(trained), "output_dir": str(tmp_path / "segmentations")}
+    run("inference.json", kind="infer", **shared, **out, student_modalities=["flair"])
+    assert len(list((tmp_path / "segmentations").rglob("*_seg.nii.gz"))) == 3
+
+
+@pytest.mark.parametrize(
+    "images, keys",
+    [
+        (["source"], {}),
+        (["target"], {"target#labels": 1, "target#labelled_share": 1}),
+        (["source", "target"], {"target#labels": ["b3"]}),
+    ],
+)
+def test_controls_are_the_same_network_on_the_source_on_the_target_or_on_both(
+    images, keys, hospitals, cohort, tmp_path
+):
+    keys = _keys(hospitals, cohort, **keys, **{"objective#terms#student_segmentation#loss#images": images})
+    run(*_configs(None), **keys, output_dir=str(tmp_path))
+    assert (tmp_path / "model_flair.pt").is_file()
+
+
+def test_the_simulated_cohort_may_be_the_source(hospitals, cohort, tmp_path, one_subject):
+    source = {"source#dataset_dir": str(one_subject), "source#sequence": "flair"}
+    run(*_configs(None), **_keys(hospitals, cohort) | source, output_dir=str(tmp_path))
+    record = json.loads((tmp_path / "model_flair.json").read_text())
+    assert record["source"]["sequence"] == "flair" and record["source"]["subjects"] == [one_subject.name]
+
+
+@pytest.mark.parametrize("recipe", ["cmedl", "vae_prior"])
+def test_a_killed_and_resumed_run_ends_at_the_weights_of_an_uninterrupted_one(recipe, hospitals, cohort, tmp_path):
+    keys = _keys(hospitals, cohort, patches_per_epoch=2) | {"epochs": 2}
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    run(*_configs(recipe), **keys, output_dir=str(whole))
+    stopped = workflow(*_configs(recipe), **keys, output_dir=str(parts))
+    stopped.initialize()
+    for number in range(4):
+        stopped.parser.get_parsed_content(f"run#{number}")
+    trainer = stopped.parser.get_parsed_content("train#trainer")
+
+    def kill(engine):
+        if engine.state.iteration == 3:  # the second epoch's first step
+            raise KeyboardInterrupt
+
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, kill)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.run()
+    run(*_configs(recipe), **keys, output_dir=str(parts), resume=True)
+    one, other = (torch.load(folder / "last.pt", weights_only=True) for folder in (whole, parts))
+    for name, value in one["distiller"].items():
+        torch.testing.assert_close(other["distiller"][name], value, atol=1e-5, rtol=1e-4)
+    assert ("discriminator_optimizer" in one) and one["trainer"]["iteration"] == other["trainer"]["iteration"] == 4
+
+
+@pytest.mark.parametrize(
+    "keys, message",
+    [
+        ({"source#dataset_dir": None}, "--source#dataset_dir"),
+        ({"target#labels": 3}, "target#labels is 3"),
+        ({"target#labels": ["b4"]}, "b4, which do not exist"),
+        ({"source#dataset_dir": "{b}", "source#sequence": "flair"}, "nothing to adapt to"),
+        ({"source#sequence": "t1"}, "lacks t1"),
+        ({"target#label": "all"}, "did you mean 'target#labels'"),
+    ],
+)
+def test_bad_input_ends_in_one_sentence(keys, message, hospitals, cohort, tmp_path):
+    keys = {name: str(hospitals / "b") if value == "{b}" else value for name, value in keys.items()}
+    with pytest.raises(Exception) as caught:
+        run(*_configs(None), **_keys(hospitals, cohort) | keys, output_dir=str(tmp_path / "o"))
+    assert message in user_message(caught.value)
+
+
+@pytest.mark.parametrize("recipe", NEED_LABELS)
+def test_a_recipe_that_needs_labels_says_so(recipe, hospitals, cohort, tmp_path):
+    with pytest.raises(Exception) as caught:
+        run(*_configs(recipe), **_keys(hospitals, cohort), output_dir=str(tmp_path / "o"))
+    assert "This recipe needs some labels of the target" in user_message(caught.value)
