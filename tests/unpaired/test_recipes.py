@@ -116,7 +116,7 @@ def test_a_killed_and_resumed_run_ends_at_the_weights_of_an_uninterrupted_one(re
     run(*_configs(recipe), **keys, output_dir=str(whole))
     stopped = workflow(*_configs(recipe), **keys, output_dir=str(parts))
     stopped.initialize()
-    for number in range(4):
+    for number in range(5):
         stopped.parser.get_parsed_content(f"run#{number}")
     trainer = stopped.parser.get_parsed_content("train#trainer")
 
