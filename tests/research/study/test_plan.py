@@ -57,6 +57,14 @@ def test_keys_of_the_arm_override_those_of_fold_part_and_plan(tmp_path):
     assert plan.shared_keys("real", 1, "teacher")["epochs"] == 9
 
 
+def test_gathered_subjects_lie_in_the_folder_of_their_part(tmp_path):
+    content = copy.deepcopy(CONTENT)
+    content["parts"]["real"]["folds"][1]["keys"] = {"split#split_file": "{gathered}/target/fold1.json", "amp": False}
+    keys = _plan(tmp_path, content).keys(Cell("real", "alone", "flair", 0, 1))
+    assert keys["split#split_file"] == str(tmp_path / "work" / "real" / "subjects" / "target" / "fold1.json")
+    assert keys["amp"] is False
+
+
 def test_evaluation_leaves_the_teacher_out_unless_the_plan_says_otherwise(tmp_path):
     plan = _plan(tmp_path)
     alone, soft = (plan.evaluation_keys(Cell("real", arm, "flair", 0, 1)) for arm in ("alone", "soft"))
@@ -79,6 +87,7 @@ def test_hash_changes_with_what_determines_the_result_and_not_with_the_seeds(tmp
     [
         ({"seed": [0]}, "unknown key 'parts#real#seed'"),
         ({"control": "kd"}, "parts#real#control in .* is 'kd', but must be one of its arms: alone, soft, all"),
+        ({"ceiling": "kd"}, "parts#real#ceiling in .* is 'kd', but must be one of its arms"),
         ({"arms": {"alone": {}}}, "lacks the key 'parts#real#arms#alone#overlays'"),
     ],
 )
@@ -87,8 +96,9 @@ def test_a_wrong_plan_is_refused_by_the_name_of_its_key(tmp_path, change, compla
         _plan(tmp_path, CONTENT | {"parts": {"real": PART | change}})
 
 
-def test_the_shipped_plan_has_keys_that_its_configs_know(tmp_path):
-    plan = read_plan(PLANS / "study.json", tmp_path)
+@pytest.mark.parametrize("name", ["study", "unpaired"])
+def test_the_shipped_plan_has_keys_that_its_configs_know(name, tmp_path):
+    plan = read_plan(PLANS / f"{name}.json", tmp_path)
     for part, block in plan.parts.items():
         runs = [(plan.arm(cell)["overlays"], plan.keys(cell), plan.evaluation_keys(cell)) for cell in plan.cells(part)]
         runs += [

@@ -70,3 +70,15 @@ def test_a_study_runs_from_plan_to_page_and_is_not_run_again(tmp_path, cohort, m
 def test_an_unknown_part_is_refused_before_anything_runs(tmp_path, cohort):
     with pytest.raises(UserError, match="has no part 'real': choose from tiny, page"):
         run_study(**_study(tmp_path, cohort), only=["real"])
+
+
+def test_subjects_of_a_part_are_gathered_before_its_trainings(tmp_path, cohort, monkeypatch):
+    monkeypatch.setattr("scripts.research.study.runner.run_all", lambda tasks, _: None)
+    study = _study(tmp_path, cohort)
+    (tmp_path / "scans" / "S1").mkdir(parents=True)
+    plan = json.loads(study["plan_file"].read_text())
+    plan["parts"]["tiny"]["subjects"] = {"target": {"collections": {"SSA": [str(tmp_path / "scans")]}, "folds": 1}}
+    study["plan_file"].write_text(json.dumps(plan))
+    run_study(**study, only=["tiny"])
+    gathered = tmp_path / "work" / "tiny" / "subjects" / "target"
+    assert (gathered / "subjects" / "S1").is_dir() and (gathered / "fold0.json").is_file()

@@ -54,6 +54,23 @@ def test_new_seeds_widen_the_interval():
     assert (line.seeds_low, line.seeds_high) == pytest.approx((0.02, 0.08))
 
 
+def test_share_of_the_gap_is_the_gain_over_that_of_the_ceiling():
+    rows = [
+        *_rows("control", 0, {"a": 0.5, "b": 0.5}),
+        *_rows("half", 0, {"a": 0.6, "b": 0.5}),
+        *_rows("best", 0, {"a": 0.7, "b": 0.6}),
+    ]
+    line = _gain(rows, "half", ceiling="best")
+    assert line.share == pytest.approx(1 / 3)  # (.1 + 0) / (.2 + .1)
+    assert (line.share_low, line.share_high) == pytest.approx((0.0, 0.5))  # both draws b, both draws a
+    assert _gain(rows, "best", ceiling="best").share == pytest.approx(1)
+
+
+def test_a_ceiling_that_gains_nothing_gives_no_share():
+    rows = [*_rows("control", 0, {"a": 0.5}), *_rows("half", 0, {"a": 0.6}), *_rows("best", 0, {"a": 0.4})]
+    assert math.isnan(_gain(rows, "half", ceiling="best").share)
+
+
 def test_all_subsets_weigh_alike():
     more = [*_rows("control", 0, {"a": 0.4, "b": 0.4}, "t1+t2"), *_rows("control", 1, {"a": 0.4, "b": 0.4}, "t1+t2")]
     more += [*_rows("soft", 0, {"a": 0.43, "b": 0.39}, "t1+t2"), *_rows("soft", 1, {"a": 0.43, "b": 0.39}, "t1+t2")]
