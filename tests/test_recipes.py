@@ -98,7 +98,7 @@ def test_default_is_joint_training_with_deep_supervision_and_barlow_twins_from_t
 
 def test_every_overlay_that_is_a_recipe_is_tested():
     others = {"train", "evaluate", "inference", "multi_gpu_train", "full", "metadata", "train_teacher", "train_all"}
-    others |= {"any_subset", "ensemble_inference", "batch_inference", "with_real", "unlabelled"}
+    others |= {"any_subset", "self_distillation", "ensemble_inference", "batch_inference", "with_real", "unlabelled"}
     others |= {"unpaired", *UNPAIRED}
     assert set(TERMS) == {path.stem for path in (ROOT / "configs").glob("*.json")} - others
 
@@ -246,6 +246,15 @@ def test_one_network_for_any_subset_trains_and_is_evaluated_in_each_subset(cohor
     run("train.json", "any_subset.json", "evaluate.json", **keys, **out)
     cases = pd.read_csv(tmp_path / "evaluation" / "cases.csv")
     assert dict(zip(cases["network"], cases["sequences"])) == {"flair": "flair", "t1ce+t2": "t1ce+t2"}
+
+
+def test_the_any_subset_network_teaches_itself(cohort, tmp_path):
+    keys = tiny(cohort, epochs=1, student_subsets=[["flair"]], gradient_ratio_interval=1)
+    started = run("train.json", "any_subset.json", "self_distillation.json", **keys, output_dir=str(tmp_path))
+    values = started.parser.get_parsed_content("train#trainer").state.output[0]["pred"]
+    assert set(values) == {"loss", "teacher_segmentation", "student_segmentation", "soft_targets"}
+    record = json.loads((tmp_path / "any_subset.json").read_text())
+    assert record["gradient_ratios"]["soft_targets"] > 0
 
 
 def test_unknown_way_to_train_the_teacher_is_refused(cohort, tmp_path):

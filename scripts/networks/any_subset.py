@@ -23,10 +23,13 @@ class AnySubset(NetworkGroup):
 
     Args:
         student: a network on all channels.
-        objective: ``scripts.losses.objective.Objective`` of a student without a teacher.
+        objective: ``scripts.losses.objective.Objective``, without terms that need a teacher unless the network is its
+            own.
         subsets: choices of sequences to validate with.
         weights: how much more often a subset is drawn than the others, by name, such as ``{"t1": 3, "t1+t1ce": 3}``;
             all others have weight 1.
+        self_distillation: let the same network, with all sequences, be the teacher of each step, as PASSION (Shi et al.
+            2024) and M3AE (Liu et al. 2023) do. A step then takes two forward passes.
         amp: see ``NetworkGroup``.
 
     Raises:
@@ -40,8 +43,10 @@ class AnySubset(NetworkGroup):
         subsets: list[tuple[str, ...]],
         weights: Mapping[str, float] | None = None,
         amp: bool = False,
+        self_distillation: bool = False,
     ) -> None:
         super().__init__(amp)
+        self.self_distillation = self_distillation
         self.student = student
         self.objective = objective
         self.names = [subset_name(subset) for subset in subsets]
@@ -77,7 +82,8 @@ class AnySubset(NetworkGroup):
         Returns:
             ``loss`` and, detached, each term of it, for one random subset of the sequences.
         """
-        return self.objective(None, self.run(subset_name(self._draw()), image), label, expert)
+        teacher = self.run(subset_name(SEQUENCES), image) if self.self_distillation else None
+        return self.objective(teacher, self.run(subset_name(self._draw()), image), label, expert)
 
     def _draw(self) -> tuple[str, ...]:
         if self.draw_weights is None:

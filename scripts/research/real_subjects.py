@@ -9,7 +9,7 @@ from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 from scripts.data.splits import in_drawn_order
 
-ENTRIES = {"trained", "collections", "folds", "left_out", "same_patient"}
+ENTRIES = {"trained", "collections", "folds", "left_out", "same_patient", "unlabelled"}
 # The split file of the networks that are published, which have been trained on every subject.
 ALL = "all"
 
@@ -21,14 +21,16 @@ def gather(real: Mapping, folder: str | Path) -> list[str]:
         real: ``collections`` (folders of subjects, by the name of the collection that they are reported under),
             ``folds`` (their number), and optionally ``trained`` (folders of subjects that the starting network has been
             trained on: they are for training in every fold), ``left_out`` (subjects), ``same_patient`` (lists of
-            subjects that stay in one fold).
+            subjects that stay in one fold), ``unlabelled`` (names of collections, or a number: the share of each
+            collection's training patients whose label maps are not to be used).
         folder: where they go.
 
     Returns:
-        The names of the splits: ``all`` and ``fold0``, ``fold1``, ...
+        The names of the splits: ``all`` and ``fold0``, ``fold1``, ... With ``unlabelled``, each fold also has a split
+        ``fold0_labelled``, and a folder ``fold0_unlabelled`` of links to the other training subjects.
 
     Raises:
-        UserError: an unknown or missing entry, or a folder that does not exist.
+        UserError: an unknown or missing entry, an unknown collection, or a folder that does not exist.
     """
     if unknown := sorted(real.keys() - ENTRIES):
         raise UserError(f"'real' has the unknown entry '{unknown[0]}': it may have {', '.join(sorted(ENTRIES))}.")
@@ -39,16 +41,19 @@ def gather(real: Mapping, folder: str | Path) -> list[str]:
     collections = {name: _subjects(folders, left_out) for name, folders in real["collections"].items()}
     folds = draw_folds(collections, real["folds"], real.get("same_patient", ()))
     folder = Path(folder)
-    (folder / "subjects").mkdir(parents=True, exist_ok=True)
     for subjects in (trained, *collections.values()):
-        for subject, path in subjects.items():
-            link = folder / "subjects" / subject
-            link.unlink(missing_ok=True)
-            link.symlink_to(path)
+        _link(subjects, folder / "subjects")
     splits = {ALL: (sorted({*trained, *(name for fold in folds for name in fold)}), [])}
     for number, test in enumerate(folds):
         rest = [name for other in folds if other is not test for name in other]
         splits[f"fold{number}"] = sorted([*trained, *rest]), sorted(test)
+    if (unlabelled := real.get("unlabelled")) is not None:
+        for number, test in enumerate(folds):
+            rest = {name: [s for s in members if s not in test] for name, members in collections.items()}
+            without = _without_labels(rest, unlabelled, real.get("same_patient", ()))
+            labelled = [name for name in splits[f"fold{number}"][0] if name not in without]
+            splits[f"fold{number}_labelled"] = labelled, sorted(test)
+            _link({name: folder / "subjects" / name for name in without}, folder / f"fold{number}_unlabelled")
     for name, (training, test) in splits.items():
         text = json.dumps({"training": training, "validation": [], "test": test}, indent=1) + "\n"
         save_atomically(folder / f"{name}.json", lambda file, text=text: file.write_text(text))
@@ -67,15 +72,45 @@ def draw_folds(
         folds: number of folds.
         same_patient: lists of subjects of one patient.
     """
-    patients = {subject: group[0] for group in same_patient for subject in group}
     drawn = [[] for _ in range(folds)]
     for subjects in collections.values():
-        members = {}
-        for subject in sorted(subjects):
-            members.setdefault(patients.get(subject, subject), []).append(subject)
+        members = _by_patient(subjects, same_patient)
         for number, patient in enumerate(in_drawn_order(members)):
             drawn[number % folds] += members[patient]
     return drawn
+
+
+def _by_patient(subjects: Mapping | Sequence[str], same_patient: Sequence[Sequence[str]]) -> dict[str, list[str]]:
+    """The subjects of each patient, who has the name of the first of them."""
+    patients = {subject: group[0] for group in same_patient for subject in group}
+    members = {}
+    for subject in sorted(subjects):
+        members.setdefault(patients.get(subject, subject), []).append(subject)
+    return members
+
+
+def _without_labels(
+    collections: Mapping[str, Sequence[str]], unlabelled: float | Sequence[str], same_patient: Sequence[Sequence[str]]
+) -> list[str]:
+    """The subjects whose label maps are not to be used: of whole collections, or a share of each one's patients."""
+    if not isinstance(unlabelled, (int, float)):
+        if unknown := sorted(set(unlabelled) - collections.keys()):
+            raise UserError(f"'unlabelled' names '{unknown[0]}': choose from {', '.join(collections)}.")
+        return [subject for name in unlabelled for subject in collections[name]]
+    chosen = []
+    for subjects in collections.values():
+        members = _by_patient(subjects, same_patient)
+        patients = in_drawn_order(members)
+        chosen += [subject for patient in patients[: round(unlabelled * len(patients))] for subject in members[patient]]
+    return chosen
+
+
+def _link(subjects: Mapping[str, Path], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for subject, path in subjects.items():
+        link = folder / subject
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path(path).resolve())
 
 
 def _subjects(folders: Sequence[str], left_out: set[str]) -> dict[str, Path]:

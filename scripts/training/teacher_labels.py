@@ -7,9 +7,14 @@ import torch
 from monai.data import MetaTensor
 from monai.inferers import Inferer
 from monai.transforms import Transform
+from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.common.weights import load_weights, teacher_path
 from torch import nn
+
+KINDS = ("hard", "soft")
+# Below this probability a soft label is 0, so that patches are drawn around the tumour.
+LEAST_PROBABILITY = 0.05
 
 
 class LabelByTeacher(Transform):
@@ -23,13 +28,19 @@ class LabelByTeacher(Transform):
         teacher_from: folder or file of the trained teacher.
         spacing: voxel size in mm.
         inferer: gives probabilities (1, 3, X, Y, Z) of a scan.
+        kind: ``hard``: 1 where the probability is above 0.5; ``soft``: the probability itself.
 
     Raises:
-        UserError: at the first call, if there is no such teacher or it does not fit.
+        UserError: another kind; at the first call, if there is no such teacher or it does not fit.
     """
 
-    def __init__(self, network: nn.Module, teacher_from: str, spacing: float, inferer: Inferer) -> None:
+    def __init__(
+        self, network: nn.Module, teacher_from: str, spacing: float, inferer: Inferer, kind: str = "hard"
+    ) -> None:
+        if kind not in KINDS:
+            raise UserError(f"unlabelled_labels is {kind!r}, but must be one of {', '.join(KINDS)}.")
         self.network, self.teacher_from, self.spacing, self.inferer = network, teacher_from, spacing, inferer
+        self.kind = kind
         self.loaded, self.lock = False, Lock()
 
     def __getstate__(self) -> dict:
@@ -44,7 +55,7 @@ class LabelByTeacher(Transform):
             data: with ``image``, MetaTensor (4, X, Y, Z), preprocessed.
 
         Returns:
-            The item with ``label``, float32 (3, X, Y, Z), 1 where the probability of tc, wt, et is above 0.5.
+            The item with ``label``, float32 (3, X, Y, Z), of tc, wt, et.
         """
         with self.lock:  # a cache is filled by several threads
             if not self.loaded:
@@ -53,5 +64,7 @@ class LabelByTeacher(Transform):
         image = data["image"]
         device = next(self.network.parameters()).device
         probability = self.inferer(image.as_tensor()[None].to(device), self.network)[0]
-        label = (probability > 0.5).to(device=image.device, dtype=torch.float32)
+        least = 0.5 if self.kind == "hard" else LEAST_PROBABILITY
+        label = torch.where(probability > least, 1.0 if self.kind == "hard" else probability, 0.0)
+        label = label.to(device=image.device, dtype=torch.float32)
         return dict(data) | {"label": MetaTensor(label, meta=image.meta)}

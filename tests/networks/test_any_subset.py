@@ -65,6 +65,29 @@ def test_a_subset_of_weight_three_is_drawn_three_times_as_often_and_one_of_weigh
     assert 260 < network.seen.count((3,)) < 340
 
 
+def test_with_self_distillation_the_network_with_all_sequences_is_the_teacher():
+    seen = []
+
+    class Objective(_Objective):
+        def forward(self, teacher, student, label, expert=None):
+            seen.append((teacher.logits[0], student.logits[0]))
+            return {"loss": student.logits[0].mean()}
+
+    network = _Recorder()
+    module = AnySubset(
+        network,
+        Objective(),
+        [("flair",)],
+        {subset_name(s): float(s == ("t2",)) for s in SUBSETS},
+        self_distillation=True,
+    )
+    module(torch.ones(1, 4, 2, 2, 2), torch.zeros(1, 3, 2, 2, 2))
+    assert network.seen == [(0, 1, 2, 3), (2,)]
+    weight = network.weight.detach().flatten(1)
+    torch.testing.assert_close(seen[0][0][0, :, 0, 0, 0].detach(), weight.sum(1) + network.bias)
+    torch.testing.assert_close(seen[0][1][0, :, 0, 0, 0].detach(), weight[:, 2] + network.bias)
+
+
 @pytest.mark.parametrize("weights, sentence", [({"t1": -1}, "may be negative"), ({"t3": 1}, "'t3' is not a sequence")])
 def test_impossible_weight_of_a_subset_is_refused(weights, sentence):
     with pytest.raises(UserError, match=sentence):

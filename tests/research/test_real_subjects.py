@@ -32,6 +32,24 @@ def test_each_fold_tests_its_own_subjects_and_trains_on_the_others(real, tmp_pat
     assert not (tmp_path / "out" / "subjects" / "bad").exists()
 
 
+@pytest.mark.parametrize("unlabelled, gone", [(0.5, ["G", "G", "S"]), (["SSA"], ["S", "S"]), (0, [])])
+def test_part_of_the_training_subjects_is_set_aside_as_unlabelled(real, tmp_path, unlabelled, gone):
+    out = tmp_path / "out"
+    splits = gather(real | {"unlabelled": unlabelled}, out)
+    assert splits[4:] == ["fold0_labelled", "fold1_labelled", "fold2_labelled"]
+    for number in range(3):
+        whole, labelled = (json.loads((out / f"fold{number}{end}.json").read_text()) for end in ("", "_labelled"))
+        aside = sorted(path.name for path in (out / f"fold{number}_unlabelled").glob("*"))
+        # four GLI and two SSA are left for training in each fold, and the two that are always there
+        assert [name[0] for name in aside] == gone and labelled["test"] == whole["test"]
+        assert sorted(labelled["training"] + aside) == whole["training"] and {"K1", "K2"} <= set(labelled["training"])
+
+
+def test_an_unknown_collection_without_labels_is_refused(real, tmp_path):
+    with pytest.raises(UserError, match="names 'UCSF': choose from GLI, SSA"):
+        gather(real | {"unlabelled": ["UCSF"]}, tmp_path / "out")
+
+
 def test_subjects_of_one_patient_share_a_fold():
     for other in "bcdef":
         folds = draw_folds({"x": list("abcdef")}, 3, [["a", other]])

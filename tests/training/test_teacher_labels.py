@@ -42,6 +42,20 @@ def test_label_is_where_the_teacher_is_more_sure_than_not(teacher):
     assert label.dtype == torch.float32 and torch.equal(label.affine, torch.eye(4, dtype=label.affine.dtype))
 
 
+def test_soft_label_is_the_probability_and_0_where_that_is_small(teacher):
+    item = _item()
+    item["image"][3, 0, 0, 0] = -2.0  # logits -3, -2, -1
+    label = LabelByTeacher(nn.Conv3d(4, 3, 1), str(teacher), 2.0, _inferer, "soft")(item)["label"]
+    expected = torch.sigmoid(torch.tensor([[-3.0, 1.0], [-2.0, 2.0], [-1.0, 3.0]]))
+    expected[0, 0] = 0.0  # 0.047
+    torch.testing.assert_close(label[:, 0, 0].as_tensor(), expected)
+
+
+def test_another_kind_of_label_is_refused(teacher):
+    with pytest.raises(UserError, match="unlabelled_labels is 'sure'"):
+        LabelByTeacher(nn.Conv3d(4, 3, 1), str(teacher), 2.0, _inferer, "sure")
+
+
 def test_a_missing_teacher_is_named(tmp_path):
     with pytest.raises(UserError, match="teacher.pt"):
         LabelByTeacher(nn.Conv3d(4, 3, 1), str(tmp_path), 2.0, _inferer)(_item())

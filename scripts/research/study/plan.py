@@ -10,11 +10,12 @@ from scripts.common.errors import UserError
 from scripts.common.files import ROOT
 from scripts.common.sequences import ordered, subset_name
 
-# In a key's value: the folder of the part's shared trainings on this fold, and that of the part's gathered subjects.
-SHARED, GATHERED = "{shared}", "{gathered}"
+# In a key's value: the folder of the part's shared trainings on this fold, of those of all its folds, of its gathered
+# subjects, and of all trainings; the fold's number.
+SHARED, ONCE, GATHERED, WORK, FOLD = "{shared}", "{once}", "{gathered}", "{work}", "{fold}"
 PLAN_KEYS = {"keys", "evaluation", "parts"}
 PART_KEYS = {"title", "control", "ceiling", "subsets", "seeds", "folds", "groups", "subjects"}
-PART_KEYS |= {"keys", "evaluation", "shared", "arms"}
+PART_KEYS |= {"keys", "evaluation", "once", "shared", "arms"}
 ARM_KEYS = {"overlays", "keys", "evaluation", "together", "seeds"}
 
 
@@ -50,15 +51,17 @@ class Plan:
     compared with the arm ``control``. It has
 
     - ``title``, ``subsets`` (lists of sequences), ``seeds``, ``arms``,
-    - ``folds`` (optional): for each fold ``{"keys": ..., "evaluation": ...}``, such as ``split#fold``,
+    - ``folds`` (optional): for each fold ``{"keys": ..., "evaluation": ...}``, such as ``split#fold``; `FOLD` in a value
+      of a key stands for its number,
     - ``groups`` (optional): start of the subjects' names by group; a group is reported apart,
     - ``ceiling`` (optional): an arm that has what the others lack, such as all labels. The page then says which share of
       its gain over the control each arm reaches,
     - ``subjects`` (optional): tables of `scripts.research.real_subjects.gather` by name; `GATHERED` in a value of a key
       stands for the folder in which each has a folder of its name,
     - ``keys``, ``evaluation`` (optional): further keys,
-    - ``shared`` (optional): trainings that arms start from, once for each fold, in order,
-      ``{name: {"overlays", "keys"}}``. `SHARED` in a value of a key stands for the folder that they are in.
+    - ``once`` (optional): trainings that see no subject of the folds, ``{name: {"overlays", "keys"}}``, in order, with the
+      plan's keys and their own. `ONCE` in a value of a key stands for the folder that they are in,
+    - ``shared`` (optional): the same once for each fold, after those; their folder is `SHARED`.
 
     An arm has ``overlays`` (names of configs after ``train.json``) and optionally ``keys``, ``evaluation``, ``seeds``,
     and ``together``: one training of all subsets (``train_all``, ``any_subset``) instead of one for each subset.
@@ -113,6 +116,17 @@ class Plan:
         """Folder of the shared trainings of a part on a fold."""
         return self.work / part / f"shared_fold{fold}"
 
+    def once(self, part: str) -> Path:
+        """Folder of the trainings that all folds of a part share."""
+        return self.work / part / "once"
+
+    def once_keys(self, part: str, name: str) -> dict:
+        """All keys of a training that all folds of a part share."""
+        keys = {"bundle_root": str(ROOT)}
+        for level in (self.content, self.parts[part]["once"][name]):
+            keys |= self._resolved(part, None, level.get("keys", {}))
+        return keys
+
     def gathered(self, part: str) -> Path:
         """Folder of the gathered subjects of a part."""
         return self.work / part / "subjects"
@@ -141,6 +155,7 @@ class Plan:
         """A short hash of all that determines a cell's result, but for folders of this machine."""
         block = self.parts[cell.part]
         given = [self.content.get("keys"), self.content.get("evaluation"), self.arm(cell), block.get("shared")]
+        given += [block[key] for key in ("once", "subjects") if key in block]
         given += [block.get("keys"), block.get("evaluation"), block.get("folds", [{}])[cell.fold]]
         given += [block["subsets"]] if cell.subset is None else []
         given = [{k: v for k, v in part.items() if k != "seeds"} if isinstance(part, dict) else part for part in given]
@@ -154,9 +169,10 @@ class Plan:
             keys |= self._resolved(part, fold, level.get("keys", {}))
         return keys
 
-    def _resolved(self, part: str, fold: int, keys: dict) -> dict:
-        """The keys with the folders in place of `SHARED` and `GATHERED`."""
-        folders = {SHARED: str(self.shared(part, fold)), GATHERED: str(self.gathered(part))}
+    def _resolved(self, part: str, fold: int | None, keys: dict) -> dict:
+        """The keys with the folders in place of `ONCE`, `GATHERED`, `WORK` and, on a fold, `SHARED`, and its number."""
+        folders = {ONCE: str(self.once(part)), GATHERED: str(self.gathered(part)), WORK: str(self.work)}
+        folders |= {} if fold is None else {SHARED: str(self.shared(part, fold)), FOLD: str(fold)}
 
         def resolved(value):
             for name, folder in folders.items() if isinstance(value, str) else ():

@@ -22,6 +22,12 @@ COMMAND = "scripts.research.study"
 PAGE = "page"
 
 
+def train_once_for_all(plan: Plan, part: str) -> None:
+    """Run the trainings that all folds of a part share, in order."""
+    for name, entry in plan.parts[part].get("once", {}).items():
+        train_once(tuple(entry["overlays"]), plan.once(part) / name, plan.once_keys(part, name))
+
+
 def train_shared(plan: Plan, part: str, fold: int) -> None:
     """Run the shared trainings of a part on a fold, in order."""
     for name, entry in plan.parts[part].get("shared", {}).items():
@@ -79,6 +85,8 @@ def run_study(
         for name, table in plan.parts[part].get("subjects", {}).items():
             gather(table, plan.gathered(part) / name)
         ensure_simulated(tuple(plan.arm(cells[0])["overlays"]), plan.keys(cells[0]))
+        if "once" in plan.parts[part]:
+            run_all([(f"{part}, trainings of all folds", train_once_for_all, (plan, part))], workers)
         folds = sorted({cell.fold for cell in cells})
         run_all(
             [(f"{part}, shared trainings, fold {fold}", train_shared, (plan, part, fold)) for fold in folds], workers

@@ -7,6 +7,7 @@ import json
 import pytest
 from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
+from scripts.common.files import ROOT
 from scripts.research.runs import PLANS, configs
 from scripts.research.study.plan import Cell, read_plan
 
@@ -59,10 +60,21 @@ def test_keys_of_the_arm_override_those_of_fold_part_and_plan(tmp_path):
 
 def test_gathered_subjects_lie_in_the_folder_of_their_part(tmp_path):
     content = copy.deepcopy(CONTENT)
-    content["parts"]["real"]["folds"][1]["keys"] = {"split#split_file": "{gathered}/target/fold1.json", "amp": False}
+    content["parts"]["real"]["keys"] = {"split#split_file": "{gathered}/target/fold{fold}.json", "amp": False}
     keys = _plan(tmp_path, content).keys(Cell("real", "alone", "flair", 0, 1))
     assert keys["split#split_file"] == str(tmp_path / "work" / "real" / "subjects" / "target" / "fold1.json")
     assert keys["amp"] is False
+
+
+def test_a_training_of_all_folds_has_the_plans_keys_and_its_own_and_its_folder_is_named(tmp_path):
+    content = copy.deepcopy(CONTENT)
+    content["parts"]["real"]["once"] = {"base": {"overlays": ["any_subset"], "keys": {"epochs": 7}}}
+    content["parts"]["real"]["arms"]["alone"]["keys"] = {"teacher_from": "{once}/base", "start_from": "{work}/other"}
+    plan = _plan(tmp_path, content)
+    assert plan.once_keys("real", "base") == {"bundle_root": str(ROOT), "epochs": 7, "spacing": 3.0}
+    keys = plan.keys(Cell("real", "alone", "flair", 0, 1))
+    assert keys["teacher_from"] == str(plan.once("real") / "base") == str(tmp_path / "work" / "real" / "once" / "base")
+    assert keys["start_from"] == str(tmp_path / "work" / "other")
 
 
 def test_evaluation_leaves_the_teacher_out_unless_the_plan_says_otherwise(tmp_path):
@@ -104,6 +116,7 @@ def test_the_shipped_plan_has_keys_that_its_configs_know(name, tmp_path):
         runs += [
             (entry["overlays"], plan.shared_keys(part, 0, name), {}) for name, entry in block.get("shared", {}).items()
         ]
+        runs += [(entry["overlays"], plan.once_keys(part, name), {}) for name, entry in block.get("once", {}).items()]
         for overlays, keys, evaluation in runs:
             for last, wanted in (((), keys), (("evaluate",), evaluation)):
                 parser = ConfigParser()
