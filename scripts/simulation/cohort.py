@@ -170,17 +170,18 @@ def simulate_subject(root: Path, name: str, seed: tuple[int, int], spacing: floa
     generator = torch.Generator().manual_seed(contrast_seed)
     image = Contrast(spacing=spacing)(torch.from_numpy(maps)[None], generator)[0]
     for sequence, z_score in zip(SEQUENCES, image.numpy()):
-        _save(_as_intensity(z_score), affine, temporary / f"{name}_{sequence}.nii.gz")
-    _save(maps[MAPS.index("label")], affine, temporary / f"{name}_seg.nii.gz")
+        save_scan(as_intensity(z_score), affine, temporary / f"{name}_{sequence}.nii.gz")
+    save_scan(maps[MAPS.index("label")], affine, temporary / f"{name}_seg.nii.gz")
     os.replace(temporary, root / name)
 
 
-def _as_intensity(z_score: np.ndarray) -> np.ndarray:
+def as_intensity(z_score: np.ndarray) -> np.ndarray:
     """z-units to positive int16 numbers, as in scans; background stays 0."""
     return np.where(z_score != 0, np.clip(1000 + 200 * z_score, 1, 32767), 0).astype(np.int16)
 
 
-def _save(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
+def save_scan(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
+    """Write a volume (X, Y, Z) as NIfTI."""
     nib.save(nib.Nifti1Image(array, affine), path)
 
 
