@@ -9,6 +9,7 @@ from importlib.metadata import version
 import pytest
 import torch
 from monai.bundle import ConfigParser, download_large_files, verify_metadata, verify_net_in_out
+from scripts.common.labels import LABEL_CONVENTIONS
 from scripts.common.sequences import REGIONS, SEQUENCES, ordered
 from scripts.common.weights import load_weights
 from scripts.evaluation.summary import read_cases
@@ -78,8 +79,19 @@ def test_channels_of_the_metadata_are_those_of_the_code():
     assert student["num_channels"] == len(student["channel_def"])
     for name in ("network_data_format", "teacher_data_format"):
         prediction = _format(name, "outputs", "pred")
-        assert list(prediction["channel_def"].values()) == list(REGIONS)
         assert prediction["num_channels"] == len(REGIONS) == _config("train.json")["network_def"]["out_channels"]
+    assert list(_format("teacher_data_format", "outputs", "pred")["channel_def"].values()) == list(REGIONS)
+
+
+def test_names_of_the_labels_are_those_of_the_saved_numbers():
+    # MONAI Label takes names and numbers from here; Slicer numbers its segments 1, 2, 3, ..., so that 3 has a name, too
+    names = {
+        int(number): name for number, name in _format("network_data_format", "outputs", "pred")["channel_def"].items()
+    }
+    assert sorted(names) == list(range(5)) and names[0] == "background" and names[3] == "not used"
+    numbers = LABEL_CONVENTIONS[_config("inference.json")["label_convention"]]
+    for tissue in ("core", "oedema", "enhancing"):
+        assert tissue in names[numbers[tissue]]
 
 
 def test_version_is_in_the_changelog_and_fit_for_a_file_name():

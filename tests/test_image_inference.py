@@ -79,7 +79,9 @@ def _as_monai_deploy(parser, fifteen, image: MetaTensor) -> torch.Tensor:
     return steps["postprocessing"]({"pred": tuple(pred)[0]} | inputs)["pred"]
 
 
-def test_the_command_line_takes_an_image_of_four_channels_and_the_teacher(one_subject, fifteen, four_channels, tmp_path):
+def test_the_command_line_takes_an_image_of_four_channels_and_the_teacher(
+    one_subject, fifteen, four_channels, tmp_path
+):
     keys = KEYS | {"bundle_root": str(ROOT), "ckpt_dir": str(fifteen), "output_dir": str(tmp_path), "report": False}
     expected = _expected(one_subject, fifteen, SEQUENCES)
     shapes = {}
@@ -105,13 +107,19 @@ def test_a_list_of_files_is_told_apart_by_its_names(one_subject, fifteen, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "sequences, stated", [(SEQUENCES, ""), (["t1ce", "flair"], ""), (["t2"], "t2"), (["flair", "t1ce", "t1"], "flair t1ce,t1")]
+    "sequences, stated",
+    [(SEQUENCES, ""), (["t1ce", "flair"], ""), (["t2"], "t2"), (["flair", "t1ce", "t1"], "flair t1ce,t1")],
 )
 def test_monai_labels_steps_give_what_segment_gives(one_subject, fifteen, scans, tmp_path, sequences, stated):
     array, affine = scans
     path = tmp_path / "scan.nii.gz"
     nib.save(nib.Nifti1Image(array[..., [SEQUENCES.index(name) for name in sequences]], affine), path)
-    request = {"image": str(path), "image_path": str(path), "model": "brats", "model_filename": ["model.pt", "teacher.pt"]}
+    request = {
+        "image": str(path),
+        "image_path": str(path),
+        "model": "brats",
+        "model_filename": ["model.pt", "teacher.pt"],
+    }
     parser = _parser(fifteen)
     parser["displayable_configs"].update({"image_sequences": stated})  # from its panel of options
     parser.parse()

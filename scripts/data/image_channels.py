@@ -14,9 +14,6 @@ from scripts.common.errors import ScanError, UserError
 from scripts.common.printable import shortened
 from scripts.common.sequences import SEQUENCES, nifti_stem, ordered, parse_filename, parse_files
 
-# What MONAI writes as the channel axis of an image that has none.
-NO_CHANNEL = ("no_channel", float("nan"))
-
 
 def image_item(image, image_sequences: str | Sequence[str] | None = "", usual: Sequence[str] = ()) -> dict:
     """The datalist item (`scripts.data.datalist.subjects_in`) of one image.
@@ -122,7 +119,7 @@ def _of_array(image) -> tuple[str, list, list[str]]:
 
 
 def _channel_axis(image: torch.Tensor, told) -> int:
-    if isinstance(told, (int, float, np.number)) and told == told and told not in NO_CHANNEL:
+    if isinstance(told, (int, float, np.number)) and np.isfinite(told):  # MONAI writes NaN or text for none
         return int(told)
     for axis in (0, 3):
         if image.shape[axis] <= len(SEQUENCES):
