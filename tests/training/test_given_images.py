@@ -50,7 +50,8 @@ def test_four_channels_train_teacher_and_student_and_start_from_the_networks_tha
     parser = _changed(images, [4], tmp_path, **{"train#handlers": _handlers(ROOT / "models")})
     assert parser["teacher_training"] == "joint" and parser["objective"]["terms"]["barlow_twins"]
     assert parser["start_from"] == str(ROOT / "models")
-    assert parser["train#handlers"] == json.loads((ROOT / "configs" / "train.json").read_text())["train"]["handlers"]
+    handlers = json.loads((ROOT / "configs" / "train.json").read_text())["train"]["handlers"]
+    assert [handler["_target_"] for handler in parser["train#handlers"]] == [each["_target_"] for each in handlers]
     (item,) = parser.get_parsed_content("datalist")["training"]
     assert item["t2"] == {"file": images[4], "volume": 2} and item["label"] == images["label"]
     assert parser.get_parsed_content("output_dir") == str(tmp_path / "train_01")
@@ -135,4 +136,4 @@ def test_a_label_map_of_another_grid_ends_the_training_in_a_sentence(images, tmp
             **{"bundle_root": str(ROOT), "output_dir": str(tmp_path / "out")},
             **{"train#dataset#data": [{"image": images[1], "label": str(other)}]},
         )
-    assert "lie on different grids" in user_message(caught.value)
+    assert "lie on different grids" in str(user_message(caught.value)), caught.getrepr()
