@@ -109,7 +109,7 @@ def test_entries_and_folders_that_are_wrong_are_refused(images, tmp_path):
 def test_a_training_writes_networks_that_say_what_they_were_trained_on(images, tmp_path, channels, caplog):
     caplog.set_level(logging.INFO)
     keys = {key: value for key, value in TINY.items() if not key.startswith("simulated")}
-    keys |= {"bundle_root": str(ROOT), "output_dir": str(tmp_path), "train#trainer#max_epochs": 1}
+    keys |= {"output_dir": str(tmp_path), "train#trainer#max_epochs": 1}
     entries = [{"image": images[channels], "label": images["label"]}]
     run("train.json", **keys, **{"train#dataset#data": entries, "validate#dataset#data": []})
     names = {"model.pt", "teacher.pt"} if channels == 4 else {"model.pt"}
@@ -129,11 +129,7 @@ def test_a_label_map_of_another_grid_ends_the_training_in_a_sentence(images, tmp
     label = nib.load(images["label"])
     nib.save(nib.Nifti1Image(np.asarray(label.dataobj)[1:], label.affine), other)
     keys = {key: value for key, value in TINY.items() if not key.startswith("simulated")}
+    keys |= {"output_dir": str(tmp_path / "out")}
     with pytest.raises(Exception) as caught:
-        run(
-            "train.json",
-            **keys,
-            **{"bundle_root": str(ROOT), "output_dir": str(tmp_path / "out")},
-            **{"train#dataset#data": [{"image": images[1], "label": str(other)}]},
-        )
+        run("train.json", **keys, **{"train#dataset#data": [{"image": images[1], "label": str(other)}]})
     assert "lie on different grids" in str(user_message(caught.value)), caught.getrepr()
