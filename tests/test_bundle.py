@@ -140,10 +140,22 @@ def test_networks_of_the_overlays_are_those_of_the_two_main_configs():
     ensemble = _config("ensemble_inference.json")["network_def"]
     for part, channels in (("teacher", "$len(@teacher_sequences)"), ("student", "$len(@student_modalities)")):
         assert ensemble[part] == _config("inference.json")["network_def"] | {"in_channels": channels}
+    other = _config("inference.json")["other_networks"]["build"]
+    assert other.pop("_mode_") == "callable"
+    assert other == {
+        key: value for key, value in _config("inference.json")["network_def"].items() if key != "in_channels"
+    }
     student = _config("train_all.json")["new_student"]
     assert student.pop("_mode_") == "callable"
     training = _config("train.json")["network_def"]
     assert student == {key: value for key, value in training.items() if key != "in_channels"}
+
+
+def test_inferer_of_the_batch_has_the_settings_of_the_single_network():
+    base, batch = _config("inference.json")["inferer"], _config("batch_inference.json")["inferer"]
+    assert batch == {key: value for key, value in base.items() if key not in ("sequences", "others")} | {
+        "_target_": "scripts.inference.routing.RoutedInferer"
+    }
 
 
 def test_teacher_differs_from_student_in_its_input_and_filters_alone():

@@ -76,8 +76,8 @@ def use_given_images(parser: ConfigParser | None = None) -> None:
         parser[key] = value
     parser.parse(reset=True)
     logger.info(
-        "Training on %d images of %s, %s, into %s.",
-        len(training),
+        "Training on %s of %s, %s, into %s.",
+        "one image" if len(training) == 1 else f"{len(training)} images",
         " + ".join(sequences),
         "teacher and student together" if sequences == SEQUENCES else "the student alone",
         output_dir,
