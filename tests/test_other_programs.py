@@ -24,7 +24,7 @@ def _import(name: str, program: str):
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        pytest.skip(f"{program} cannot be imported ({error}): docs/tools.md says how to install it")
+        pytest.skip(f"{program} cannot be imported ({error}): see docs/tools.md")
 
 
 @pytest.fixture(scope="module")
