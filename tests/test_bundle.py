@@ -9,6 +9,7 @@ from importlib.metadata import version
 import pytest
 import torch
 from monai.bundle import ConfigParser, download_large_files, verify_metadata, verify_net_in_out
+from scripts.common.labels import LABEL_CONVENTIONS
 from scripts.common.sequences import REGIONS, SEQUENCES, ordered
 from scripts.common.weights import load_weights
 from scripts.evaluation.summary import read_cases
@@ -78,8 +79,19 @@ def test_channels_of_the_metadata_are_those_of_the_code():
     assert student["num_channels"] == len(student["channel_def"])
     for name in ("network_data_format", "teacher_data_format"):
         prediction = _format(name, "outputs", "pred")
-        assert list(prediction["channel_def"].values()) == list(REGIONS)
         assert prediction["num_channels"] == len(REGIONS) == _config("train.json")["network_def"]["out_channels"]
+    assert list(_format("teacher_data_format", "outputs", "pred")["channel_def"].values()) == list(REGIONS)
+
+
+def test_names_of_the_labels_are_those_of_the_saved_numbers():
+    # MONAI Label takes names and numbers from here; Slicer numbers its segments 1, 2, 3, ..., so that 3 has a name, too
+    names = {
+        int(number): name for number, name in _format("network_data_format", "outputs", "pred")["channel_def"].items()
+    }
+    assert sorted(names) == list(range(5)) and names[0] == "background" and names[3] == "not used"
+    numbers = LABEL_CONVENTIONS[_config("inference.json")["label_convention"]]
+    for tissue in ("core", "oedema", "enhancing"):
+        assert tissue in names[numbers[tissue]]
 
 
 def test_version_is_in_the_changelog_and_fit_for_a_file_name():
@@ -128,10 +140,22 @@ def test_networks_of_the_overlays_are_those_of_the_two_main_configs():
     ensemble = _config("ensemble_inference.json")["network_def"]
     for part, channels in (("teacher", "$len(@teacher_sequences)"), ("student", "$len(@student_modalities)")):
         assert ensemble[part] == _config("inference.json")["network_def"] | {"in_channels": channels}
+    other = _config("inference.json")["other_networks"]["build"]
+    assert other.pop("_mode_") == "callable"
+    assert other == {
+        key: value for key, value in _config("inference.json")["network_def"].items() if key != "in_channels"
+    }
     student = _config("train_all.json")["new_student"]
     assert student.pop("_mode_") == "callable"
     training = _config("train.json")["network_def"]
     assert student == {key: value for key, value in training.items() if key != "in_channels"}
+
+
+def test_inferer_of_the_batch_has_the_settings_of_the_single_network():
+    base, batch = _config("inference.json")["inferer"], _config("batch_inference.json")["inferer"]
+    assert batch == {key: value for key, value in base.items() if key not in ("sequences", "others")} | {
+        "_target_": "scripts.inference.routing.RoutedInferer"
+    }
 
 
 def test_teacher_differs_from_student_in_its_input_and_filters_alone():

@@ -25,7 +25,9 @@ class Qualityd(Transform):
         probabilities = data[self.key]
         disagreement = probabilities.meta.get("mirror_disagreement")
         if disagreement is not None:
-            disagreement = dict(zip(REGIONS, (round(float(value), 4) for value in disagreement)))
+            disagreement = dict(
+                zip(REGIONS, (round(float(value), 4) for value in torch.as_tensor(disagreement).flatten()))
+            )
         entropy = mean_entropy(probabilities.as_tensor())
         return dict(data) | {"quality": {"entropy_bits": entropy, "mirror_disagreement": disagreement}}
 

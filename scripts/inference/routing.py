@@ -121,3 +121,33 @@ class RoutedInferer(BrainBoxInferer):
         if file[0] in network.refused:
             raise ScanError(network.refused[file[0]])
         return super().__call__(inputs, network.load(file[0], sequences[0]))
+
+
+class ChannelsInferer(BrainBoxInferer):
+    """``BrainBoxInferer`` that runs the given network on its own sequences, and on others the one trained for these.
+
+    MONAI Label and MONAI Deploy build one network and give images of any channels. Which sequences an image has stands
+    in its ``meta`` (`scripts.inference.load_scans.LoadScansd`).
+
+    Args:
+        sequences: of the network that is given.
+        others: builds and keeps the other networks.
+        kwargs: of `BrainBoxInferer`.
+    """
+
+    def __init__(self, sequences: tuple[str, ...], others: TrainedNetworks, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.own = subset_name(sequences)
+        self.others = others
+
+    def __call__(self, inputs: torch.Tensor, network: nn.Module, *args, **kwargs) -> torch.Tensor:
+        meta = getattr(inputs, "meta", {})
+        names, file = (_only(meta.get(key)) for key in ("sequences", "network"))
+        if file is not None and (names != self.own):
+            network = self.others.load(file, names)
+        return super().__call__(inputs, network)
+
+
+def _only(value):
+    """The value of one scan, which a batch of one has as a list."""
+    return value[0] if isinstance(value, list) else value

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from monai.transforms import Transform
+from monai.transforms import MapTransform, SaveImaged
 from scripts.common.choices import EXISTING
 from scripts.common.errors import ScanError, UserError
 from scripts.common.files import remove_leftovers, save_atomically
@@ -23,11 +23,12 @@ from scripts.inference.label_map_state import (
 from scripts.inference.segmentation_record import network_facts, read_record
 
 
-class SaveSegmentationd(Transform):
+class SaveImageAndRecordd(SaveImaged):
     """Save ``<output_dir>/<subject>/<subject>_seg.nii.gz``, its record as JSON and, if asked, the probabilities.
 
     The label map is written last, so its presence means that the other files are complete. MONAI's ``SaveImaged`` would
-    name the file after the subject's first sequence.
+    name the file after the subject's first sequence. This is one by its base class and its name, so that MONAI Label and
+    MONAI Deploy, which save results themselves, leave it out.
 
     Args:
         output_dir: folder of the results.
@@ -36,6 +37,7 @@ class SaveSegmentationd(Transform):
     """
 
     def __init__(self, output_dir: str, key: str = "pred", probabilities: bool = False) -> None:
+        MapTransform.__init__(self, key)
         self.output_dir = output_dir
         self.key = key
         self.probabilities = probabilities
@@ -96,7 +98,7 @@ def pending_subjects(items: list[dict], output_dir: str | Path, existing: str = 
 
     Args:
         items: from `scripts.data.datalist.subjects_in`.
-        output_dir: as of `SaveSegmentationd`.
+        output_dir: as of `SaveImageAndRecordd`.
         existing: ``overwrite`` or ``skip``.
 
     Raises:

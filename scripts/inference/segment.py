@@ -124,6 +124,8 @@ def _segment(scans: dict, affine, output, ckpt_dir, probabilities: bool, keys: d
     _check_names(keys)
     if folder_keys := sorted(keys.keys() & FOLDER_KEYS):
         raise UserError(f"{folder_keys[0]} only applies to whole folders: leave it out.")
+    if "image" in keys or "image_sequences" in keys:
+        raise UserError("image is a key of the command line: give each sequence by its name, such as flair.")
     given = {name: scan for name, scan in scans.items() if scan is not None}
     if not given:
         raise UserError(f"No scan was given: give at least one of {', '.join(SEQUENCES)}.")

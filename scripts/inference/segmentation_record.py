@@ -26,7 +26,7 @@ class RecordSegmentationd(Transform):
     """Add ``record``: how a label map was made, what it contains, and flags that ask for a human's review.
 
     Args:
-        weight_files: weight files that every subject is segmented with; None if each item has its own (``network``).
+        weight_files: weight files of subjects without their own (``network``); None if each has.
         settings: keys of the run that change the label map (JSON values).
         wt_range_ml: smallest and largest whole tumour, in ml, that is not flagged. Simulated training tumours have 8 to
             260 ml, the 354 of BraTS 2020 have 21 to 200 ml between the 5th and 95th percentiles. The default adds a
@@ -63,7 +63,7 @@ class RecordSegmentationd(Transform):
         Returns:
             The item with ``record``, a dictionary of JSON values.
         """
-        files = [data["network"]] if self.weight_files is None else self.weight_files
+        files = [data["network"]] if "network" in data else self.weight_files
         volumes = {region: round(float(ml), 3) for region, ml in data["volumes_ml"].items()}
         flags = self.flags(volumes, data["quality"])
         guessed = volumes["et"] > 0 and "t1ce" not in data["sequences"].split("+")
@@ -136,7 +136,9 @@ def has_odd_values(record: Mapping) -> bool:
 
 @lru_cache(maxsize=64)
 def network_facts(file: str) -> dict:
-    """Path, sha256 and provenance of a weight file."""
+    """Path, sha256 and provenance of a weight file; only the path if it is not there, as in an exported network."""
+    if not Path(file).is_file():
+        return {"file": file}
     return {"file": file, "sha256": hash_of(file), "trained": provenance_of(file)}
 
 

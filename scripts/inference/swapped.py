@@ -2,7 +2,8 @@
 """Recognise by the contrast that T2 was swapped with another sequence: fluid is bright on T2 and dark on the others."""
 
 import numpy as np
-from monai.transforms import Transform
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
 from scipy.ndimage import distance_transform_edt
 
 # Deeper than this, the brain has fluid in its ventricles, but neither skull nor the surface's partial volumes.
@@ -15,22 +16,28 @@ DARKEST = 0.03
 LEAST = {"flair": -0.5, "t1ce": -0.75, "t1": -0.75}
 
 
-class SwappedSequencesd(Transform):
+class SwappedSequencesd(MapTransform):
     """Add ``swapped``, the names of two sequences that seem to be swapped, such as ``("t2", "flair")``, or None.
 
     T1, T1ce and FLAIR are not told apart: fluid is dark on each of them.
+
+    Args:
+        keys: of the image. MONAI Deploy wants a ``MapTransform`` as the first step of postprocessing.
     """
+
+    def __init__(self, keys: KeysCollection = "image") -> None:
+        super().__init__(keys)
 
     def __call__(self, data):
         """
         Args:
-            data: with ``image`` (C, X, Y, Z), z-scored in the brain, a MetaTensor, and ``sequences``, those of its
+            data: with the image (C, X, Y, Z), z-scored in the brain, a MetaTensor, and ``sequences``, those of its
                 channels, such as ``t1ce+flair``.
         """
         names = data["sequences"].split("+")
         swapped = None
         if "t2" in names and len(names) > 1:
-            image = data["image"]
+            image = data[self.keys[0]]
             volumes = dict(zip(names, image.as_tensor().cpu().numpy()))
             sizes = np.linalg.norm(np.asarray(image.affine.cpu())[:3, :3], axis=0)
             contrast = {name: fluid_contrast(volumes["t2"], volumes[name], sizes) for name in names if name != "t2"}

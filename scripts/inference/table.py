@@ -22,7 +22,7 @@ class WriteTable:
     """Handler that writes the table when an inference ends, before the report, or when an error ends it.
 
     Args:
-        output_dir: as of `scripts.inference.save_segmentation.SaveSegmentationd`.
+        output_dir: as of `scripts.inference.save_segmentation.SaveImageAndRecordd`.
     """
 
     def __init__(self, output_dir: str | Path) -> None:
@@ -47,7 +47,7 @@ def write_table(output_dir: str | Path, failures: Mapping[str, str]) -> None:
     ignored.
 
     Args:
-        output_dir: as of `scripts.inference.save_segmentation.SaveSegmentationd`.
+        output_dir: as of `scripts.inference.save_segmentation.SaveImageAndRecordd`.
         failures: error message by subject, for the column ``problem``.
     """
     rows = {}

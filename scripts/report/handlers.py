@@ -87,7 +87,7 @@ class _ReportHandler:
 
 
 class ReportSegmentations(_ReportHandler):
-    """Report of an inference. Attach it behind `scripts.inference.save_segmentation.SaveSegmentationd`.
+    """Report of an inference. Attach it behind `scripts.inference.save_segmentation.SaveImageAndRecordd`.
 
     Subjects of an earlier inference into the folder stay in the report, as their label maps stay in the folder, also if
     they fail in this run. Label maps whose picture a stopped run has not drawn are drawn at the end.

@@ -13,7 +13,7 @@ import torch
 from monai.data import MetaTensor
 from scripts.common.errors import ScanError, UserError
 from scripts.inference.label_map_state import label_map_path, record_path, sha256_of
-from scripts.inference.save_segmentation import SaveSegmentationd, check_overwrite, pending_subjects, refuse_overwrite
+from scripts.inference.save_segmentation import SaveImageAndRecordd, check_overwrite, pending_subjects, refuse_overwrite
 from scripts.inference.segmentation_record import network_facts
 
 RECORD = {"subject": "S1", "volumes_ml": {}, "networks": []}
@@ -33,7 +33,7 @@ def _data():
 
 
 def test_label_map_has_the_scans_geometry_and_its_record_beside_it(tmp_path):
-    saved = SaveSegmentationd(tmp_path)(_data())["saved"]
+    saved = SaveImageAndRecordd(tmp_path)(_data())["saved"]
     assert saved == str(tmp_path / "S1" / "S1_seg.nii.gz")
     image = nib.load(saved)
     assert np.asarray(image.dataobj).ravel().tolist() == [0, 2, 1, 4, 0]
@@ -42,8 +42,8 @@ def test_label_map_has_the_scans_geometry_and_its_record_beside_it(tmp_path):
 
 
 def test_probabilities_are_written_on_request_only(tmp_path):
-    SaveSegmentationd(tmp_path / "without")(_data())
-    SaveSegmentationd(tmp_path / "with", probabilities=True)(_data())
+    SaveImageAndRecordd(tmp_path / "without")(_data())
+    SaveImageAndRecordd(tmp_path / "with", probabilities=True)(_data())
     assert {f.name for f in (tmp_path / "without" / "S1").iterdir()} == {"S1_seg.nii.gz", "S1_seg.json"}
     image = nib.load(tmp_path / "with" / "S1" / "S1_probabilities.nii.gz")
     assert image.shape == (5, 1, 1, 3) and image.get_fdata()[1, 0, 0].tolist() == pytest.approx([0, 0.9, 0])
@@ -63,10 +63,10 @@ def _pair(folder):
 
 def test_the_record_holds_the_hashes_of_its_label_map_and_of_the_one_before(tmp_path):
     path = label_map_path(tmp_path, "S1")
-    SaveSegmentationd(tmp_path)(_data())
+    SaveImageAndRecordd(tmp_path)(_data())
     first = json.loads(record_path(path).read_text())
     assert first["label_map_sha256"] == sha256_of(path) and first["replaced_sha256"] is None
-    SaveSegmentationd(tmp_path)(_change(_data()))
+    SaveImageAndRecordd(tmp_path)(_change(_data()))
     second = json.loads(record_path(path).read_text())
     assert second["label_map_sha256"] == sha256_of(path) != first["label_map_sha256"]
     assert second["replaced_sha256"] == first["label_map_sha256"]
@@ -74,7 +74,7 @@ def test_the_record_holds_the_hashes_of_its_label_map_and_of_the_one_before(tmp_
 
 @pytest.mark.parametrize("killed_at", ["S1_probabilities.nii.gz", "S1_seg.json", "S1_seg.nii.gz"])
 def test_a_kill_at_any_moment_leaves_the_old_pair_or_a_subject_that_is_pending(killed_at, tmp_path, monkeypatch):
-    SaveSegmentationd(tmp_path, probabilities=True)(_data())
+    SaveImageAndRecordd(tmp_path, probabilities=True)(_data())
     old = _pair(tmp_path)
     replace = os.replace
 
@@ -86,17 +86,17 @@ def test_a_kill_at_any_moment_leaves_the_old_pair_or_a_subject_that_is_pending(k
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", kill)
         with pytest.raises(KeyboardInterrupt):
-            SaveSegmentationd(tmp_path, probabilities=True)(_change(_data()))
+            SaveImageAndRecordd(tmp_path, probabilities=True)(_change(_data()))
     pending = pending_subjects([{"subject": "S1"}], tmp_path, "skip")
     assert (pending == []) == (_pair(tmp_path) == old) == (killed_at != "S1_seg.nii.gz")
     assert _pair(tmp_path)[0] == old[0]  # the old label map is never lost
-    SaveSegmentationd(tmp_path)(_change(_data()))
+    SaveImageAndRecordd(tmp_path)(_change(_data()))
     assert pending_subjects([{"subject": "S1"}], tmp_path, "skip") == []
 
 
 @pytest.mark.parametrize("full_at", ["S1_seg.json", "S1_seg.nii.gz"])
 def test_a_full_disk_leaves_the_old_pair(full_at, tmp_path, monkeypatch):
-    SaveSegmentationd(tmp_path)(_data())
+    SaveImageAndRecordd(tmp_path)(_data())
     old = _pair(tmp_path)
 
     def full(path, *_, **__):
@@ -107,19 +107,19 @@ def test_a_full_disk_leaves_the_old_pair(full_at, tmp_path, monkeypatch):
     else:
         monkeypatch.setattr(nib, "save", full)
     with pytest.raises(UserError, match=rf"{full_at} cannot be written \(No space left on device\)"):
-        SaveSegmentationd(tmp_path)(_change(_data()))
+        SaveImageAndRecordd(tmp_path)(_change(_data()))
     assert _pair(tmp_path) == old and len(list((tmp_path / "S1").iterdir())) == 2
 
 
 def test_a_label_map_that_was_changed_since_is_never_overwritten(tmp_path):
     items = [{"subject": "S1"}]
-    SaveSegmentationd(tmp_path)(_data())
+    SaveImageAndRecordd(tmp_path)(_data())
     path = label_map_path(tmp_path, "S1")
     path.write_bytes(b"drawn by hand")
     with pytest.raises(UserError, match="S1_seg.nii.gz was changed after inference, .*: move it away, or choose"):
         refuse_overwrite(items, tmp_path, "overwrite", {}, [])
     with pytest.raises(ScanError, match="S1_seg.nii.gz was changed after inference"):
-        SaveSegmentationd(tmp_path)(_data())
+        SaveImageAndRecordd(tmp_path)(_data())
     assert path.read_bytes() == b"drawn by hand"
     refuse_overwrite(items, tmp_path, "skip", {}, [])
     assert pending_subjects(items, tmp_path, "skip") == []

@@ -131,6 +131,7 @@ def test_a_bad_scan_is_refused_and_the_next_call_is_not_affected(one_subject, fi
         ({"flair": [[1], [1, 2]], "affine": np.eye(4)}, "flair is of the type list, but must be a path or an array"),
         ({"flair": np.ones((4, 4, 4)) * 1j, "affine": np.eye(4)}, "but must be a path or an array .* of real numbers"),
         ({"flair": np.ones((4, 4, 4)), "affine": "eye"}, "affine is of the type str, but must be an array"),
+        ({"image": "x.nii.gz"}, "image is a key of the command line: give each sequence by its name"),
         ({"t1c": "x.nii.gz"}, "'t1c' is not an argument: did you mean t1ce"),
         ({"T1Gd": "x.nii.gz"}, "'T1Gd' is not an argument: did you mean t1ce"),
         ({"FLAIR": "x.nii.gz"}, "'FLAIR' is not an argument: did you mean flair"),
