@@ -9,5 +9,6 @@ How one subject is made ready (`subject`):
 3. `reference` names the scan that the others are registered to, `register` finds the rigid transforms.
 4. `brain` finds the brain, `grid` resamples the scans, and `record` keeps what was done.
 
-`back` takes label maps to the grid of each original scan: ``python -m scripts.preprocess.back segmentations/ ready/ out/``.
+`back` takes label maps to the grid of each original scan:
+``python -m scripts.preprocess.back segmentations/ ready/ out/``.
 """

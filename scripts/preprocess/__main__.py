@@ -21,7 +21,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("raw", type=Path, help="folder with one folder per subject: DICOM or NIfTI files")
     parser.add_argument("ready", type=Path, help="folder for the ready subjects, the dataset_dir of an inference")
     parser.add_argument("--choice", type=Path, help="JSON file with the scans to take where the headers do not tell")
-    parser.add_argument("--registered", action="store_true", help="the scans are registered already: only resample them")
+    parser.add_argument(
+        "--registered", action="store_true", help="the scans are registered already: only resample them"
+    )
     parser.add_argument("--only", nargs="+", help="names of the subjects to make ready (default: all)")
     options = parser.parse_args(arguments)
     if options.ready.resolve() == options.raw.resolve():

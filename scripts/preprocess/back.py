@@ -38,36 +38,28 @@ def take_back(subject: str, label_map: Path, ready: Path, out: Path) -> list[Pat
     """
     record = read_record(ready, subject)
     labels, affine = _labels(subject, label_map, record["grid"])
-    places = out / subject / f"{subject}_back.json"
-    before = _read(places)
-    source = hash_of(label_map)
-    made = {"label_map": str(label_map.absolute()), "label_map_sha256": source, "files": dict(before["files"])}
+    notes_path = out / subject / f"{subject}_back.json"
+    notes, source = _read(notes_path), hash_of(label_map)
     for name, entry in record["sequences"].items():
         path = out / subject / f"{subject}_{name}_seg.nii.gz"
-        known = before["files"].get(path.name, [])
+        note = notes.get(path.name, {"made_of": None, "sha256": []})
         found = hash_of(path) if path.is_file() else None
-        if found is not None and found not in known:
+        if found is not None and found not in note["sha256"]:
             raise ScanError(f"{subject}: {path} was not made by this command, or was changed since: move it elsewhere.")
-        if found is None or before.get("label_map_sha256") != source:
-            scan_to_ready = np.linalg.inv(np.array(entry["ready_to_scan"]))
-            grid = entry["grid"]["shape"], np.array(entry["grid"]["affine"])
-            volume = resample_labels(labels, affine, *grid, scan_to_ready)
-            _save(path, volume, grid[1], lambda new: _note(places, made, path.name, [*known[-1:], new]))
-        else:
-            _note(places, made, path.name, known)
+        if found is not None and note == {"made_of": source, "sha256": [*note["sha256"][:-1], found]}:
+            continue
+        scan_to_ready = np.linalg.inv(np.array(entry["ready_to_scan"]))
+        grid = entry["grid"]["shape"], np.array(entry["grid"]["affine"])
+        image = nib.Nifti1Image(resample_labels(labels, affine, *grid, scan_to_ready), grid[1])
+
+        def note_hash(file: Path, name=path.name, replaced=note["sha256"][-1:]) -> None:
+            notes[name] = {"made_of": source, "sha256": [*replaced, hash_of(file)]}
+            text = json.dumps(notes, indent=4) + "\n"
+            save_atomically(notes_path, lambda temporary: temporary.write_text(text))
+
+        # noted before the file is moved to its place, so that a kill leaves no file that is not known
+        save_atomically(path, lambda file, image=image: nib.save(image, file), note_hash)
     return [out / subject / f"{subject}_{name}_seg.nii.gz" for name in record["sequences"]]
-
-
-def _save(path: Path, volume: np.ndarray, affine: np.ndarray, note) -> None:
-    """Write a label map; `note` gets its hash before it is moved to its place, so that a kill leaves no unknown file."""
-    image = nib.Nifti1Image(volume, affine)
-    save_atomically(path, lambda file: nib.save(image, file), lambda file: note(hash_of(file)))
-
-
-def _note(places: Path, made: dict, name: str, hashes: list[str]) -> None:
-    made["files"][name] = hashes
-    text = json.dumps(made, indent=4) + "\n"
-    save_atomically(places, lambda file: file.write_text(text))
 
 
 def _labels(subject: str, path: Path, grid: dict) -> tuple[np.ndarray, np.ndarray]:
@@ -75,20 +67,24 @@ def _labels(subject: str, path: Path, grid: dict) -> tuple[np.ndarray, np.ndarra
     affine = np.asarray(labels.affine, dtype=float)
     same = list(labels.shape) == grid["shape"] and np.allclose(affine, grid["affine"], rtol=0, atol=TOLERANCE)
     if not same:
-        raise ScanError(f"{subject}: {path} is not in the grid of the ready scans: give the label map that was made of them.")
+        raise ScanError(
+            f"{subject}: {path} is not in the grid of the ready scans: give the label map that was made of them."
+        )
     values = np.asarray(labels)
     if not (values == values.round()).all() or values.min() < 0 or values.max() > 255:
-        raise ScanError(f"{subject}: {path} holds other values than whole numbers from 0 to 255, so it is no label map.")
+        raise ScanError(
+            f"{subject}: {path} holds other values than whole numbers from 0 to 255, so it is no label map."
+        )
     return values.astype(np.uint8), affine
 
 
 def _read(path: Path) -> dict:
+    """For each file, the hash of the label map that it was made of, and its own hash after that of the one before."""
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
-        content = {}
-    known = isinstance(content, dict) and isinstance(content.get("files"), dict)
-    return content if known else {"files": {}}
+        notes = json.loads(path.read_text())
+        return {name: {"made_of": note["made_of"], "sha256": list(note["sha256"])} for name, note in notes.items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -100,7 +96,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     subjects = sorted(path.parent.name for path in options.ready.glob(f"*/*{ENDING}"))
     if not subjects:
-        raise UserError(f"{options.ready} has no subject that python -m scripts.preprocess has made ready: give its folder.")
+        raise UserError(
+            f"{options.ready} has no subject that python -m scripts.preprocess has made ready: give its folder."
+        )
     count = failed = 0
     for subject in subjects:
         label_map = options.segmentations / subject / f"{subject}_seg.nii.gz"
@@ -116,7 +114,9 @@ def main(arguments: list[str] | None = None) -> None:
         count += 1
         print(f"{printable(subject)}: {', '.join(path.name for path in files)}", flush=True)
     if not count and not failed:
-        raise UserError(f"{options.segmentations} has no label map of the subjects in {options.ready}: give the right one.")
+        raise UserError(
+            f"{options.segmentations} has no label map of the subjects in {options.ready}: give the right one."
+        )
     print(f"{count} subjects are in {options.out}.")
     if failed:
         sys.exit(1)

@@ -44,8 +44,8 @@ def masks_in_scan_grids(
         One bool mask (X, Y, Z), or one for each sequence, by sequence, and a text.
 
     Raises:
-        ScanError: several masks, or one that fits no scan or more than one; only some scans are stripped; HD-BET's weights
-            are missing.
+        ScanError: several masks, or one that fits no scan or more than one; only some scans are stripped; HD-BET's
+            weights are missing.
         UserError: brainles-hd-bet is needed and not installed.
     """
     if len(masks) > 1:
@@ -59,8 +59,8 @@ def masks_in_scan_grids(
     if stripped:
         other = next(name for name in scans if name not in stripped)
         raise ScanError(
-            f"{subject}: the {stripped[0]} is skull-stripped and the {other} is not: give all scans with the skull or all "
-            f"without, or {GIVE_MASK}."
+            f"{subject}: the {stripped[0]} is skull-stripped and the {other} is not: give all scans with the skull or "
+            f"all without, or {GIVE_MASK}."
         )
     return {reference: _by_hd_bet(subject, reference, scans[reference])}, f"HD-BET on the {reference}"
 
@@ -79,8 +79,8 @@ def _given(subject: str, scans: Mapping[str, MetaTensor], path: Path, named: str
     if named is not None and named not in fitting:
         grid = f"has {shape_text(scans[named])} voxels" if named in scans else "was not chosen"
         raise ScanError(
-            f"{subject}: {path} has {shape_text(mask)} voxels and is not in the grid of the {named}, which {grid}: make "
-            "the mask from this scan, or name it after another."
+            f"{subject}: {path} has {shape_text(mask)} voxels and is not in the grid of the {named}, which {grid}: "
+            "make the mask from this scan, or name it after another."
         )
     if named is None and len(fitting) != 1:
         known = f"of {len(fitting)} scans ({', '.join(fitting)})" if fitting else "of none of the scans"
@@ -109,6 +109,6 @@ def _by_hd_bet(subject: str, name: str, scan: MetaTensor) -> np.ndarray:
             return np.asarray(nib.load(Path(folder) / "brain_mask.nii.gz").dataobj) > 0
         except OSError as error:
             raise ScanError(
-                f"{subject}: the scans have skulls, and the weights of HD-BET cannot be fetched ({error}): connect to the "
-                f"internet, see docs/preprocessing.md, or {GIVE_MASK}. The {name} would be the one to take."
+                f"{subject}: the scans have skulls, and the weights of HD-BET cannot be fetched ({error}): connect to "
+                f"the internet, see docs/preprocessing.md, or {GIVE_MASK}. The {name} would be the one to take."
             ) from error

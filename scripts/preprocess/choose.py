@@ -13,8 +13,8 @@ from scripts.preprocess.series import Series
 # Voxels whose largest sizes differ by less than this share count as equally fine.
 AS_FINE = 0.1
 WAY_OUT = (
-    'take one away, or name the right one in a JSON file, {{"{subject}": {{"{sequence}": "<series number, description or '
-    'file name>"}}}}, and give it as --choice.'
+    'take one away, or name the right one in a JSON file, {{"{subject}": {{"{sequence}": "<series number, description '
+    'or file name>"}}}}, and give it as --choice.'
 )
 
 
@@ -40,8 +40,8 @@ def choose(
         The chosen scan of each sequence with the reason, in the order of `SEQUENCES`, and the other scans with theirs.
 
     Raises:
-        ScanError: no scan is left, a wish fits not exactly one scan, two scans differ in nothing that the rules look at,
-            several T1 of which none says anything about contrast, or scans of several studies.
+        ScanError: no scan is left, a wish fits not exactly one scan, two scans differ in nothing that the rules look
+            at, several T1 of which none says anything about contrast, or scans of several studies.
     """
     series, wishes = list(series), dict(wishes or {})
     readings = {scan.file: read_sequence(scan) for scan in series}
@@ -63,11 +63,7 @@ def choose(
         raise ScanError(f"{subject}: none of its scans is known to be T1, T1ce, T2 or FLAIR ({told}).")
     _check_studies(subject, chosen)
     taken = {scan.file: sequence for sequence, (scan, _) in chosen.items()}
-    left = [
-        (scan, _why_left(readings[scan.file], chosen, wishes))
-        for scan in series
-        if scan.file not in taken
-    ]
+    left = [(scan, _why_left(readings[scan.file], chosen, wishes)) for scan in series if scan.file not in taken]
     return {name: chosen[name] for name in SEQUENCES if name in chosen}, left
 
 
@@ -148,7 +144,9 @@ def _is_reformatted(scan: Series) -> bool:
 
 def _check_contrast(subject: str, chosen, series: list[Series], readings: Mapping[Path, Reading], wishes) -> None:
     """Several T1 of which nothing tells which was taken after the contrast agent cannot be told apart."""
-    silent = [scan for scan in series if readings[scan.file].sequence == "t1" and not readings[scan.file].tells_contrast]
+    silent = [
+        scan for scan in series if readings[scan.file].sequence == "t1" and not readings[scan.file].tells_contrast
+    ]
     if len(silent) > 1 and "t1ce" not in chosen and not wishes.keys() & {"t1", "t1ce"}:
         titles = " and ".join(scan.title for scan in silent)
         raise ScanError(

@@ -25,8 +25,8 @@ DONE = "made_of.json"
 def convert(subject: str, folder: Path, dicom: Iterable[Path], target: Path, made_of: str) -> list[Path]:
     """Convert all series of a folder into `target`, or take what an earlier run has converted from the same files.
 
-    The JSON file beside each scan holds the entries of `KEPT`, and from the DICOM headers `ContrastBolusAgent` (dcm2niix
-    does not tell it) and `study`, a hash that tells studies apart.
+    The JSON file beside each scan holds the entries of `KEPT`, and from the DICOM headers `ContrastBolusAgent`
+    (dcm2niix does not tell it) and `study`, a hash that tells studies apart.
 
     Args:
         subject: for messages.

@@ -68,7 +68,9 @@ def shifted(affine, start: Sequence[int]) -> np.ndarray:
 def _box_around(shape, affine, to_shape, to_affine, transform) -> tuple[slice, ...]:
     """The box of the other grid that a volume of this shape lies in, with a voxel around it; it may be empty."""
     transform = np.eye(4) if transform is None else np.asarray(transform, dtype=float)
-    matrix = np.linalg.inv(np.asarray(to_affine, dtype=float)) @ np.linalg.inv(transform) @ np.asarray(affine, dtype=float)
+    matrix = (
+        np.linalg.inv(np.asarray(to_affine, dtype=float)) @ np.linalg.inv(transform) @ np.asarray(affine, dtype=float)
+    )
     corners = np.array(list(product(*((-1, length) for length in shape))), dtype=float)
     places = corners @ matrix[:3, :3].T + matrix[:3, 3]
     low = np.clip(np.floor(places.min(0)).astype(int), 0, to_shape)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Import the packages of ``requirements-preprocess.txt`` where they are needed, and say how to install a missing one."""
+"""Import the packages of ``requirements-preprocess.txt`` where they are needed, and say how to install one."""
 
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version

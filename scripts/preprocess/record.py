@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The record of a subject that was made ready, ``<ready>/<subject>/<subject>_preprocess.json``, and whether it holds."""
+"""The record of a subject that was made ready: ``<ready>/<subject>/<subject>_preprocess.json``."""
 
 import json
 from pathlib import Path

@@ -12,9 +12,9 @@ LEAST_MM = 80.0
 
 _BEGIN, _END = r"(?<![a-z0-9])", r"(?![a-z0-9])"
 _OTHER = re.compile(
-    rf"{_BEGIN}(loc|locali[sz]er|scout|survey|calib\w*|3 ?plane|aahead\w*|dwi|dti|diff\w*|adc|trace\w*|fa|ep2d|epi|b ?\d{{2,4}}|"
-    rf"perf\w*|dsc|dce|asl|rcbv|cb[vf]|mtt|ttp|ktrans|swi|swan|mip|minip|phase|pha|tof|mra|mrv|angio\w*|cest|bold|fmri|"
-    rf"mrs|svs|csi|spectro\w*|sub|subtr\w*|field ?map|t2 ?star|hemo|stir|pd|pdw|proton){_END}|t2w? ?\*"
+    rf"{_BEGIN}(loc|locali[sz]er|scout|survey|calib\w*|3 ?plane|aahead\w*|dwi|dti|diff\w*|adc|trace\w*|fa|ep2d|epi|"
+    rf"b ?\d{{2,4}}|perf\w*|dsc|dce|asl|rcbv|cb[vf]|mtt|ttp|ktrans|swi|swan|mip|minip|phase|pha|tof|mra|mrv|angio\w*|"
+    rf"cest|bold|fmri|mrs|svs|csi|spectro\w*|sub|subtr\w*|field ?map|t2 ?star|hemo|stir|pd|pdw|proton){_END}|t2w? ?\*"
 )
 _FLAIR = re.compile(r"flair|dark ?fluid|tirm")
 _T1 = re.compile(rf"(?<![a-z0-9])s?t1|mp ?rage|spgr|bravo|vibe|{_BEGIN}(tfl|tfe)")
@@ -28,7 +28,9 @@ _WITHOUT = re.compile(
     rf"t1 ?(?:n|pre)){_END}(?! ?op)"
 )
 # "without contrast" names no agent.
-_DENIED = re.compile(rf"{_BEGIN}(pre|without|w ?/? ?o|ohne|no|non) ?(contrast|kontrast|contr|gd|gad\w*|km|cm|ce|c){_END}")
+_DENIED = re.compile(
+    rf"{_BEGIN}(pre|without|w ?/? ?o|ohne|no|non) ?(contrast|kontrast|contr|gd|gad\w*|km|cm|ce|c){_END}"
+)
 
 
 class Reading(NamedTuple):

@@ -65,7 +65,9 @@ def read_series(subject: str, file: Path, converted: bool) -> Series:
     except Exception as error:  # nibabel raises many types for a damaged file
         raise ScanError(f"{subject}: {file} cannot be read as NIfTI: convert it again, or take it away.") from error
     named = None if converted else (parse_filename(file.name) or ("", None))[1]
-    return Series(file, _facts(subject, file), tuple(map(int, shape)), tuple(np.round(sizes, 4).tolist()), _known(named))
+    return Series(
+        file, _facts(subject, file), tuple(map(int, shape)), tuple(np.round(sizes, 4).tolist()), _known(named)
+    )
 
 
 def _known(named: str | None) -> str | None:
@@ -79,7 +81,9 @@ def _facts(subject: str, file: Path) -> dict:
     try:
         facts = json.loads(sidecar.read_text())
     except (OSError, ValueError) as error:
-        raise ScanError(f"{subject}: {sidecar} cannot be read as JSON ({error}): correct it, or take it away.") from error
+        raise ScanError(
+            f"{subject}: {sidecar} cannot be read as JSON ({error}): correct it, or take it away."
+        ) from error
     if not isinstance(facts, dict):
         raise ScanError(f"{subject}: {sidecar} holds no JSON object: correct it, or take it away.")
     return facts

@@ -137,7 +137,9 @@ def _brains(scans, masks, transforms, reference: str) -> dict[str, np.ndarray]:
 def _ready_scan(subject: str, name: str, scan, reference, transform, brain) -> tuple[np.ndarray, dict]:
     volume, affine = _pair(scan)
     grid = reference.shape, reference.affine
-    covered = resample(np.ones(volume.shape), affine, *grid, transform, nearest=True)[brain].mean() if brain.any() else 0.0
+    covered = (
+        resample(np.ones(volume.shape), affine, *grid, transform, nearest=True)[brain].mean() if brain.any() else 0.0
+    )
     ready = np.where(brain, resample(volume, affine, *grid, transform), 0)
     if not ready.any():
         raise ScanError(f"{subject}: the mask of the brain leaves nothing of the {name}: look at both.")
