@@ -26,8 +26,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--only", nargs="+", help="names of the subjects to make ready (default: all)")
     options = parser.parse_args(arguments)
-    if options.ready.resolve() == options.raw.resolve():
-        raise UserError(f"{options.raw} is given as raw and as ready: give another folder for the ready subjects.")
+    raw, ready = options.raw.resolve(), options.ready.resolve()
+    if raw == ready or raw in ready.parents or ready in raw.parents:
+        raise UserError(f"{options.raw} and {options.ready} are one folder, or one lies in the other: give another one.")
     subjects, wishes = raw_subjects(options.raw), read_wishes(options.choice)
     for name in [*(options.only or ()), *wishes]:
         if name not in subjects:

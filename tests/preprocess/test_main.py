@@ -51,8 +51,9 @@ def test_a_second_run_goes_on_and_a_choice_helps(raw, capsys):
 def test_wrong_arguments_are_refused_before_anything_is_made(raw):
     with pytest.raises(UserError, match="has no folder P9: give one of P1, P2"):
         run(raw, "--only", "P9")
-    with pytest.raises(UserError, match="is given as raw and as ready"):
-        main([str(raw), str(raw)])
+    for ready in (raw, raw / "ready", raw.parent):
+        with pytest.raises(UserError, match="are one folder, or one lies in the other"):
+            main([str(raw), str(ready)])
     assert not (raw.parent / "ready").exists()
 
 
