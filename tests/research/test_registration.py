@@ -49,7 +49,7 @@ def test_the_command_prints_and_writes_a_row_for_each_amount(tmp_path, monkeypat
     monkeypatch.setattr(registration, "register", register)
     main(["--dataset_dir", str(tmp_path / "data"), "--subjects", "1", "--amounts", "8", "--page", str(page)])
     assert "| 8 mm, 8° | P1 | flair | 1.00 | 1.00 | – | 0.9" in capsys.readouterr().out
-    assert "| **8 mm, 8°** | 1 subjects |  | **1.00** | 1.00 | 0.9" in page.read_text()
+    assert "| **8 mm, 8°** | 1 subjects |  | **1.00** | 1.00 | – | 0.9" in page.read_text()
 
 
 def test_no_subject_is_refused(tmp_path):
