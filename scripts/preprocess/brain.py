@@ -20,8 +20,8 @@ from scripts.data.same_grid import grid_difference, shape_text
 from scripts.preprocess.packages import optional
 
 GIVE_MASK = (
-    "put a mask of the brain beside the scans, in the grid of one of them and named after it (such as "
-    "brain_mask_t1ce.nii.gz, made by HD-BET, mri_synthstrip or by hand)"
+    "put a mask of the brain beside the scans, brain_mask_{name}.nii.gz in the grid of the {name}, made by HD-BET, "
+    "mri_synthstrip or by hand"
 )
 
 
@@ -60,7 +60,7 @@ def masks_in_scan_grids(
         other = next(name for name in scans if name not in stripped)
         raise ScanError(
             f"{subject}: the {stripped[0]} is skull-stripped and the {other} is not: give all scans with the skull or "
-            f"all without, or {GIVE_MASK}."
+            f"all without, or {GIVE_MASK.format(name=reference)}."
         )
     return {reference: _by_hd_bet(subject, reference, scans[reference])}, f"HD-BET on the {reference}"
 
@@ -110,5 +110,5 @@ def _by_hd_bet(subject: str, name: str, scan: MetaTensor) -> np.ndarray:
         except OSError as error:
             raise ScanError(
                 f"{subject}: the scans have skulls, and the weights of HD-BET cannot be fetched ({error}): connect to "
-                f"the internet, see docs/preprocessing.md, or {GIVE_MASK}. The {name} would be the one to take."
+                f"the internet (docs/preprocessing.md), or {GIVE_MASK.format(name=name)}."
             ) from error

@@ -3,8 +3,6 @@
 
 import hashlib
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 from scripts.common.errors import ScanError
 from scripts.preprocess.packages import optional
 from scripts.preprocess.raw_files import sidecar_of
+from scripts.preprocess.whole_folder import whole_folder
 
 # What is kept of dcm2niix's JSON files: nothing that names a person. Times are in seconds.
 KEPT = (
@@ -43,16 +42,9 @@ def convert(subject: str, folder: Path, dicom: Iterable[Path], target: Path, mad
         UserError: dcm2niix or pydicom is not installed.
     """
     if _made_of(target) != made_of:
-        temporary = target.with_name(f".{os.getpid()}.{target.name}")
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        try:
+        with whole_folder(target) as temporary:
             _convert(subject, folder, dicom, temporary)
             (temporary / DONE).write_text(json.dumps({"made_of": made_of}, indent=4) + "\n")
-            shutil.rmtree(target, ignore_errors=True)
-            temporary.rename(target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
     return sorted(target.glob("*.nii.gz"))
 
 

@@ -3,8 +3,6 @@
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from scripts.preprocess.record import is_ready, record_path
 from scripts.preprocess.reference import reference_of
 from scripts.preprocess.register import centre, motion, register
 from scripts.preprocess.series import Series, read_series
+from scripts.preprocess.whole_folder import whole_folder
 
 # Where converted DICOM series stay, in the folder of the ready subjects; inference leaves hidden folders out.
 CONVERTED = ".converted"
@@ -84,10 +83,7 @@ def make_ready(
         "not_used": [{"scan": scan.title, "file": str(scan.file), "why": why} for scan, why in left],
         "label_maps_not_used": [str(file) for file in files.label_maps],
     }
-    temporary = ready / f".{os.getpid()}.{subject}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
+    with whole_folder(ready / subject) as temporary:
         brains = _brains(scans, masks, transforms, reference)
         for name, scan in scans.items():
             volume, facts = _ready_scan(subject, name, scan, scans[reference], transforms[name], brains[name])
@@ -98,9 +94,6 @@ def make_ready(
             record["sequences"][name] |= {"saved": saved.name, "sha256": hash_of(saved)}
         record["brain"]["ml"] = round(float(brains[reference].sum()) * voxel_ml(scans[reference].affine), 1)
         (temporary / record_path(ready, subject).name).write_text(json.dumps(record, indent=4) + "\n")
-        temporary.rename(ready / subject)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return record
 
 
