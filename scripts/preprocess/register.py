@@ -15,8 +15,12 @@ from scripts.preprocess.packages import optional
 
 # The registration runs at voxels of this size (or larger, if a scan has larger ones), at which the networks run.
 WORKING_MM = 2.0
+# Resolutions of ANTs, as multiples of the working voxels, with the iterations and the blur (in voxels) of each.
+PYRAMID = {"aff_shrink_factors": (4, 2, 1), "aff_smoothing_sigmas": (2, 1, 0), "aff_iterations": (1000, 500, 100)}
 # Size of the voxels at which two starts are compared.
 COARSE_MM = 5.0
+# Around a stripped brain.
+MARGIN_MM = 15.0
 # More than a head turns or moves between two scans.
 MOST_DEGREES, MOST_MM = 60.0, 150.0
 # Share of the start's mutual information that the result must reach. It is estimated on few voxels, so that the true
@@ -44,21 +48,26 @@ def register(subject: str, fixed: tuple, moving: tuple, names: tuple[str, str], 
     """
     ants = optional("ants")
     ants.config.set_ants_deterministic(True, seed_value=seed)  # this also takes one thread
-    starts = [np.eye(4), _between_centres(fixed, moving)]
-    fits = [mutual_information(fixed, moving, start) for start in starts]
+    fixed = cropped(*fixed)
+    here = centre(*fixed)
+    starts = [np.zeros(3), centre(*moving) - here]
+    fits = [mutual_information(fixed, moving, shift(start)) for start in starts]
     start = starts[int(np.argmax(fits))]
     with tempfile.TemporaryDirectory() as folder:
+        # both volumes are moved so that the start is the identity and the head turns about its centre
         initial = str(Path(folder) / "start.mat")
-        ants.write_transform(_ants_transform(ants, start), initial)
+        ants.write_transform(ants.create_ants_transform(transform_type="AffineTransform", dimension=3), initial)
         found = ants.registration(
-            _ants_image(ants, *fixed),
-            _ants_image(ants, *moving),
+            _ants_image(ants, fixed[0], shift(-here) @ fixed[1]),
+            _ants_image(ants, moving[0], shift(-here - start) @ moving[1]),
             type_of_transform="Rigid",
             initial_transform=initial,
             outprefix=str(Path(folder) / "found"),
+            **PYRAMID,
         )
-        transform = _matrix(ants.read_transform(found["fwdtransforms"][0]))
-    turned, moved = motion(transform, centre(*fixed))
+        turn = _matrix(ants.read_transform(found["fwdtransforms"][0]))
+    transform = shift(here + start) @ turn @ shift(-here)
+    turned, moved = motion(transform, here)
     fit = mutual_information(fixed, moving, transform)
     if fit < AS_GOOD * max(fits) or turned > MOST_DEGREES or moved > MOST_MM:
         raise ScanError(
@@ -67,6 +76,13 @@ def register(subject: str, fixed: tuple, moving: tuple, names: tuple[str, str], 
             "--choice."
         )
     return transform
+
+
+def shift(mm) -> np.ndarray:
+    """The matrix (4, 4) of a shift by three mm."""
+    matrix = np.eye(4)
+    matrix[:3, 3] = mm
+    return matrix
 
 
 def motion(transform: np.ndarray, at: np.ndarray) -> tuple[float, float]:
@@ -104,6 +120,17 @@ def mutual_information(fixed: tuple, moving: tuple, transform: np.ndarray, bins:
     return float((joint[some] * np.log(joint[some] / apart[some])).sum())
 
 
+def cropped(volume, affine) -> tuple[np.ndarray, np.ndarray]:
+    """The box around the voxels above 0, with `MARGIN_MM` on each side, and its affine: empty air only costs time."""
+    volume, affine = np.asarray(volume), np.asarray(affine, dtype=float)
+    margins = np.ceil(MARGIN_MM / np.linalg.norm(affine[:3, :3], axis=0)).astype(int)
+    box = []
+    for axis, margin in enumerate(margins):
+        inside = np.flatnonzero((volume > 0).any(tuple(other for other in range(3) if other != axis)))
+        box.append(slice(max(inside[0] - margin, 0), inside[-1] + margin + 1))
+    return volume[tuple(box)], affine @ shift([part.start for part in box])
+
+
 def coarse_grid(volume, affine, size: float) -> tuple[tuple[int, ...], np.ndarray]:
     """Shape and affine of a grid with voxels of at least `size` mm along the same axes and over the same field."""
     affine = np.asarray(affine, dtype=float)
@@ -116,25 +143,12 @@ def coarse_grid(volume, affine, size: float) -> tuple[tuple[int, ...], np.ndarra
     return shape, coarse
 
 
-def _between_centres(fixed: tuple, moving: tuple) -> np.ndarray:
-    start = np.eye(4)
-    start[:3, 3] = centre(*moving) - centre(*fixed)
-    return start
-
-
 def _ants_image(ants, volume, affine):
     shape, coarse = coarse_grid(volume, affine, WORKING_MM)
     lps = LPS @ coarse
     sizes = np.linalg.norm(coarse[:3, :3], axis=0)
     array = resample(volume, affine, shape, coarse)
     return ants.from_numpy(array, origin=lps[:3, 3].tolist(), spacing=sizes.tolist(), direction=lps[:3, :3] / sizes)
-
-
-def _ants_transform(ants, matrix: np.ndarray):
-    lps = LPS @ matrix @ LPS
-    return ants.create_ants_transform(
-        transform_type="AffineTransform", dimension=3, matrix=lps[:3, :3], translation=lps[:3, 3].tolist()
-    )
 
 
 def _matrix(transform) -> np.ndarray:

@@ -14,6 +14,7 @@ moved with the scan, taken to the T1ce's grid and back again; the Dice of this r
 import argparse
 import time
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -33,28 +34,36 @@ HEAD = ["moved", "subject", "sequence", "error mean, mm", "largest, mm", "from i
 HEAD += ["Dice there and back", "processor seconds"]
 
 
-def measure(items: Iterable[dict], amounts: Iterable[float] = AMOUNTS, seed: int = 0) -> list[dict]:
-    """One row for each subject and amount.
+def measure(items: Iterable[dict], amounts: Iterable[float] = AMOUNTS, seed: int = 0, workers: int = 1) -> list[dict]:
+    """One row for each subject and amount; they do not depend on the number of workers.
 
     Args:
         items: labelled subjects, from `scripts.data.datalist.subjects_in`.
         amounts: mm of the shift and degrees of the turn.
         seed: of axes and directions.
+        workers: number of processes.
     """
-    rows = []
-    for count, item in enumerate(items):
-        name = MOVED[count % len(MOVED)]
-        scans = {key: _volume(item, key) for key in (FIXED, name, "label")}
-        unmoved = None
-        for amount in sorted(amounts):
-            draw = np.random.default_rng([seed, count, round(10 * amount)])
-            known = rigid(amount, amount, centre(*scans[FIXED]), draw)
-            row, found = _row(item["subject"], name, scans, known)
-            unmoved = found if amount == 0 else unmoved
-            own = np.nan if unmoved is None else displacement(found, known @ unmoved, *scans[FIXED]).mean()
-            rows.append(row | {"amount": amount, "own": own})
-            shown = ", ".join(f"{key} {value:.4g}" for key, value in rows[-1].items() if not isinstance(value, str))
-            print(f"{item['subject']} {name}: {shown}", flush=True)
+    tasks = [(number, item, sorted(amounts), seed) for number, item in enumerate(items)]
+    if workers == 1:
+        return [row for task in tasks for row in _rows(*task)]
+    with ProcessPoolExecutor(workers) as pool:
+        return [row for rows in pool.map(_rows, *zip(*tasks)) for row in rows]
+
+
+def _rows(number: int, item: dict, amounts: list[float], seed: int) -> list[dict]:
+    """The rows of one subject."""
+    name = MOVED[number % len(MOVED)]
+    scans = {key: _volume(item, key) for key in (FIXED, name, "label")}
+    rows, unmoved = [], None
+    for amount in amounts:
+        draw = np.random.default_rng([seed, number, round(10 * amount)])
+        known = rigid(amount, amount, centre(*scans[FIXED]), draw)
+        row, found = _row(item["subject"], name, scans, known)
+        unmoved = found if amount == 0 else unmoved
+        own = np.nan if unmoved is None else displacement(found, known @ unmoved, *scans[FIXED]).mean()
+        rows.append(row | {"amount": amount, "own": own})
+        shown = ", ".join(f"{key} {value:.4g}" for key, value in rows[-1].items() if not isinstance(value, str))
+        print(f"{item['subject']} {name}: {shown}", flush=True)
     return rows
 
 
@@ -126,12 +135,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--subjects", type=int, default=4, help="the first so many of them (default 4)")
     parser.add_argument("--amounts", type=float, nargs="+", default=AMOUNTS, help="mm and degrees (default 0 5 10 20)")
     parser.add_argument("--seed", type=int, default=0, help="of axes and directions (default 0)")
+    parser.add_argument("--workers", type=int, default=1, help="number of processes (default 1)")
     parser.add_argument("--page", type=Path, help="page to write the table into, between its markers")
     options = parser.parse_args(arguments)
     if options.subjects < 1:
         raise UserError(f"--subjects is {options.subjects}, but must be at least 1.")
     items = require_complete(subjects_in(options.dataset_dir, (FIXED, *MOVED))[: options.subjects], (FIXED, *MOVED))
-    lines = table(measure(items, options.amounts, options.seed))
+    lines = table(measure(items, options.amounts, options.seed, max(options.workers, 1)))
     print("\n".join(lines))
     if options.page:
         fill_between_markers(options.page, "scripts.research.registration", lines)

@@ -77,7 +77,7 @@ def test_training_goes_on_without_them_and_warns(tmp_path):
         assert [item["subject"] for item in subjects_in(tmp_path, SEQUENCES)] == ["S1"]
     (tmp_path / "S1" / "S1_t1.nii.gz").unlink()
     (tmp_path / "S1").rmdir()
-    with pytest.raises(UserError, match="a.dcm is DICOM: convert"):
+    with pytest.raises(UserError, match="a.dcm is DICOM: make it ready with"):
         subjects_in(tmp_path, SEQUENCES)
 
 

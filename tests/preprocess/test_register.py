@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scripts.common.errors import ScanError
 from scripts.preprocess import register as module
-from scripts.preprocess.register import centre, coarse_grid, motion, mutual_information, register
+from scripts.preprocess.register import centre, coarse_grid, cropped, motion, mutual_information, register
 
 from tests.preprocess.head import AFFINE, moved, movement, scan
 
@@ -28,6 +28,14 @@ def test_the_coarse_grid_covers_the_same_field():
     assert shape == (5, 4, 4)
     # voxels of 2 mm begin where those of 1 mm do: their first centre is half a millimetre further
     assert affine[:3, 3].tolist() == [0.5, 0.5, 0] and np.diag(affine).tolist() == [2, 2, 5, 1]
+
+
+def test_the_air_around_a_brain_is_cut_off_but_for_a_margin():
+    volume = np.zeros((60, 60, 9))
+    volume[30, 20:40, 4] = 1
+    part, affine = cropped(volume, np.diag([1.0, 3, 5, 1]))
+    assert part.shape == (31, 30, 7) and part.sum() == 20  # 15, 5 and 3 voxels of margin
+    assert affine[:3, 3].tolist() == [15, 45, 5]
 
 
 def test_mutual_information_is_the_entropy_for_the_same_scan_and_0_for_an_empty_one():
