@@ -19,7 +19,7 @@ from scripts.preprocess.choose import choose
 from scripts.preprocess.convert import convert
 from scripts.preprocess.grid import resample
 from scripts.preprocess.packages import versions
-from scripts.preprocess.raw_files import check_name, fingerprint, raw_files
+from scripts.preprocess.raw_files import RawFiles, check_name, fingerprint, raw_files
 from scripts.preprocess.record import is_ready, record_path
 from scripts.preprocess.reference import reference_of
 from scripts.preprocess.register import centre, motion, register
@@ -53,11 +53,13 @@ def make_ready(
     """
     check_name(subject)
     files = raw_files(folder)
-    content = fingerprint(folder, files)
-    made_of = _hash(content, dict(wishes or {}), registered)
+    made_of = _hash(fingerprint(folder, files), dict(wishes or {}), registered)
     if is_ready(ready, subject, made_of):
         return None
-    converted = convert(subject, folder, files.dicom, ready / CONVERTED / subject, content) if files.dicom else []
+    converted = []
+    if files.dicom:
+        made_of_dicom = fingerprint(folder, RawFiles((), files.dicom, (), ()))
+        converted = convert(subject, folder, files.dicom, ready / CONVERTED / subject, made_of_dicom)
     if not (files.scans or converted):
         raise ScanError(f"{subject}: {folder} has no DICOM and no NIfTI file: add its scans, or take the folder away.")
     series = [read_series(subject, file, False) for file in files.scans]
