@@ -12,6 +12,7 @@ ORDER = (
     "common",
     "simulation",
     "data",
+    "preprocess",
     "losses",
     "networks",
     "training",

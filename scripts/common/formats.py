@@ -3,7 +3,7 @@
 
 import re
 
-DICOM = "DICOM", "convert it to NIfTI with dcm2niix"
+DICOM = "DICOM", "make it ready with python -m scripts.preprocess, or convert it to NIfTI with dcm2niix"
 IMAGE = "an image in another format", "convert it to NIfTI, such as with SimpleITK or mri_convert"
 ARCHIVE = "an archive", "unpack it"
 ENDINGS = {

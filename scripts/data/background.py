@@ -13,8 +13,8 @@ LEAST_ZEROS = 0.1
 LARGEST_BRAIN_ML = 2500.0
 
 WAY_OUT = (
-    "strip the skull first (with HD-BET or FreeSurfer's mri_synthstrip; the package brainles-preprocessing registers "
-    "and strips in one call), or, if it is stripped already, set every voxel outside the brain to 0."
+    "strip the skull first (with HD-BET or FreeSurfer's mri_synthstrip; python -m scripts.preprocess registers and "
+    "strips), or, if it is stripped already, set every voxel outside the brain to 0."
 )
 
 

@@ -69,7 +69,7 @@ class LoadSequencesd(Transform):
         files = {}  # a 4D file holds several sequences: read it once
         first = image = None
         for name in loaded:
-            scan, path = _volume(subject, name, data[name], files)
+            scan, path = load_volume(subject, name, data[name], files)
             _check_thickness(subject, name, scan, path, self.thinnest)
             _check_intensities(subject, name, scan, path)
             if image is None:
@@ -87,7 +87,7 @@ class LoadSequencesd(Transform):
         out |= {key: data[key] for key in ("network", "ignored") if key in data}
         out["image"] = MetaTensor(image, meta=_meta(*first))
         if self.label:
-            label, path = _volume(subject, "label", data["label"], files)
+            label, path = load_volume(subject, "label", data["label"], files)
             check_grid(subject, first, (label, path))
             out["label"] = MetaTensor(_integers(subject, label, path), meta=_meta(label, path))
         return out
@@ -126,7 +126,7 @@ def _missing_file(subject: str, name: str, found: list[str], ignored: str | None
     )
 
 
-def _volume(subject: str, name: str, source, files: dict) -> tuple[MetaTensor, str]:
+def load_volume(subject: str, name: str, source, files: dict) -> tuple[MetaTensor, str]:
     """The three-dimensional scan (X, Y, Z), float32, that a datalist entry points to, and its path."""
     if isinstance(source, MetaTensor):
         scan, path = source.float(), f"the {name} array"

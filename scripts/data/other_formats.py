@@ -67,7 +67,7 @@ def _first(folder: Path) -> Path | None:
     """The first file in another format, in the folder or in those in it."""
     files, folders = files_and_folders(folder) or ([], [])
     file = next((file for file in files if other_format(file.name)), None)
-    file = file or next((file for file in islice(files, OPENED) if _is_dicom(file)), None)
+    file = file or next((file for file in islice(files, OPENED) if is_dicom(file)), None)
     return file or next(filter(None, (_first(child) for child in folders if not child.is_symlink())), None)
 
 
@@ -75,7 +75,7 @@ def _format_of(file: Path) -> tuple[str, str]:
     return other_format(file.name) or DICOM
 
 
-def _is_dicom(file: Path) -> bool:
+def is_dicom(file: Path) -> bool:
     """Whether the file has DICOM's mark, `DICM` after 128 bytes; its name often has no ending."""
     try:
         with file.open("rb") as content:

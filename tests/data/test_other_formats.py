@@ -26,7 +26,7 @@ def errors(root):
 @pytest.mark.parametrize(
     "file, way_out",
     [
-        ("P1/IM0001.dcm", "is DICOM: convert it to NIfTI with dcm2niix, or take it out of the folder."),
+        ("P1/IM0001.dcm", "is DICOM: make it ready with python -m scripts.preprocess, or convert"),
         ("P1/study/series/IM0001.dcm", "is DICOM"),
         ("P1/P1_t1ce.mha", "is an image in another format: convert it to NIfTI"),
         ("P1/P1_t1ce.mhd", "convert it to NIfTI"),
@@ -77,7 +77,7 @@ def test_training_goes_on_without_them_and_warns(tmp_path):
         assert [item["subject"] for item in subjects_in(tmp_path, SEQUENCES)] == ["S1"]
     (tmp_path / "S1" / "S1_t1.nii.gz").unlink()
     (tmp_path / "S1").rmdir()
-    with pytest.raises(UserError, match="a.dcm is DICOM: convert"):
+    with pytest.raises(UserError, match="a.dcm is DICOM: make it ready with"):
         subjects_in(tmp_path, SEQUENCES)
 
 

@@ -34,7 +34,7 @@ def test_the_same_grid_is_no_difference_and_needs_no_resampling():
 
 def test_other_grids_are_refused_with_the_way_out():
     pair = [(_smooth((40, 40, 40), _affine(1)), FIRST), (_smooth((20, 20, 20), _affine(2, (0.5, 0.5, 0.5))), OTHER)]
-    with pytest.raises(ScanError, match="40 x 40 x 40 and 20 x 20 x 20.*brainles-preprocessing.*--resample true"):
+    with pytest.raises(ScanError, match="40 x 40 x 40 and 20 x 20 x 20.*python -m scripts.preprocess.*--resample true"):
         check_grid("S1", *pair)
 
 

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read from a scan's description, times and contrast agent which sequence it is."""
+
+import re
+from typing import NamedTuple
+
+from scripts.preprocess.series import Series
+
+# A scan with fewer slices, or one that extends less along an axis, is a localizer or a slab.
+FEWEST_SLICES = 10
+LEAST_MM = 80.0
+
+_BEGIN, _END = r"(?<![a-z0-9])", r"(?![a-z0-9])"
+_OTHER = re.compile(
+    rf"{_BEGIN}(loc|locali[sz]er|scout|survey|calib\w*|3 ?plane|aahead\w*|dwi|dti|diff\w*|adc|trace\w*|fa|ep2d|epi|"
+    rf"b ?\d{{2,4}}|perf\w*|dsc|dce|asl|rcbv|cb[vf]|mtt|ttp|ktrans|swi|swan|mip|minip|phase|pha|tof|mra|mrv|angio\w*|"
+    rf"cest|bold|fmri|mrs|svs|csi|spectro\w*|sub|subtr\w*|field ?map|t2 ?star|hemo|stir|pd|pdw|proton){_END}|t2w? ?\*"
+)
+_FLAIR = re.compile(r"flair|dark ?fluid|tirm")
+_T1 = re.compile(rf"(?<![a-z0-9])s?t1|mp ?rage|spgr|bravo|vibe|{_BEGIN}(tfl|tfe)")
+_T2 = re.compile(r"(?<![a-z0-9])s?t2")
+_WITH = re.compile(
+    rf"{_BEGIN}(post|gd|gad|gado\w*|ce|km|cm|kontrast|contrast|contr|dotarem|gadovist|prohance|multihance|magnevist|"
+    rf"inj\w*|enhanced|t1(?: ?c|ce|gd|post)){_END}(?! ?op)|\+ ?(c|gd|km|contrast){_END}|{_BEGIN}c ?\+"
+)
+_WITHOUT = re.compile(
+    rf"{_BEGIN}(pre|precontrast|without|w ?/? ?o|ohne|non|nativ\w*|unenhanced|plain|no(?= (?:contrast|gd|km|cm|ce))|"
+    rf"t1(?:n|pre)){_END}(?! ?op)"
+)
+# "without contrast" names no agent.
+_DENIED = re.compile(
+    rf"{_BEGIN}(pre|without|w ?/? ?o|ohne|no|non) ?(contrast|kontrast|contr|gd|gad\w*|km|cm|ce|c){_END}"
+)
+
+
+class Reading(NamedTuple):
+    """Which sequence a scan is (None if none, or not clear), why, and whether a T1 says anything about contrast."""
+
+    sequence: str | None
+    why: str
+    tells_contrast: bool = True
+
+
+def read_sequence(series: Series) -> Reading:
+    """The sequence of one scan.
+
+    A name that the user gave counts first. Otherwise the words of the description and the times (echo, repetition,
+    inversion) must not contradict each other; one of them is enough. A T1 is a T1ce if its description says so, or if
+    the header names a contrast agent and the description does not say that it was taken before.
+    """
+    if unfit := _unfit(series):
+        return Reading(None, unfit)
+    if series.named:
+        return Reading(series.named, f"its file name ends in {series.named}")
+    words = _words(series.description)
+    if other := _OTHER.search(words):
+        return Reading(None, f"not one of the four sequences, by '{other[0].strip()}' in its description")
+    said, timed = _by_words(words), _by_times(series.facts)
+    if said and timed and said != timed:
+        return Reading(None, f"not clear: its description says {said}, its times ({_times(series.facts)}) say {timed}")
+    if not (said or timed):
+        return Reading(None, f"not clear: neither its description nor its times ({_times(series.facts)}) say it")
+    why = " and ".join(
+        [*(["its description"] if said else []), *([f"its times ({_times(series.facts)})"] if timed else [])]
+    )
+    if (said or timed) != "t1":
+        return Reading(said or timed, why)
+    return _contrast(words, series.facts, why)
+
+
+def _contrast(words: str, facts: dict, why: str) -> Reading:
+    before = _WITHOUT.search(words)
+    after = _WITH.search(_DENIED.sub(" ", words))
+    if before and after:
+        return Reading(None, f"not clear: '{before[0].strip()}' and '{after[0].strip()}' in its description")
+    if before:
+        return Reading("t1", f"{why}; '{before[0].strip()}' in its description")
+    if after:
+        return Reading("t1ce", f"{why}; '{after[0].strip()}' in its description")
+    agent = str(facts.get("ContrastBolusAgent") or facts.get("ContrastBolusIngredient") or "").strip()
+    if agent and agent.lower() not in ("no", "none", "n", "0"):
+        return Reading("t1ce", f"{why}; a contrast agent in its header")
+    return Reading("t1", f"{why}; nothing names a contrast agent", tells_contrast=False)
+
+
+def _words(description: str) -> str:
+    """Lower case, with one space instead of other separators; `+`, `*` and `/` stay."""
+    return re.sub(r"[^a-z0-9+*/]+", " ", description.lower())
+
+
+def _by_words(words: str) -> str | None:
+    if _T1.search(words):
+        return "t1"  # also "t1 flair", which is T1-weighted
+    if _FLAIR.search(words):
+        return "flair"
+    return "t2" if _T2.search(words) else None
+
+
+def _by_times(facts: dict) -> str | None:
+    """The weighting that echo, repetition and inversion time (s) give; None if they fit none or are not known."""
+    echo, repetition, inversion = (_number(facts.get(f"{name}Time")) for name in ("Echo", "Repetition", "Inversion"))
+    if echo is None:
+        return None
+    if echo >= 0.06 and inversion is not None and inversion >= 1.2:
+        return "flair"
+    if echo >= 0.06 and not inversion and (repetition or 0) >= 1.5:
+        return "t2"
+    short = repetition is not None and repetition <= 1.0
+    prepared = inversion is not None and 0.3 <= inversion <= 1.3 and (repetition or 0) <= 3.5
+    return "t1" if echo <= 0.035 and (short or prepared) else None
+
+
+def _unfit(series: Series) -> str | None:
+    """Why a scan can be none of the sequences, whatever it is called."""
+    modality = series.facts.get("Modality", "MR")
+    if modality != "MR":
+        return f"no MR scan ({modality})"
+    shape = [length for axis, length in enumerate(series.shape) if axis < 3 or length > 1]
+    if len(shape) != 3:
+        return f"has {'x'.join(map(str, series.shape))} voxels, not three axes"
+    extents = [length * size for length, size in zip(shape, series.sizes)]
+    if min(shape) < FEWEST_SLICES or min(extents) < LEAST_MM:
+        return f"has {min(shape)} slices and extends {min(extents):.0f} mm along one axis: a localizer or a slab"
+    kinds = {str(kind).upper() for kind in series.facts.get("ImageType") or ()}
+    if derived := sorted(kinds & {"ADC", "TRACEW", "FA", "DIFFUSION", "PERFUSION", "SUBTRACTION", "PROJECTION IMAGE"}):
+        return f"is {derived[0]} by its ImageType"
+    return None
+
+
+def _number(value) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _times(facts: dict) -> str:
+    pairs = (("TE", "EchoTime"), ("TR", "RepetitionTime"), ("TI", "InversionTime"))
+    known = [f"{name} {1000 * value:g} ms" for name, key in pairs if (value := _number(facts.get(key))) is not None]
+    return ", ".join(known) or "unknown"

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write a folder whole or not at all."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """An empty folder beside `target`, which takes the place of `target` at the end, or goes away after an error.
+
+    What killed runs have left of such folders is removed first: only one process may write to the folder around it
+    (`scripts.common.files.locked`).
+    """
+    for path in target.parent.iterdir() if target.parent.is_dir() else ():
+        if re.fullmatch(rf"\.\d+\.{re.escape(target.name)}", path.name):
+            shutil.rmtree(path)
+    temporary = target.with_name(f".{os.getpid()}.{target.name}")
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        shutil.rmtree(target, ignore_errors=True)
+        temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

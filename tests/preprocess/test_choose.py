@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One scan is taken for each sequence by a rule that is told; where it cannot tell, it refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+from scripts.common.errors import ScanError, UserError
+from scripts.preprocess.choose import choose, read_wishes
+from scripts.preprocess.series import Series
+
+TIMES = {
+    "t1": {"EchoTime": 0.003, "RepetitionTime": 0.008},
+    "t2": {"EchoTime": 0.1, "RepetitionTime": 5.0},
+    "flair": {"EchoTime": 0.12, "RepetitionTime": 9.0, "InversionTime": 2.5},
+}
+
+
+def series(number, description, kind="t1", sizes=(1.0, 1.0, 1.0), **facts):
+    facts = {"SeriesNumber": number, "SeriesDescription": description} | TIMES[kind] | facts
+    return Series(Path(f"{number}.nii.gz"), facts, (200, 200, 160), sizes)
+
+
+def numbers(chosen):
+    return {name: scan.facts["SeriesNumber"] for name, (scan, _) in chosen.items()}
+
+
+def test_each_sequence_gets_its_scan_and_the_others_are_told():
+    scans = [series(2, "T2", "t2"), series(3, "FLAIR", "flair"), series(4, "T1"), series(5, "T1 GD"), series(6, "DWI")]
+    chosen, left = choose("P1", scans)
+    assert numbers(chosen) == {"t1": 4, "t1ce": 5, "t2": 2, "flair": 3} and list(chosen) == [
+        "t1",
+        "t1ce",
+        "t2",
+        "flair",
+    ]
+    assert [(scan.facts["SeriesNumber"], why) for scan, why in left] == [
+        (6, "not one of the four sequences, by 'dwi' in its description")
+    ]
+
+
+def test_of_two_the_finer_is_taken():
+    chosen, left = choose("P1", [series(2, "T2 thick", "t2", (0.5, 0.5, 5.0)), series(7, "T2 SPACE", "t2")])
+    assert numbers(chosen) == {"t2": 7}
+    assert chosen["t2"][1].endswith("; the finest voxels (1 mm)")
+    assert left[0][1].startswith("t2, but series 7 (T2 SPACE) was taken: ")
+
+
+def test_originals_are_taken_before_finer_reformatted_ones():
+    scans = [series(2, "T2", "t2", (1, 1, 3.0)), series(3, "T2 cor", "t2", ImageType=["DERIVED", "SECONDARY", "MPR"])]
+    assert numbers(choose("P1", scans)[0]) == {"t2": 2}
+
+
+def test_of_repetitions_the_last_is_taken():
+    chosen, _ = choose("P1", [series(2, "T2", "t2"), series(3, "T2", "t2")])
+    assert numbers(chosen) == {"t2": 3} and "the last of its repetitions" in chosen["t2"][1]
+
+
+def test_two_that_differ_in_nothing_but_their_names_are_refused():
+    with pytest.raises(
+        ScanError, match=r"P1: series 2 \(T2 a\) and series 3 \(T2 b\) both seem to be the t2.*--choice"
+    ):
+        choose("P1", [series(2, "T2 a", "t2"), series(3, "T2 b", "t2")])
+
+
+def test_the_user_may_name_the_scan():
+    scans = [series(2, "T2 a", "t2"), series(3, "T2 b", "t2"), series(4, "T1 odd", "t2")]
+    for wish in ("3", "t2 B", "3.nii.gz"):
+        chosen, _ = choose("P1", scans, {"t2": wish, "t1": "4"})
+        assert numbers(chosen) == {"t1": 4, "t2": 3} and chosen["t2"][1] == "named by the user"
+
+
+def test_the_user_may_leave_a_sequence_out():
+    chosen, left = choose("P1", [series(2, "T2", "t2"), series(3, "FLAIR", "flair")], {"t2": None})
+    assert numbers(chosen) == {"flair": 3} and left[0][1] == "t2, left out by --choice"
+
+
+@pytest.mark.parametrize(
+    "wishes, message",
+    [
+        ({"t2": "9"}, "'9', its t2 by --choice, fits no scan: name one of series 2"),
+        ({"t2": "2", "t1": "2"}, "gives one scan to two sequences"),
+    ],
+)
+def test_a_wish_that_cannot_be_followed_is_refused(wishes, message):
+    with pytest.raises(ScanError, match=message):
+        choose("P1", [series(2, "T2", "t2")], wishes)
+
+
+def test_several_t1_of_which_none_tells_of_contrast_are_refused():
+    with pytest.raises(ScanError, match="nothing tells which was taken after the contrast agent.*t1ce"):
+        choose("P1", [series(2, "T1 ax", sizes=(1, 1, 5.0)), series(9, "T1 ax")])
+
+
+def test_one_t1_that_tells_nothing_is_the_t1_beside_a_t1ce():
+    assert numbers(choose("P1", [series(2, "T1 ax"), series(9, "T1 ax GD")])[0]) == {"t1": 2, "t1ce": 9}
+
+
+def test_scans_of_two_studies_are_refused():
+    scans = [series(2, "T2", "t2", study="a"), series(3, "FLAIR", "flair", study="b")]
+    with pytest.raises(ScanError, match="are of different studies"):
+        choose("P1", scans)
+
+
+def test_a_subject_without_any_known_scan_is_refused_with_what_its_scans_are():
+    with pytest.raises(ScanError, match=r"P1: none of its scans.*series 6 \(DWI\): not one of the four"):
+        choose("P1", [series(6, "DWI")])
+
+
+def test_the_users_file_is_read(tmp_path):
+    path = tmp_path / "choice.json"
+    path.write_text(json.dumps({"P1": {"t1ce": 5, "flair": None}}))
+    assert read_wishes(path) == {"P1": {"t1ce": "5", "flair": None}} and read_wishes(None) == {}
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("{", "is not valid JSON"),
+        ('["a"]', "is no choice of scans: it needs the form"),
+        ('{"P1": {"t1c": "5"}}', "has the entry 't1c': \"5\" for P1"),
+    ],
+)
+def test_a_file_of_another_form_is_refused(tmp_path, content, message):
+    path = tmp_path / "choice.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=message):
+        read_wishes(path)
+    with pytest.raises(UserError, match="give an existing file as --choice"):
+        read_wishes(tmp_path / "none.json")

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each folder is a subject; its scans, DICOM files and masks are told apart."""
+
+import pytest
+from scripts.common.errors import ScanError, UserError
+from scripts.preprocess.raw_files import check_name, fingerprint, raw_files, raw_subjects
+
+
+def tree(root, *names, content=b"x"):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return root
+
+
+def test_every_folder_is_a_subject(tmp_path):
+    tree(tmp_path, "P1/a.dcm", "P2/b.nii.gz", ".hidden/c.nii", "notes.txt")
+    assert raw_subjects(tmp_path) == {"P1": tmp_path / "P1", "P2": tmp_path / "P2"}
+
+
+def test_scans_beside_the_folders_and_empty_folders_are_refused(tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        raw_subjects(tmp_path / "none")
+    with pytest.raises(UserError, match="has no folder of a subject"):
+        raw_subjects(tmp_path)
+    tree(tmp_path, "P1/a.dcm", "P2_t1.nii.gz")
+    with pytest.raises(UserError, match="P2_t1.nii.gz lies in no subject's folder"):
+        raw_subjects(tmp_path)
+
+
+def test_files_are_told_apart_at_any_depth(tmp_path):
+    tree(tmp_path, "study/t1/IM1.dcm", "t1.nii.gz", "t1.json", "P1_seg.nii.gz", "notes.txt", ".x.nii.gz")
+    tree(tmp_path, "study/t2/IM1", content=bytes(128) + b"DICM")
+    tree(tmp_path, "brain_mask_t1ce.nii.gz", "P1_brain_mask.nii.gz")
+    files = raw_files(tmp_path)
+    assert files.scans == (tmp_path / "t1.nii.gz",)
+    assert files.dicom == (tmp_path / "study/t1/IM1.dcm", tmp_path / "study/t2/IM1")
+    assert set(files.masks) == {
+        (tmp_path / "P1_brain_mask.nii.gz", None),
+        (tmp_path / "brain_mask_t1ce.nii.gz", "t1ce"),
+    }
+    assert files.label_maps == (tmp_path / "P1_seg.nii.gz",)
+
+
+def test_the_fingerprint_changes_with_any_scan_mask_or_sidecar_and_not_with_notes(tmp_path):
+    tree(tmp_path, "t1.nii.gz", "brain_mask.nii.gz", "IM1.dcm")
+
+    def made_of():
+        return fingerprint(tmp_path, raw_files(tmp_path))
+
+    seen = [made_of()]
+    for name, content in (("t1.nii.gz", b"y"), ("brain_mask.nii.gz", b"y"), ("t1.json", b"{}"), ("IM1.dcm", b"longer")):
+        tree(tmp_path, name, content=content)
+        seen.append(made_of())
+    assert len(set(seen)) == 5
+    tree(tmp_path, "notes.txt")
+    assert made_of() == seen[-1]
+
+
+def test_a_name_of_which_no_file_can_be_named_is_refused():
+    check_name("P1")
+    with pytest.raises(ScanError, match="P%0A1: the name of this subject has a line break"):
+        check_name("P\n1")

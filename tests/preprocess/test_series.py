@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of a scan comes from its header, its name and the JSON file beside it."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import save
+from scripts.common.errors import ScanError
+from scripts.preprocess.series import read_series
+
+
+def scan(folder, name="P1_t1ce.nii.gz"):
+    return save(np.zeros((4, 5, 6), np.int16), folder / name, np.diag([0.5, 0.5, 5, 1]))
+
+
+def test_header_and_sidecar_are_read(tmp_path):
+    file = scan(tmp_path)
+    (tmp_path / "P1_t1ce.json").write_text(json.dumps({"SeriesNumber": 5, "SeriesDescription": "AX T1"}))
+    series = read_series("P1", file, converted=False)
+    assert (series.shape, series.sizes, series.thickest) == ((4, 5, 6), (0.5, 0.5, 5.0), 5.0)
+    assert (series.named, series.description, series.title) == ("t1ce", "AX T1", "series 5 (AX T1)")
+
+
+def test_a_name_that_dcm2niix_gave_is_only_a_description(tmp_path):
+    series = read_series("P1", scan(tmp_path, "5_AX_T1.nii.gz"), converted=True)
+    assert (series.named, series.description, series.title) == (None, "5_AX_T1", "5_AX_T1.nii.gz")
+
+
+@pytest.mark.parametrize("content, message", [("{", "cannot be read as JSON"), ("[1]", "holds no JSON object")])
+def test_a_damaged_sidecar_is_refused(tmp_path, content, message):
+    file = scan(tmp_path)
+    (tmp_path / "P1_t1ce.json").write_text(content)
+    with pytest.raises(ScanError, match=message):
+        read_series("P1", file, converted=False)
+
+
+def test_a_damaged_scan_is_refused(tmp_path):
+    (tmp_path / "t1.nii.gz").write_bytes(b"no nifti")
+    with pytest.raises(ScanError, match="t1.nii.gz cannot be read as NIfTI"):
+        read_series("P1", tmp_path / "t1.nii.gz", converted=False)
