@@ -1,4 +1,11 @@
 // The sliders of a picture go through its slices. Without JavaScript they are hidden, and the first slices stay.
+const bar = document.querySelector(".bar-top");
+function leaveRoom() {  // for the bar above, where it stays in view
+  const height = bar && getComputedStyle(bar).position === "sticky" ? bar.offsetHeight : 0;
+  document.documentElement.style.setProperty("--bar", height + "px");
+}
+window.addEventListener("resize", leaveRoom);
+leaveRoom();
 document.querySelectorAll(".sliders").forEach(function (sliders) {
   const picture = sliders.parentNode;
   sliders.hidden = false;
