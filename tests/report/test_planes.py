@@ -107,8 +107,9 @@ def test_slices_lie_one_below_the_other_with_an_empty_row_between():
     shown, mask = to_display(volume, RAS), to_display(_tumour(), RAS)
     axial, _, _ = planes_through(mask, shown != 0, RAS, slices=4)
     pixels = axial.cut(shown).reshape(4, 24 + 1, 20)
-    assert axial.numbers == [number for number in (4, 8, 12, 16)]  # the tumour's 8 (voxel 7) and every fourth
-    assert [set((pixel[:-1] // 10_000).ravel()) for pixel in pixels] == [{3}, {7}, {11}, {15}]
+    # of the tumour's equal slices 7 to 10 the uppermost, which is number 11, and every fourth
+    assert axial.numbers == [3, 7, 11, 15]
+    assert [set((pixel[:-1] // 10_000).ravel()) for pixel in pixels] == [{2}, {6}, {10}, {14}]
     assert not pixels[:, -1].any()
 
 

@@ -27,13 +27,13 @@ def test_vessels_do_not_set_the_window():
 def test_a_tumour_sets_the_window():
     brain = _brain()
     brain[24:36, 24:36, 24:36] = 500  # 8 of the 8 ** 3 cubes inside are 1.6 percent
-    assert window(brain, MM) == (100, 500)
+    assert window(brain, MM) == (100, 100 + 1.25 * 400)
 
 
 def test_black_is_a_percentile_of_the_brain():
     brain = _brain()
     brain[6:54, 6:54, 6:8] = 10  # one of 24 planes of samples, more than 0.5 percent, less than half of its cubes
-    assert window(brain, MM) == (10, 100)
+    assert window(brain, MM) == (10, 10 + 1.25 * 90)
 
 
 def test_cubes_have_the_same_size_in_other_voxels():
