@@ -80,7 +80,7 @@ class Comparison:
             affines.append(affine)
         path = label_map_path(self.folders[1], subject)
         regions[1] = reoriented(
-            regions[1], affines[1], affines[0], regions[0].shape[1:], str(path), "the other label map"
+            regions[1], affines[1], affines[0], regions[0].shape[1:], str(path), "the first label map"
         )
         facts["dice"] = {name: dice(*pair) for name, *pair in zip(REGIONS, *regions)}
         facts["volumes_ml"] = [

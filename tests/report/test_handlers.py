@@ -111,9 +111,9 @@ def test_a_subject_that_fails_again_keeps_the_picture_of_its_earlier_label_map(t
     for failures in ({}, {"S1": "S1: x.nii.gz is empty."}):
         handler = ReportSegmentations(out, [item])
         handler.start(engine())
+        write_table(out, failures)
         handler.finish(engine(failures=failures))
         Path(item["t1ce"]).write_bytes(b"broken")
-    write_table(out, failures)
     sentence = "S1: x.nii.gz is empty. The label map in the folder is of an earlier run."
     page = (out / "report.html").read_text()
     main([str(out)])
