@@ -90,7 +90,7 @@ class Comparison:
         return facts, regions, affines[0]
 
     def picture(self, subject: str) -> str:
-        """HTML of both outlines side by side on all sequences that one of the two networks saw, or why there is none.
+        """HTML of both outlines side by side, on all sequences that one of the two networks saw.
 
         Raises:
             ScanError: the scans cannot be used.
