@@ -3,6 +3,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from io import BytesIO
 
 import numpy as np
@@ -55,7 +56,7 @@ def picture(
     regions = {name: _display(maps, affine) for name, maps in predictions.items()}
     true = {} if truth is None else {"truth": _display(truth, affine)}
     volumes = {name: to_display(volume, affine) for name, volume in images.items()}
-    head = np.any([volume != 0 for volume in volumes.values()], axis=0)
+    head = reduce(np.logical_or, (volume != 0 for volume in volumes.values()))
     tumours = (np.any(maps, axis=0) for maps in (*true.values(), *regions.values()))
     tumour = next((tumour for tumour in tumours if tumour.any()), np.zeros_like(head))
     planes = planes_through(tumour, head, affine, slices)
