@@ -78,7 +78,7 @@ def picture(
         ],
         height_mm=height_mm,
         bar_mm=SCALE_BAR_MM[min(plane.width_mm for plane in planes) < 80],
-        sides=[_side(name, beside, (seen or {}).get(name, volumes)) for name in sides],
+        sides=[_side(name, beside, (seen or {}).get(name, list(volumes))) for name in sides],
         rows=[
             {"name": name, "title": SEQUENCE_TITLES.get(name, name), "images": _images(planes, volume, affine)}
             for name, volume in volumes.items()
@@ -91,6 +91,7 @@ def _display(regions: np.ndarray, affine) -> list[np.ndarray]:
 
 
 def _side(name: str, beside: bool, seen: Sequence[str]) -> dict:
+    # names only: the template's macros keep what they are given until the garbage collector runs
     return {"title": name if beside else "", "seen": seen, "remark": "not seen" if beside else f"not seen by {name}"}
 
 

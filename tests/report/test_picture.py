@@ -2,7 +2,9 @@
 """The picture of a subject as HTML: a row per sequence, slices, contours of predictions and truth, letters, scale bar."""
 
 import base64
+import gc
 import re
+import weakref
 from io import BytesIO
 
 import numpy as np
@@ -135,6 +137,18 @@ def test_pictures_beside_each_other_share_their_images():
     assert html.count(f'href="#{anchor("S1")}-flair-axial"') == 1  # the second figure takes the first one's image
     paths = [re.search(rf'-{side}-axial">.*?d="([^"]+)"', html, re.DOTALL)[1] for side in (0, 1)]
     assert paths[0] != paths[1] and "net1" not in html
+
+
+def test_volumes_are_freed_as_soon_as_the_picture_is_made():
+    image = _head()
+    kept = weakref.ref(image)
+    gc.disable()
+    try:
+        picture("S1", {"t1": image}, RAS, {"student": _regions()})
+        del image
+        assert kept() is None  # a batch would otherwise fill the memory until the garbage collector runs
+    finally:
+        gc.enable()
 
 
 def test_fine_voxels_are_averaged():
