@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Expected accuracy of each subset of sequences: a small table beside the weights, made from evaluations.
 
+Each entry is a mean over a group of subjects. It does not say how accurate the outlines of one patient are.
+
 ``python -m scripts.evaluation.expected models/expected.json "20 simulated subjects=docs/results/simulated.csv"``
 writes it. Each argument after the file is one evaluation: a description of its data and its cases.csv. Reports show
 the first evaluation first. ``python -m scripts.research.accuracy`` makes the table of the fifteen shipped networks.

@@ -24,7 +24,10 @@ from scripts.training.check_config import check_config
 
 CONFIGS = [str(ROOT / "configs" / name) for name in ("inference.json", "batch_inference.json")]
 # Keys of ``configs/inference.json`` that only apply to whole folders.
-FOLDER_KEYS = {"dataset_dir", "output_dir", "student_modalities", "existing", "report", "load_ahead", "load_pretrain"}
+FOLDER_KEYS = {
+    *("dataset_dir", "output_dir", "student_modalities", "existing", "report", "report_slices", "load_ahead"),
+    "load_pretrain",
+}
 _LOCK = threading.Lock()
 
 

@@ -11,7 +11,9 @@ How a page is made:
 3. `page.write_report` joins both into ``report.html``, at the end of a run or by ``python -m scripts.report FOLDER``.
    `inference_page` and `evaluation_page` collect the values, the jinja2 templates in ``templates/`` make HTML of them.
 
-How a picture is made: `planes` chooses three slices, `contours` outlines the regions, `picture` puts them together.
-`drawing` does this for scans and label maps on disk (`read_label_map`), including what a stopped run has not drawn and
-label maps that other software made.
+How a picture is made: `planes` chooses the slices, `window` the grey levels, `contours` outlines the regions, `picture`
+puts them together. `drawing` does this for a subject's scans and label map on disk (`read_label_map`), `folder` for what
+a stopped run has not drawn and for label maps that other software made.
+
+The page of ``--beside`` needs no parts: `comparison` reads the label maps of two folders, `comparison_page` shows them.
 """

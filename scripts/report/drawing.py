@@ -1,32 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the parts of an inference's report from scans and label maps on disk."""
+"""Writes the part of one subject of an inference from its scans and its label map on disk."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-from scripts.common.errors import ScanError, UserError
+from scripts.common.errors import ScanError
 from scripts.common.metrics import voxel_ml
 from scripts.common.sequences import REGIONS, SEQUENCES, ordered
-from scripts.data.datalist import subjects_in
 from scripts.data.load_scan import LoadSequencesd
-from scripts.inference.label_map_state import (
-    EDITED,
-    MADE,
-    MISSING,
-    OUTDATED,
-    label_map_of,
-    label_map_path,
-    sha256_of,
-    state_of,
-)
-from scripts.inference.segmentation_record import read_record
-from scripts.inference.table import NO_MAP, TABLE, recorded_problems, with_earlier_map, write_table
+from scripts.inference.label_map_state import label_map_path, sha256_of
 from scripts.report.label_map_record import recorded_facts
-from scripts.report.parts import forget_failures, part_path, read_part, read_parts, read_picture, write_part
-from scripts.report.picture import picture
+from scripts.report.parts import read_part, read_picture, write_part
+from scripts.report.picture import SLICES, picture
 from scripts.report.read_label_map import read_regions, reoriented
-from scripts.report.run_info import read_run
 from scripts.report.titles import SEQUENCE_TITLES
 
 
@@ -45,9 +32,17 @@ def load_scans(item: Mapping, sequences: Iterable[str]) -> tuple[dict[str, np.nd
 
 
 def draw_subject(
-    output_dir, item: Mapping, sequences=None, network: str | None = None, label_map=None, failed: str | None = None
+    output_dir,
+    item: Mapping,
+    sequences=None,
+    network: str | None = None,
+    label_map=None,
+    failed: str | None = None,
+    slices: int = SLICES,
 ) -> None:
     """Write the part of a segmented subject: volumes of its label map, and a picture if the scans can be read.
+
+    If they cannot, an earlier picture of the same label map stays.
 
     The record ``<subject>_seg.json`` takes precedence over ``sequences``, ``network`` and the item's label convention.
 
@@ -58,11 +53,12 @@ def draw_subject(
         network: its weight file, whose name is shown.
         label_map: path, by default ``<output_dir>/<subject>/<subject>_seg.nii.gz``.
         failed: why the latest run could not segment the subject; the label map is of an earlier one.
+        slices: see `scripts.report.picture.picture`.
 
     Raises:
         ScanError: the label map cannot be used.
     """
-    subject = item["subject"]
+    subject, parts = item["subject"], Path(output_dir) / "report"
     path = Path(label_map or label_map_path(output_dir, subject))
     available = [name for name in SEQUENCES if name in item]
     seen = list(ordered(sequences)) if sequences else available
@@ -70,130 +66,29 @@ def draw_subject(
     facts |= {"failed": failed} if failed else {}
     recorded = recorded_facts(path)
     facts |= {name: recorded[name] for name in ("sequences", "network") if name in recorded}
-    regions, affine = read_regions(subject, path, _convention(recorded, item))
+    regions, affine = read_regions(subject, path, convention_of(recorded, item))
     voxels = np.count_nonzero(regions, axis=(1, 2, 3))
     facts["volumes_ml"] = {region: float(count * voxel_ml(affine)) for region, count in zip(REGIONS, voxels)}
-    facts["label_map"] = _identity(path, recorded, item)
-    html = ""
+    facts["label_map"] = identity(path, recorded, item)
     try:
         if not available:
             raise ScanError("no scan of this subject was found: name the folder of the scans with --dataset_dir.")
         images, scan_affine = load_scans(item, facts["sequences"])
         regions = reoriented(regions, affine, scan_affine, next(iter(images.values())).shape, str(path))
-        html = picture(subject, images, scan_affine, {"prediction": regions})
+        html = picture(subject, images, scan_affine, {"prediction": regions}, slices=slices)
+        facts["slices"] = slices
     except ScanError as error:
-        facts["note"] = f"No picture: {error}"
-    write_part(Path(output_dir) / "report", facts, html)
+        earlier = read_part(parts, subject) or {}
+        html = read_picture(parts, subject) if earlier.get("label_map") == facts["label_map"] else ""
+        facts = earlier | {name: fact for name, fact in facts.items() if fact} if html else facts
+        facts |= {} if html else {"note": f"No picture: {error}"}
+    write_part(parts, facts, html)
 
 
-def draw_missing(
-    output_dir, items: Mapping[str, Mapping], label_convention: str | None = None, foreign: bool = False
-) -> None:
-    """Write the missing and outdated parts of all label maps in a folder, as a stopped run leaves them.
-
-    A part is outdated if it has no picture, or if the label map or its label convention has changed since. A label
-    map that cannot be used becomes a failed subject, and the others go on. So does a record whose label map is not
-    there. A subject that the latest run could not segment keeps its failure beside the picture.
-
-    Args:
-        output_dir: folder of the segmentations.
-        items: datalist items by subject; without one there is no picture.
-        label_convention: of label maps without a record; by default that of the old part, or else the item's.
-        foreign: also draw label maps that have neither a record nor a part: other software made them.
-    """
-    parts = Path(output_dir) / "report"
-    for record in sorted(Path(output_dir).glob("*/*_seg.json")):
-        path, subject = label_map_of(record), record.parent.name
-        if path == label_map_path(output_dir, subject) and state_of(path) in (MISSING, OUTDATED):
-            if read_record(record) is not None and not (read_part(parts, subject) or {}).get("failed"):
-                write_part(parts, {"subject": subject, "failed": f"{subject}: {NO_MAP}"})
-    for path in sorted(Path(output_dir).glob("*/*_seg.nii.gz")):
-        subject = path.parent.name
-        if path != label_map_path(output_dir, subject) or (state := state_of(path)) == OUTDATED:
-            continue
-        part = read_part(parts, subject)
-        item = {"label_convention": "brats"} | dict(items.get(subject, {})) | {"subject": subject}
-        drawn = (part or {}).get("label_map", {})
-        item["label_convention"] = label_convention or drawn.get("label_convention", item["label_convention"])
-        failed = _failure_of_the_run(part)
-        if part is None or (failed and "volumes_ml" not in part):
-            wanted = state in (MADE, EDITED) or (foreign and not failed)
-        else:
-            wanted = "note" in part or drawn != _identity(path, recorded_facts(path), item)
-        try:
-            if wanted:
-                draw_subject(output_dir, item, failed=failed and with_earlier_map(output_dir, subject, failed))
-        except ScanError as error:
-            facts = {"failed": failed} if failed else {"failed": str(error), "label_map": {"sha256": sha256_of(path)}}
-            write_part(parts, {"subject": subject} | facts)
-
-
-def _failure_of_the_run(part: Mapping | None) -> str | None:
-    """The failure in a part, unless it is that of drawing a label map that cannot be used."""
-    while_drawing = part is not None and "label_map" in part and "volumes_ml" not in part
-    return None if part is None or while_drawing else part.get("failed")
-
-
-def mark_failed(output_dir, subject: str, sentence: str) -> None:
-    """Write into a subject's part that the run could not segment it; the picture of an earlier label map stays."""
-    parts = Path(output_dir) / "report"
-    facts = read_part(parts, subject) or {}
-    if "volumes_ml" not in facts or state_of(label_map_path(output_dir, subject)) in (MISSING, OUTDATED):
-        write_part(parts, {"subject": subject, "failed": sentence})
-    else:
-        facts["failed"] = with_earlier_map(output_dir, subject, sentence)
-        write_part(parts, facts, read_picture(parts, subject))
-
-
-def draw_folder(output_dir, dataset_dir=None, label_convention: str | None = None) -> None:
-    """`draw_missing` with the scans of the run and, if given, those of another folder; the table of an inference too.
-
-    Args:
-        output_dir: folder of the label maps.
-        dataset_dir: folder of scans; only with it, label maps that other software made are drawn too.
-        label_convention: of those label maps, of `LABEL_CONVENTIONS`; by default as the subjects' names tell.
-
-    Raises:
-        UserError: the dataset folder does not exist or is not understood, or the report is of an evaluation.
-    """
-    run, items = read_run(output_dir), []
-    if run["kind"] == "evaluation":
-        if dataset_dir:
-            raise UserError(
-                f"{output_dir} holds an evaluation, whose pictures are complete: leave --dataset_dir out, or put the "
-                "label maps into another folder."
-            )
-        return
-    if dataset_dir:
-        items = subjects_in(dataset_dir, SEQUENCES, labelled=False, label_convention=label_convention)
-    scans = run["scans"] | {item["subject"]: item for item in items}
-    problems = _problems(Path(output_dir))
-    if problems or any(Path(output_dir).glob("*/*_seg.json")):
-        write_table(output_dir, problems)
-    forget_failures(Path(output_dir) / "report")
-    for subject, sentence in problems.items():
-        mark_failed(output_dir, subject, sentence)
-    draw_missing(output_dir, scans, label_convention, foreign=bool(dataset_dir))
-
-
-def _problems(output_dir: Path) -> dict[str, str]:
-    """Why subjects could not be segmented, by the later one of the table and the subject's part."""
-    table, parts = output_dir / TABLE, output_dir / "report"
-    written = table.stat().st_mtime_ns if table.is_file() else 0
-    problems = recorded_problems(output_dir)
-    for facts in read_parts(parts):
-        subject = facts["subject"]
-        if part_path(parts, subject).stat().st_mtime_ns > written:
-            problems.pop(subject, None)
-            if failed := _failure_of_the_run(facts):
-                problems[subject] = failed
-    return {subject: message for subject, message in problems.items() if not message.endswith(NO_MAP)}
-
-
-def _identity(label_map: Path, recorded: Mapping, item: Mapping) -> dict:
+def identity(label_map: Path, recorded: Mapping, item: Mapping) -> dict:
     """What a picture of a label map depends on."""
-    return {"sha256": sha256_of(label_map), "label_convention": _convention(recorded, item)}
+    return {"sha256": sha256_of(label_map), "label_convention": convention_of(recorded, item)}
 
 
-def _convention(recorded: Mapping, item: Mapping) -> str | None:
+def convention_of(recorded: Mapping, item: Mapping) -> str | None:
     return recorded.get("label_convention") or item.get("label_convention")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 from scripts.evaluation.summary import read_cases, summarise
+from scripts.report.links import existing_links
 from scripts.report.parts import read_parts
 from scripts.report.titles import OUTERMOST_FIRST, sequences_text
 
@@ -50,7 +51,7 @@ def evaluation_values(output_dir) -> dict:
     output_dir = Path(output_dir)
     failed = [facts for facts in read_parts(output_dir / "report") if facts.get("failed")]
     if not (output_dir / "cases.csv").is_file():
-        return {"failed": failed, "subjects": []}
+        return {"failed": failed, "tables": {}, "subjects": []}
     cases = read_cases(output_dir / "cases.csv")
     summary = summarise(cases)
     main = main_network(summary["networks"])
@@ -58,6 +59,7 @@ def evaluation_values(output_dir) -> dict:
     plot = output_dir / "evaluation.png"
     return {
         "failed": failed,
+        "tables": existing_links([output_dir / "cases.csv", output_dir / "summary.json"], output_dir),
         "summary": summary,
         "main": main,
         "main_title": main if main == sequences else f"{main} ({sequences_text(sequences)})",

@@ -11,11 +11,12 @@ import numpy as np
 from ignite.engine import Engine, Events
 from scripts.common.errors import ScanError, UserError, user_message
 from scripts.common.sequences import SEQUENCES, ordered
-from scripts.report.drawing import draw_missing, draw_subject, load_scans, mark_failed
-from scripts.report.evaluation_page import main_network, networks_to_draw
+from scripts.report.drawing import draw_subject, load_scans
+from scripts.report.evaluation_page import networks_to_draw
+from scripts.report.folder import draw_missing, mark_failed
 from scripts.report.page import write_report
 from scripts.report.parts import forget_failures, remove_parts, write_part
-from scripts.report.picture import picture
+from scripts.report.picture import SLICES, picture
 from scripts.report.run_info import read_run, set_aside_other_report, write_run
 
 logger = logging.getLogger(__name__)
@@ -30,14 +31,23 @@ class _ReportHandler:
         facts: settings of the run that the page lists, any values.
         when: what the page says about the time of the run; nothing by default, so that the same run gives the same
             bytes.
+        slices: see `scripts.report.picture.picture`.
     """
 
-    def __init__(self, output_dir, subjects: Iterable[Mapping], facts: Mapping | None = None, when: str | None = None):
+    def __init__(
+        self,
+        output_dir,
+        subjects: Iterable[Mapping],
+        facts: Mapping | None = None,
+        when: str | None = None,
+        slices: int = SLICES,
+    ):
         self.output_dir = Path(output_dir)
         self.parts = self.output_dir / "report"
         self.items = {item["subject"]: item for item in subjects}
         self.facts = dict(facts or {})
         self.when = when
+        self.slices = slices
         self.failed: set[str] = set()
         self.given_up = False
 
@@ -102,9 +112,18 @@ class ReportSegmentations(_ReportHandler):
     """
 
     def __init__(
-        self, output_dir, subjects, sequences=None, network=None, expected=None, facts=None, when=None, behind=0
+        self,
+        output_dir,
+        subjects,
+        sequences=None,
+        network=None,
+        expected=None,
+        facts=None,
+        when=None,
+        behind=0,
+        slices=SLICES,
     ):
-        super().__init__(output_dir, subjects, facts, when)
+        super().__init__(output_dir, subjects, facts, when, slices)
         self.sequences, self.network, self.expected = sequences, network, expected
         self.behind, self.drawing, self.pool = behind, deque(), None
 
@@ -117,12 +136,12 @@ class ReportSegmentations(_ReportHandler):
         forget_failures(self.parts)
         # with --existing skip, the subjects of this run lack those that are done
         self.items = read_run(self.output_dir)["scans"] | self.items
-        write_run(self.output_dir, "inference", self.facts, self.expected, self.items)
+        write_run(self.output_dir, "inference", self.facts, self.expected, self.items, self.slices)
 
     def add_subject(self, item: Mapping) -> None:
         """Write the part of one subject from the label map that was saved."""
         scans = self.items.get(item["subject"], {"subject": item["subject"]})
-        arguments = (self.output_dir, scans, self.sequences, self.network, item.get("saved"))
+        arguments = (self.output_dir, scans, self.sequences, self.network, item.get("saved"), None, self.slices)
         if self.pool is None:
             draw_subject(*arguments)
         else:
@@ -139,7 +158,7 @@ class ReportSegmentations(_ReportHandler):
         self._wait_for_drawing(0)
         if self.pool is not None:
             self.pool.shutdown()
-        draw_missing(self.output_dir, self.items)
+        draw_missing(self.output_dir, self.items, slices=self.slices)
         super().finish(engine)
 
     def _wait_for_drawing(self, limit: int) -> None:
@@ -157,19 +176,22 @@ class ReportEvaluation(_ReportHandler):
         others: see `_ReportHandler`.
     """
 
-    def __init__(self, output_dir, subjects, network_sequences: Mapping[str, Sequence[str]], facts=None, when=None):
-        super().__init__(output_dir, subjects, facts, when)
-        main, self.networks = main_network(network_sequences), networks_to_draw(network_sequences)
-        seen = {name: ordered(network_sequences[name]) for name in self.networks}
-        self.sequences = [name for name in SEQUENCES if any(name in sequences for sequences in seen.values())]
-        self.notes = {name: f"not seen by {main}" for name in self.sequences if name not in seen[main]}
+    def __init__(
+        self, output_dir, subjects, network_sequences: Mapping[str, Sequence[str]], facts=None, when=None, slices=SLICES
+    ):
+        super().__init__(output_dir, subjects, facts, when, slices)
+        self.networks = networks_to_draw(network_sequences)
+        self.seen = {name: ordered(network_sequences[name]) for name in self.networks}
+        self.sequences = [name for name in SEQUENCES if any(name in sequences for sequences in self.seen.values())]
 
     def start(self, engine: Engine) -> None:
         """Remove the subjects of an earlier run, as `SaveCases` does in cases.csv."""
         self.failed.clear()
         set_aside_other_report(self.output_dir, "evaluation")
         remove_parts(self.parts)
-        write_run(self.output_dir, "evaluation", self.facts, scans=read_run(self.output_dir)["scans"])
+        write_run(
+            self.output_dir, "evaluation", self.facts, scans=read_run(self.output_dir)["scans"], slices=self.slices
+        )
 
     def add_subject(self, item: Mapping) -> None:
         """Write the part of one subject: a picture with the contours of truth and networks."""
@@ -181,5 +203,5 @@ class ReportEvaluation(_ReportHandler):
         except (KeyError, ScanError):
             html = '<p class="small">No picture: the scans were not found.</p>'
         else:
-            html = picture(subject, images, affine, regions, truth, self.notes)
+            html = picture(subject, images, affine, regions, truth, self.seen, self.slices)
         write_part(self.parts, {"subject": subject}, html)

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.evaluation.expected import expected_accuracy
-from scripts.inference.label_map_state import label_map_path
+from scripts.inference.label_map_state import label_map_path, record_path
+from scripts.inference.table import TABLE
 from scripts.report.label_map_record import edited_flag, recorded_facts
+from scripts.report.links import existing_links
 from scripts.report.parts import read_parts
 
 
@@ -24,7 +26,12 @@ def inference_values(output_dir, expected: Mapping[str, list[dict]]) -> dict:
         _subject(output_dir, facts, expected) for facts in parts if not facts.get("failed") or "volumes_ml" in facts
     ]
     done.sort(key=lambda subject: not (subject["flags"] or subject["failed"]))
-    return {"done": done, "failed": [facts for facts in parts if facts.get("failed")], "subjects": len(parts)}
+    return {
+        "done": done,
+        "failed": [facts for facts in parts if facts.get("failed")],
+        "subjects": len(parts),
+        "tables": existing_links([Path(output_dir) / TABLE], output_dir),
+    }
 
 
 def _subject(output_dir, facts: dict, expected: Mapping[str, list[dict]]) -> dict:
@@ -47,4 +54,5 @@ def _subject(output_dir, facts: dict, expected: Mapping[str, list[dict]]) -> dic
         "expected": expected_accuracy(expected, sequences) if sequences else [],
         "note": known.get("note"),
         "failed": known.get("failed"),
+        "files": existing_links([label_map, record_path(label_map)], output_dir),
     }

@@ -2,6 +2,7 @@
 """Writes ``report.html`` from what a run has left in its folder."""
 
 import json
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -41,19 +42,39 @@ def write_report(output_dir, when: str | None = None, expected=None) -> Path:
             "maps as <subject>/<subject>_seg.nii.gz, name the folder of the scans with --dataset_dir."
         )
     values = evaluation_values(output_dir) if run["kind"] == "evaluation" else inference_values(output_dir, table)
-    page = TEMPLATES.get_template(f"{run['kind']}.html").generate(
-        when=when,
-        facts=run["facts"] | _versions(),
-        picture=lambda subject: Markup(read_picture(parts, subject)),
-        **values,
+    save_page(
+        output_dir / PAGE, run["kind"], run["facts"], when, lambda subject: Markup(read_picture(parts, subject)), values
+    )
+    return output_dir / PAGE
+
+
+def save_page(
+    path: Path,
+    template: str,
+    facts: Mapping[str, object],
+    when: str | None,
+    picture: Callable[[str], Markup],
+    values: Mapping[str, object],
+) -> None:
+    """Write a page in a stream, so that one picture at a time is in memory.
+
+    Args:
+        path: of the page.
+        template: ``inference``, ``evaluation`` or ``comparison``.
+        facts: how the results were made.
+        when: what the page says about the time of the run, or None.
+        picture: gives the HTML of a subject's picture.
+        values: what the template needs otherwise.
+    """
+    page = TEMPLATES.get_template(f"{template}.html").generate(
+        when=when, facts=facts | _versions(), picture=picture, **values
     )
 
-    def write(path: Path) -> None:
-        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(page)
+    def write(file: Path) -> None:
+        with file.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.writelines(page)
 
-    save_atomically(output_dir / PAGE, write)
-    return output_dir / PAGE
+    save_atomically(path, write)
 
 
 def _versions() -> dict[str, str]:

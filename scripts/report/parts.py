@@ -98,6 +98,7 @@ def _is_part(facts: dict, subject: str) -> bool:
     return (
         facts["subject"] == subject
         and isinstance(facts.get("label_map", {}), dict)
+        and isinstance(facts.get("slices"), (int, type(None)))
         and all(isinstance(text, str) for text in texts)
         and all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists)
         and all(isinstance(ml, (int, float)) for ml in volumes.values())

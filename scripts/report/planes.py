@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Chooses the three planes of a scan that are shown, in radiological orientation."""
+"""Chooses the slices of a scan that are shown, in three planes and in radiological orientation."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import nibabel as nib
@@ -30,19 +32,22 @@ def _turn(affine) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Plane:
-    """One plane of a volume in display orientation.
+    """Slices of a volume in display orientation, all in one plane.
 
     Attributes:
         name: of `NAMES`.
-        at: index along the plane's axis in display orientation.
-        number, count: number of the slice in the file's own order, from 1, and how many slices there are.
+        places: index of each slice along the plane's axis in display orientation, in the file's own order.
+        start: which of them is shown first.
+        numbers: number of each slice in the file, from 1.
+        count: how many slices the file has.
         rows, columns: the part that holds the head.
         row_mm, column_mm: height and width of a pixel.
     """
 
     name: str
-    at: int
-    number: int
+    places: Sequence[int]
+    start: int
+    numbers: Sequence[int]
     count: int
     rows: slice
     columns: slice
@@ -50,8 +55,22 @@ class Plane:
     column_mm: float
 
     def cut(self, volume: np.ndarray) -> np.ndarray:
-        """The plane's pixels (rows, columns) of a volume in display orientation, the first row uppermost; a view."""
-        return volume[(slice(None),) * _AXIS[self.name] + (self.at,)].T[self.rows, self.columns]
+        """The slices of a volume in display orientation, one below the other, each followed by an empty row.
+
+        The empty row keeps outlines of neighbours apart.
+
+        Args:
+            volume: (X, Y, Z).
+
+        Returns:
+            pixels (slices x (rows + 1), columns), the first row of each slice uppermost.
+        """
+        axis = (slice(None),) * _AXIS[self.name]
+        rows, columns = self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+        pixels = np.zeros((len(self.places), rows + 1, columns), dtype=volume.dtype)
+        for pixel, place in zip(pixels, self.places):
+            pixel[:-1] = volume[(*axis, place)].T[self.rows, self.columns]
+        return pixels.reshape(-1, columns)
 
     @property
     def height_mm(self) -> float:
@@ -61,40 +80,60 @@ class Plane:
     def width_mm(self) -> float:
         return (self.columns.stop - self.columns.start) * self.column_mm
 
+    @property
+    def pitch_mm(self) -> float:
+        """From a slice of `cut` to the next."""
+        return self.height_mm + self.row_mm
 
-def planes_through(tumour: np.ndarray, head: np.ndarray, affine) -> list[Plane]:
-    """The axial, coronal and sagittal plane in which the tumour's area is largest, cropped to the head.
+
+def planes_through(tumour: np.ndarray, head: np.ndarray, affine, slices: int = 1) -> list[Plane]:
+    """Axial, coronal and sagittal slices at equal distances through the head, cropped to it.
+
+    One of them is that in which the tumour's area is largest; it is shown first.
 
     Args:
-        tumour: bool (X, Y, Z) in display orientation; if it is empty, the planes go through the middle of the head.
+        tumour: bool (X, Y, Z) in display orientation; if it is empty, the middle of the head is shown first.
         head: bool, of the same shape; if it is empty, nothing is cropped.
         affine: (4, 4) voxel to RAS mm of the volume as it lies in the file.
+        slices: at most so many in each plane.
 
     Returns:
-        planes in the order of `NAMES`; the first of equally large slices.
+        planes in the order of `NAMES`; of equally large slices the first is taken.
     """
     turn = _turn(affine)
     size, flipped = np.empty(3), np.empty(3, dtype=bool)
     places = turn[:, 0].astype(int)
     size[places] = nib.affines.voxel_sizes(np.asarray(affine))
     flipped[places] = turn[:, 1] < 0
-    box = [_range(head.any(tuple(set(range(3)) - {axis})), size[axis]) for axis in range(3)]
+    extent = [_extent(head.any(tuple(set(range(3)) - {axis}))) for axis in range(3)]
+    box = [_with_margin(*extent[axis], head.shape[axis], size[axis]) for axis in range(3)]
     planes = []
     for name in NAMES:
         axis = _AXIS[name]
         across, down = (other for other in range(3) if other != axis)
         areas = np.count_nonzero(tumour, axis=(across, down))
-        at = int(areas.argmax()) if areas.any() else (box[axis].start + box[axis].stop) // 2
+        at = int(areas.argmax()) if areas.any() else sum(extent[axis]) // 2
         count = tumour.shape[axis]
-        number = count - at if flipped[axis] else at + 1
-        planes.append(Plane(name, at, number, count, box[down], box[across], float(size[down]), float(size[across])))
+        shown = spread(at, *extent[axis], slices)[:: -1 if flipped[axis] else 1]
+        numbers = [count - place if flipped[axis] else place + 1 for place in shown]
+        pixels = (box[down], box[across], float(size[down]), float(size[across]))
+        planes.append(Plane(name, shown, shown.index(at), numbers, count, *pixels))
     return planes
 
 
-def _range(line: np.ndarray, voxel_mm: float) -> slice:
-    """From the first to the last true element, with a margin; everything if there is none."""
+def spread(at: int, first: int, stop: int, slices: int) -> range:
+    """At most so many places from ``first`` to before ``stop``, at equal distances, one of them ``at``."""
+    first, stop = min(first, at), max(stop, at + 1)
+    step = math.ceil((stop - first) / slices)
+    return range(at - (at - first) // step * step, stop, step)
+
+
+def _extent(line: np.ndarray) -> tuple[int, int]:
+    """The first true element and the one behind the last; everything if there is none."""
     hits = np.flatnonzero(line)
-    if not len(hits):
-        return slice(0, len(line))
+    return (int(hits[0]), int(hits[-1]) + 1) if len(hits) else (0, len(line))
+
+
+def _with_margin(first: int, stop: int, length: int, voxel_mm: float) -> slice:
     margin = int(np.ceil(MARGIN_MM / voxel_mm))
-    return slice(max(0, int(hits[0]) - margin), min(len(line), int(hits[-1]) + 1 + margin))
+    return slice(max(0, first - margin), min(length, stop + margin))

@@ -42,14 +42,16 @@ def read_regions(subject: str, path: Path, label_convention: str | None = None) 
     return regions, affine
 
 
-def reoriented(regions: np.ndarray, affine, target_affine, target_shape, name: str) -> np.ndarray:
-    """Regions with their axes permuted and flipped to the scans' grid; a view.
+def reoriented(
+    regions: np.ndarray, affine, target_affine, target_shape, name: str, target: str = "the scans"
+) -> np.ndarray:
+    """Regions with their axes permuted and flipped to the grid of the scans, or of another label map; a view.
 
     Args:
         regions: (3, X, Y, Z) in any orientation.
         affine: theirs, (4, 4) voxel to RAS mm.
         target_affine, target_shape: those of the scans.
-        name: of the label map, for the error.
+        name, target: of the label map and of what has the grid, for the error.
 
     Raises:
         ScanError: the two grids differ in more than the orientation.
@@ -59,7 +61,7 @@ def reoriented(regions: np.ndarray, affine, target_affine, target_shape, name: s
     turned_affine = affine @ nib.orientations.inv_ornt_aff(turn, regions.shape[1:])
     if turned.shape[:3] != tuple(target_shape) or not np.allclose(turned_affine, target_affine, rtol=0, atol=TOLERANCE):
         raise ScanError(
-            f"{name} is on another grid than the scans, not only in another orientation: resample it to their grid by "
+            f"{name} is on another grid than {target}, not only in another orientation: resample it to that grid by "
             "nearest neighbours."
         )
     return np.moveaxis(turned, -1, 0)

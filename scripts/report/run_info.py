@@ -10,6 +10,7 @@ from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 from scripts.common.sequences import SEQUENCES
 from scripts.report.parts import current_names, remove_parts
+from scripts.report.picture import MOST_SLICES, SLICES
 
 PAGE = "report.html"
 
@@ -17,14 +18,14 @@ logger = logging.getLogger(__name__)
 
 
 def read_run(output_dir) -> dict:
-    """``kind``, ``facts``, ``expected`` and ``scans`` of the latest run into the folder, see `write_run`.
+    """``kind``, ``facts``, ``expected``, ``scans`` and ``slices`` of the latest run into the folder, see `write_run`.
 
     Without ``run.json``, the kind is evaluation if there is a ``cases.csv``, else inference.
     """
     file = Path(output_dir) / "report" / "run.json"
     run = _read(file) if file.is_file() else {}
     kind = "evaluation" if (Path(output_dir) / "cases.csv").is_file() else "inference"
-    run = {"kind": kind, "facts": {}, "expected": None, "scans": {}} | run
+    run = {"kind": kind, "facts": {}, "expected": None, "scans": {}, "slices": SLICES} | run
     return run | {"scans": {subject: current_names(item) for subject, item in run["scans"].items()}}
 
 
@@ -34,6 +35,7 @@ def _read(file: Path) -> dict:
         tables = all(isinstance(item, dict) for item in (run.get("facts", {}), *run.get("scans", {}).values()))
         valid = tables and run.get("kind", "inference") in ("inference", "evaluation")
         valid = valid and isinstance(run.get("expected"), (str, type(None)))
+        valid = valid and type(slices := run.get("slices", SLICES)) is int and 1 <= slices <= MOST_SLICES
     except (ValueError, TypeError, AttributeError, RecursionError):
         valid = False
     if not valid:
@@ -42,7 +44,12 @@ def _read(file: Path) -> dict:
 
 
 def write_run(
-    output_dir, kind: str, facts: Mapping[str, object], expected=None, scans: Mapping[str, Mapping] | None = None
+    output_dir,
+    kind: str,
+    facts: Mapping[str, object],
+    expected=None,
+    scans: Mapping[str, Mapping] | None = None,
+    slices: int = SLICES,
 ) -> None:
     """Write ``<output_dir>/report/run.json``.
 
@@ -52,11 +59,12 @@ def write_run(
         facts: settings of the run; values that JSON does not know are written as text.
         expected: path of the table of expected accuracy, or None.
         scans: datalist items by subject, so that pictures that a stopped run has not drawn can be drawn later.
+        slices: in each plane of a picture.
     """
     keep = {"subject", "label_convention", *SEQUENCES}
     items = {name: {key: item[key] for key in item if key in keep} for name, item in (scans or {}).items()}
     content = {"kind": kind, "facts": dict(facts), "expected": None if expected is None else str(expected)}
-    text = json.dumps(content | {"scans": items}, indent=4, default=str) + "\n"
+    text = json.dumps(content | {"scans": items, "slices": slices}, indent=4, default=str) + "\n"
     save_atomically(Path(output_dir) / "report" / "run.json", lambda file: file.write_text(text, encoding="utf-8"))
 
 

@@ -37,7 +37,7 @@ from scripts.inference.label_map_state import label_map_path
 from scripts.inference.routing import TrainedNetworks, assign_networks
 from scripts.inference.save_segmentation import pending_subjects, refuse_overwrite
 from scripts.inference.table import write_table
-from scripts.report.drawing import draw_folder
+from scripts.report.folder import draw_folder
 from scripts.report.page import write_report
 from scripts.report.parts import write_part
 from scripts.research.markdown import markdown_table

@@ -111,9 +111,9 @@ def test_a_subject_that_fails_again_keeps_the_picture_of_its_earlier_label_map(t
     for failures in ({}, {"S1": "S1: x.nii.gz is empty."}):
         handler = ReportSegmentations(out, [item])
         handler.start(engine())
+        write_table(out, failures)
         handler.finish(engine(failures=failures))
         Path(item["t1ce"]).write_bytes(b"broken")
-    write_table(out, failures)
     sentence = "S1: x.nii.gz is empty. The label map in the folder is of an earlier run."
     page = (out / "report.html").read_text()
     main([str(out)])
@@ -203,11 +203,12 @@ def test_an_evaluation_draws_truth_and_networks_on_all_their_sequences(tmp_path)
     maps = MetaTensor(torch.zeros(3, *SHAPE), affine=torch.from_numpy(AFFINE))
     maps[:, 5:10, 5:10, 5:10] = 1
     networks = {"teacher": ["t1", "t1ce", "t2", "flair"], "student": ["flair", "t1ce"]}
-    handler = ReportEvaluation(tmp_path, [save_scans(tmp_path / "scans", "S1")], networks, {"spacing": 2.0})
+    handler = ReportEvaluation(tmp_path, [save_scans(tmp_path / "scans", "S1")], networks, {"spacing": 2.0}, slices=2)
     handler.start(engine())
     handler.add_subjects(engine([{"subject": "S1", "label": maps}], [{"teacher": maps, "student": maps}]))
     part = part_path(tmp_path / "report", "S1").read_text()
     assert part.count("<h4>") == 4 and part.count("not seen by student") == 2
+    assert part.count('max="1"') == 3  # the sliders of two slices
     assert part.count('class="net net0"') == part.count('class="net net1"') == part.count('class="truth"') == 3
     row = {"dice": 1, "hd95_mm": 0, "true_ml": 1, "predicted_ml": 1, "empty": "", "dice_cleaned": 1}
     cases = [

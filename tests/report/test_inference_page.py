@@ -3,9 +3,10 @@
 
 import json
 
+from scripts.inference.table import write_table
 from scripts.report.parts import write_part
 
-from tests.report.helpers import VOLUMES, facts, save_expected, save_parts, write_page
+from tests.report.helpers import VOLUMES, facts, save_expected, save_label_map_with_record, save_parts, write_page
 
 
 def test_a_subject_has_volumes_network_and_expected_accuracy(tmp_path):
@@ -21,7 +22,27 @@ def test_a_subject_has_volumes_network_and_expected_accuracy(tmp_path):
         "Not a medical device",
     ):
         assert text in page
-    assert "<b>0.75</b>\n<small>0.50 to 0.90</small>" in page and "measured on three real subjects" in page
+    assert "<b>0.75</b>\n<small>0.50 to 0.90</small>" in page
+
+
+def test_expected_accuracy_is_called_the_mean_of_a_group_and_not_of_this_patient(tmp_path):
+    save_parts(tmp_path, facts())
+    page = " ".join(write_page(tmp_path, expected=save_expected(tmp_path)).split())
+    assert "<th>Dice, group mean</th>" in page and "The group: three real subjects." in page
+    assert "The Dice is not of this patient. It is the mean over a group of subjects" in page
+
+
+def test_table_label_map_and_record_are_linked_where_they_are(tmp_path):
+    odd = 'a "b" #1<i>'
+    save_parts(tmp_path, facts(odd), facts("gone"))
+    save_label_map_with_record(tmp_path, odd)
+    assert "segmentations.csv" not in write_page(tmp_path)
+    write_table(tmp_path, {})
+    page = write_page(tmp_path)
+    assert '<a href="segmentations.csv">segmentations.csv</a>' in page
+    name = "a%20%22b%22%20%231%3Ci%3E"
+    assert f'<a href="{name}/{name}_seg.nii.gz">a &#34;b&#34; #1&lt;i&gt;_seg.nii.gz</a>' in page
+    assert page.count("_seg.json</a>") == 1 and "gone_seg" not in page
 
 
 def test_expected_accuracy_that_was_not_measured_is_not_known(tmp_path):

@@ -14,7 +14,7 @@ from scripts.report.parts import write_part
 from scripts.report.run_info import write_run
 from tiny import ROOT
 
-from tests.report.helpers import facts, save_cases, save_parts, write_page
+from tests.report.helpers import facts, save_cases, save_label_map, save_parts, write_page
 
 
 def test_hostile_names_flags_and_settings_are_escaped(tmp_path):
@@ -43,12 +43,14 @@ def test_hostile_names_of_subjects_and_networks_are_escaped_in_an_evaluation(tmp
 @pytest.mark.parametrize("kind", ["inference", "evaluation"])
 def test_the_page_loads_nothing_from_elsewhere(tmp_path, kind):
     save_parts(tmp_path, facts("A"))
+    save_label_map(tmp_path, "A")
     if kind == "evaluation":
         save_cases(tmp_path, {"A": 0.5})
         (tmp_path / "evaluation.png").write_bytes(b"any picture")
     page = write_page(tmp_path)
     links = re.findall(r"""\b(?:src|href|action|data)\s*=\s*["']?([^"'\s>]*)""", page)
-    assert links and all(link.startswith(("#", "data:image/")) for link in links)
+    assert links and all(link.startswith(("#", "data:image/")) or (tmp_path / link).is_file() for link in links)
+    assert {"inference": "A/A_seg.nii.gz", "evaluation": "cases.csv"}[kind] in links
     assert not re.search(r"https?:|url\(|@import|<link|<iframe", page)
     for link in links:
         if link.startswith("#"):
