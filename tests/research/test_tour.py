@@ -30,7 +30,7 @@ def test_tour_draws_its_figures_and_tables(tour):
     notebook, _ = tour
     assert len(_outputs(notebook, "image/png")) == 2  # the scans of its one test subject; truth and four label maps
     compared, segmented, batch, report = _outputs(notebook, "text/html")
-    assert "with its teacher" in compared and "control" in compared
+    assert "with teacher" in compared and "control" in compared
     assert "t1ce + flair" in segmented and "all_four" in batch
     assert "report.html" in report
 
