@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bundle as the folder that is uploaded to the Hugging Face Hub."""
+
+import re
+from pathlib import Path
+
+import yaml
+from scripts.common.errors import UserError
+from scripts.common.large_files import read_list
+from scripts.research.release.files import NAME, files_to_release, write_folder
+from scripts.research.release.links import relinked
+
+# The Hub shows the README of the root, so the model card stands there. No docs/README.md is left: MONAI's
+# `push_to_hf_hub` would copy it over the README of the root.
+MOVED = {"docs/README.md": "README.md", "README.md": "docs/introduction.md"}
+# What the Hub finds the model by. No `model-index`: accuracy on real subjects was measured by cross-validation, with
+# networks trained like these, while the Hub would show it as that of the uploaded files.
+HEADER = {
+    "license": "apache-2.0",
+    "library_name": "monai",
+    "pipeline_tag": "image-segmentation",
+    "tags": [
+        *("monai", "medical", "mri", "brain-tumor", "glioma", "brats", "3d"),
+        *("missing-modality", "knowledge-distillation"),
+    ],
+}
+
+
+def write_hub_folder(bundle_root: str | Path, output: str | Path, allow_dirty: bool = False) -> Path:
+    """Write ``<output>/<name>`` with the files of a release, to be uploaded as they are.
+
+    The model card (``docs/README.md``) becomes the README with the Hub's header, and the README of the repository
+    becomes ``docs/introduction.md``. Links of all pages are changed accordingly.
+
+    Args:
+        bundle_root: the bundle's folder, in a git repository.
+        output: folder for the new folder.
+        allow_dirty: take the files of the folder, though not everything is committed.
+
+    Returns:
+        the new folder.
+
+    Raises:
+        UserError: the folder exists, or a URL in ``large_files.yml`` is not the one that the Hub gives a file of that
+            path; see also `files_to_release`.
+    """
+    root, folder = Path(bundle_root), Path(output) / NAME
+    files = files_to_release(root, allow_dirty)
+    for entry in read_list(root):
+        if not re.fullmatch(
+            rf"https://huggingface\.co/[^/]+/[^/]+/resolve/[^/]+/{re.escape(entry['path'])}", entry["url"]
+        ):
+            raise UserError(
+                f"large_files.yml has the URL {entry['url']} for {entry['path']}, which is not its place on the Hub: "
+                "write the list with `python -m scripts.common.large_files write --url "
+                f"https://huggingface.co/OWNER/{NAME}/resolve/main/models`."
+            )
+    texts = {
+        name: relinked((root / name).read_text(encoding="utf-8"), name, files, MOVED)
+        for name in files
+        if name.endswith((".md", ".ipynb"))
+    }
+    header = yaml.safe_dump(HEADER, sort_keys=False)
+    texts["docs/README.md"] = f"---\n{header}---\n\n{texts['docs/README.md']}"
+    write_folder(root, {name: MOVED.get(name, name) for name in files}, folder, texts)
+    return folder
