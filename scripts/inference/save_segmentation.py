@@ -20,7 +20,8 @@ from scripts.inference.label_map_state import (
     sha256_of,
     state_of,
 )
-from scripts.inference.segmentation_record import network_facts, read_record
+from scripts.inference.segmentation_record import read_record, weights_sha256
+from scripts.inference.table import recorded_problems
 
 
 class SaveSegmentationd(Transform):
@@ -128,6 +129,7 @@ def refuse_overwrite(
             skipped that was made with other settings or other weights, so that the folder would hold both kinds.
     """
     remove_leftovers(output_dir)
+    recorded_problems(output_dir)  # raises if the table that lies there is somebody's own
     for item in items:
         path = label_map_path(output_dir, item["subject"])
         if existing == "skip" and state_of(path) not in (MISSING, OUTDATED):
@@ -146,6 +148,12 @@ def check_overwrite(label_map: Path) -> None:
     if state_of(label_map) == EDITED:
         raise UserError(_edited(label_map))
     record = record_path(label_map)
+    twin = label_map.with_name(nifti_stem(label_map.name) + (".nii" if label_map.name.endswith(".gz") else ".nii.gz"))
+    if twin.exists() and record.exists():
+        raise UserError(
+            f"{twin} has the record {record.name}, which that of {label_map.name} would replace: choose another name for the "
+            "output, or move both away."
+        )
     found = [path for path in (label_map, record) if path.exists()]
     if found and read_record(record) is None:
         raise UserError(
@@ -160,7 +168,7 @@ def _check_same_run(path: Path, settings: dict, weight_files: list[str]) -> None
     used = {network["sha256"]: network["file"] for network in record.get("networks") or [] if "sha256" in network}
     for file in weight_files if used else ():
         # a missing weight file is reported when it is loaded
-        if Path(file).is_file() and network_facts(file)["sha256"] not in used:
+        if Path(file).is_file() and weights_sha256(file) not in used:
             raise UserError(
                 f"{path} was made with {', '.join(used.values())}, but this run uses {file}, whose weights differ: "
                 "choose another --output_dir, or replace all label maps with --existing overwrite."

@@ -61,7 +61,10 @@ def write_release(bundle_root: str | Path, output: str | Path, allow_dirty: bool
                 "scripts.common.large_files write --url ...`."
             )
     names = sorted(name for name in tracked if not name.startswith(LEFT_OUT) and (root / name).is_file())
-    version = json.loads((root / "configs" / "metadata.json").read_text())["version"]
+    try:
+        version = json.loads((root / "configs" / "metadata.json").read_text())["version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{root}/configs/metadata.json has no version of the bundle: restore it.") from error
     target = Path(output) / f"{NAME}_v{version}.zip"
 
     def write(path: Path) -> None:

@@ -13,7 +13,8 @@ from scripts.common.choices import EXISTING, TEACHER_TRAINING
 from scripts.common.errors import UserError
 from scripts.common.labels import LABEL_CONVENTIONS
 from scripts.common.sequences import ordered
-from scripts.training.known_keys import CONFIGS, references, unknown_key
+from scripts.training.expressions import broken_expression
+from scripts.training.known_keys import CONFIGS, references, unknown_key, wrong_kind
 
 # top-level keys that MONAI, the model zoo or `--tracking mlflow` read, though nothing in a config refers to them
 READ_BY_MONAI = {
@@ -44,15 +45,21 @@ REAL = (int, float)
 SMALLEST, MAX = 1e-12, sys.float_info.max
 # key, kind, least and greatest value
 NUMBERS = (
-    *(("spacing", REAL, 0.3, 20), ("epochs", int, 1, None), ("seed", int, 0, None), ("load_ahead", int, 0, None)),
+    *(("spacing", REAL, 0.3, 20), ("epochs", int, 1, None), ("seed", int, 0, None), ("load_ahead", int, 0, 64)),
     *(("val_interval", int, 1, None), ("patience", int, 0, None), ("gradient_ratio_interval", int, 1, None)),
     *(("patches_per_epoch", int, 1, None), ("batch_size", int, 1, None)),
     *(("learning_rate", REAL, SMALLEST, None), ("clip_norm", REAL, SMALLEST, None)),
     *(("unenhanced", REAL, 0, 1), ("unlabelled_share", REAL, 0, 1)),
     ("initial_probability", REAL, SMALLEST, 1 - SMALLEST),
     *((key, REAL, 0, None) for key in ("et_min_ml", "max_entropy", "max_disagreement")),
+    *(("simulated#training", int, 1, None), ("simulated#validation", int, 0, None), ("simulated#test", int, 0, None)),
+    *(("simulated#seed", int, 0, None), ("split#seed", int, 0, None), ("split#folds", int, 2, None)),
+    *(("split#validation", REAL, 0, 1), ("split#test", REAL, 0, 1), ("real#share", REAL, 0, 1)),
+    ("students_per_step", int, 1, None),
 )
 PATHS = ("dataset_dir", "unlabelled_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from")
+# Those of them that may be null.
+MAY_BE_NULL = ("unlabelled_dir", "start_from", "teacher_from")
 # Keys that are lists of positive whole numbers, and how many; None for two and more.
 SIZES = {"window": 3, "patch_size": 3, "filters": None}
 # keys of versions up to 0.6.0 and their present names
@@ -97,6 +104,11 @@ def check_config(parser: ConfigParser | None = None) -> None:
             raise UserError(_nothing_reads(key, known, known - READ_BY_MONAI))
     if found := unknown_key(config):
         raise UserError(_nothing_reads(found[0], set(found[1]), set(found[1])))
+    if found := broken_expression(config):
+        raise UserError(f"{found[0]} {found[1]}: correct it.")
+    if found := wrong_kind(config):
+        key, value, wanted = found
+        raise UserError(f"{key} is {value!r}, but must be {wanted}: leave it out, or write one.")
     _check_values(parser, config)
 
 
@@ -138,7 +150,7 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
             raise UserError(f"student_modalities is {given!r}, but must be a list such as ['t1ce', 'flair'].")
         _replace(parser, config, "student_modalities", list(ordered(given)))
     for key, kind, least, most in NUMBERS:
-        if key in config:
+        if key in parser and key.split("#")[0] in config:
             value = parser.get_parsed_content(key)
             if isinstance(value, bool) or not isinstance(value, kind) or not least <= value <= (most or MAX):
                 wanted = "a whole number" if kind is int else "a number"
@@ -164,7 +176,7 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
             raise UserError(f"{key} is {config[key]!r}, but must be one of {choices}.")
     if "wt_range_ml" in config:
         range_ml = parser.get_parsed_content("wt_range_ml")
-        numbers = isinstance(range_ml, list) and all(isinstance(ml, (int, float)) for ml in range_ml)
+        numbers = isinstance(range_ml, (list, tuple)) and all(type(ml) in REAL and ml >= 0 for ml in range_ml)
         if not numbers or len(range_ml) != 2:
             raise UserError(f"wt_range_ml is {range_ml!r}, but must be two volumes in ml such as [1, 300].")
         if range_ml[0] > range_ml[1]:
@@ -176,24 +188,56 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
             if not whole or (len(sizes) != count if count else len(sizes) < 2):
                 wanted = f"{count} whole numbers such as {[64] * count}" if count else "a list such as [16, 32, 64]"
                 raise UserError(f"{key} is {sizes!r}, but must be {wanted}.")
+    _check_multiples(parser, config)
     for key in PATHS:
         if isinstance(config.get(key), int) and not isinstance(config[key], bool):
             _replace(parser, config, key, str(config[key]))  # fire takes a folder called 2021 for a number
         if isinstance(config.get(key), str) and config[key].startswith("~"):
             _replace(parser, config, key, os.path.expanduser(config[key]))
-        if key in config and not isinstance(path := parser.get_parsed_content(key), (str, Path, type(None))):
+        if key not in config:
+            continue
+        path = parser.get_parsed_content(key)
+        if not isinstance(path, (str, Path, *([type(None)] if key in MAY_BE_NULL else []))):
             raise UserError(f"{key} is {path!r}, but must be a path: write it with a folder, such as ./{path}.")
+        if str(path) == "":
+            raise UserError(f"{key} is empty, but must be a path: write . for this folder.")
     if "device" in config:
         _check_device(parser.get_parsed_content("device"))
-    real = config.get("real")
-    if isinstance(real, dict) and real.get("dataset_dir") is None and "evaluating" not in config:
-        raise UserError("real#dataset_dir is null: give the folder of labelled real subjects with --real#dataset_dir.")
+    _check_folders_of_overlays(parser, config)
     for key in SWITCHES:
         if config.get(key) in ("true", "false"):
             # the command line (fire) knows True and False, but takes these for text, which would count as true
             _replace(parser, config, key, config[key] == "true")
         if key in config and not isinstance(value := parser.get_parsed_content(key), bool):
             raise UserError(f"{key} is {value!r}, but must be true or false.")
+
+
+def _check_multiples(parser: ConfigParser, config: dict) -> None:
+    """Refuse a patch or window that the network's levels cannot halve."""
+    filters = [parser.get_parsed_content(key) for key in ("filters", "teacher_filters") if key in config]
+    factor = 2 ** (max((len(sizes) for sizes in filters if isinstance(sizes, (list, tuple))), default=1) - 1)
+    for key in ("patch_size", "window"):
+        sizes = parser.get_parsed_content(key) if key in config else []
+        if any(size % factor for size in sizes):
+            raise UserError(
+                f"{key} is {list(sizes)}, but must be multiples of {factor}, as the network has {factor.bit_length()} levels: "
+                f"choose for example {[max(round(size / factor), 1) * factor for size in sizes]}."
+            )
+
+
+def _check_folders_of_overlays(parser: ConfigParser, config: dict) -> None:
+    """Refuse, before a cohort is simulated, a missing folder of `with_real.json` or of `unlabelled.json`."""
+    folders = {}
+    if isinstance(config.get("real"), dict):
+        folders["real#dataset_dir"] = (config["real"].get("dataset_dir"), "labelled real subjects")
+    if "unlabelled_subjects" in config:
+        folders["unlabelled_dir"] = (config.get("unlabelled_dir"), "scans without label maps")
+    for key, (folder, what) in folders.items() if "evaluating" not in config else ():
+        if folder is None:
+            raise UserError(f"{key} is null: give the folder of {what} with --{key}.")
+        folder = parser.get_parsed_content(key)
+        if not os.path.isdir(os.path.expanduser(str(folder))):
+            raise UserError(f"{key} is {folder}, which is no folder: give that of {what} with --{key}.")
 
 
 def _epochs_id(config: dict) -> str:
@@ -208,6 +252,8 @@ def _replace(parser: ConfigParser, config: dict, key: str, value) -> None:
 
 def _check_device(device) -> None:
     try:
+        if torch.device(device).type == "meta":
+            raise TypeError
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, TypeError) as error:  # torch raises each of them for a device that lacks
         raise UserError(

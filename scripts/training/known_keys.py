@@ -17,6 +17,9 @@ from monai.utils.module import locate
 from scripts.common.files import ROOT
 
 CONFIGS = ROOT / "configs"
+# Keys that may be of another kind than in the base config; a term of the loss may be null.
+OTHER_KINDS = {"amp", "filters", "patch_size", "window", "wt_range_ml", "student_modalities"}
+TERMS = "objective#terms#"
 REFERENCE = re.compile(r"[@%](\w+(?:(?:#|::)\w+)*)")
 
 
@@ -52,6 +55,33 @@ def unknown_key(config: dict) -> tuple[str, list[str]] | None:
                 continue
             return f"{path}#{key}", sorted(f"{path}#{name}" for name in known)
     return None
+
+
+def wrong_kind(config: dict) -> tuple[str, object, str] | None:
+    """The first key that is a table or a list in the base config, but a number, true, false or null here.
+
+    Returns:
+        The key, its value and what it must be; None if there is none. Keys that a shipped overlay sets to such a value
+        are left alone, and so are keys with checks of their own (``amp``, sizes).
+    """
+    tables = tables_and_lists("train.json" if "train" in config else "inference.json")
+    for path, wanted in tables.items():
+        inside = config
+        for name in path.split("#"):
+            inside = inside.get(name, {}) if isinstance(inside, dict) else {}
+        if inside is None or isinstance(inside, (bool, int, float)):
+            return path, inside, wanted
+    return None
+
+
+@lru_cache
+def tables_and_lists(base: str) -> dict[str, str]:
+    """The ids of a base config that are tables or lists, each with a word for it, without those that may be other."""
+    config = ConfigParser.load_config_file(str(CONFIGS / base))
+    kinds = {dict: "a table", list: "a list"}
+    found = {path: "a table" for path, _, _ in _tables(config, "", False) if not re.search(r"#\d", path)}
+    found |= {key: kinds[type(value)] for key, value in config.items() if type(value) in kinds}
+    return {path: kind for path, kind in found.items() if path not in OTHER_KINDS and not path.startswith(TERMS)}
 
 
 def _is_within(path: str, name: str) -> bool:
@@ -101,7 +131,7 @@ def _arguments(component: dict) -> set[str] | None:
 
 @lru_cache
 def _parameters_of_name(target: str) -> set[str] | None:
-    name = ConfigComponent({"_target_": target}, locator=_locator()).resolve_module_name()
+    name = ConfigComponent({"_target_": target}, locator=component_locator()).resolve_module_name()
     try:
         return _parameters(locate(name))
     except ImportError:  # MONAI says so when it makes the component
@@ -109,7 +139,7 @@ def _parameters_of_name(target: str) -> set[str] | None:
 
 
 @lru_cache
-def _locator() -> ComponentLocator:
+def component_locator() -> ComponentLocator:
     return ComponentLocator()
 
 

@@ -210,3 +210,20 @@ def test_own_label_maps_may_be_overwritten(tmp_path):
     check_overwrite(path)
     check_overwrite(tmp_path / "new_seg.nii.gz")
     refuse_overwrite([{"subject": "S1"}], tmp_path, "overwrite", {"spacing": 1.0}, [])
+
+
+def test_a_table_of_somebody_else_is_not_replaced(tmp_path):
+    (tmp_path / "segmentations.csv").write_text("my,own\n1,2\n")
+    with pytest.raises(UserError, match="segmentations.csv is not the table of an inference: move it away"):
+        refuse_overwrite([], tmp_path, "overwrite", {}, [])
+    assert (tmp_path / "segmentations.csv").read_text() == "my,own\n1,2\n"
+
+
+def test_a_record_that_another_ending_of_the_label_map_needs_is_not_replaced(tmp_path):
+    (tmp_path / "a_seg.nii").touch()
+    (tmp_path / "a_seg.json").write_text(json.dumps(RECORD))
+    with pytest.raises(
+        UserError, match="a_seg.nii has the record a_seg.json, which that of a_seg.nii.gz would replace"
+    ):
+        check_overwrite(tmp_path / "a_seg.nii.gz")
+    check_overwrite(tmp_path / "a_seg.nii")

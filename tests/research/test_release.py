@@ -140,3 +140,10 @@ def test_monai_downloads_loads_and_runs_the_released_bundle(tmp_path, one_subjec
     _run(user / NAME, *inference, *keys)
     label_map = nib.load(output / one_subject.name / f"{one_subject.name}_seg.nii.gz")
     assert label_map.shape == nib.load(one_subject / f"{one_subject.name}_flair.nii.gz").shape
+
+
+@pytest.mark.parametrize("content", ["{", "{}", "[]"])
+def test_metadata_without_a_version_are_told(repository, tmp_path, content):
+    (repository / "configs" / "metadata.json").write_text(content)
+    with pytest.raises(UserError, match="configs/metadata.json has no version of the bundle: restore it"):
+        write_release(repository, tmp_path / "out", allow_dirty=True)
