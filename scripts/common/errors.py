@@ -8,9 +8,12 @@ import sys
 import threading
 import traceback
 
-# Errors of the system that a user can mend: of missing or forbidden files, and of full or broken disks.
+from scripts.common.printable import shortened
+
+# Errors of the system that a user can mend: of missing or forbidden files, impossible paths, and full or broken disks.
 SYSTEM = {
     *(errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EFBIG, errno.EIO),
+    *(errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
     *(getattr(errno, name) for name in ("EDQUOT", "ESTALE") if hasattr(errno, name)),
 }
 # What torch and the system say; torch's CPU allocator raises a plain RuntimeError.
@@ -46,7 +49,7 @@ def system_message(error: BaseException | None) -> str | None:
         return None
     name = error.filename.decode(errors="replace") if isinstance(error.filename, bytes) else error.filename
     return (
-        f"{name or 'A file'} cannot be read or written ({error.strerror}): put it back, correct its permissions, or make "
+        f"{shortened(str(name or 'A file'))} cannot be read or written ({error.strerror}): put it back, correct its permissions, or make "
         "room, and run the command again (a training goes on with --resume true)."
     )
 

@@ -2,6 +2,8 @@
 """Save label maps with their records, list the subjects that still need one, and refuse to replace other files."""
 
 import json
+import logging
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -10,7 +12,8 @@ from monai.transforms import Transform
 from scripts.common.choices import EXISTING
 from scripts.common.errors import ScanError, UserError
 from scripts.common.files import remove_leftovers, save_atomically
-from scripts.common.sequences import nifti_stem
+from scripts.common.printable import some_of
+from scripts.common.sequences import SEQUENCES, nifti_stem
 from scripts.inference.label_map_state import (
     EDITED,
     MISSING,
@@ -22,6 +25,8 @@ from scripts.inference.label_map_state import (
 )
 from scripts.inference.segmentation_record import read_record, weights_sha256
 from scripts.inference.table import recorded_problems
+
+logger = logging.getLogger(__name__)
 
 
 class SaveSegmentationd(Transform):
@@ -107,7 +112,24 @@ def pending_subjects(items: list[dict], output_dir: str | Path, existing: str = 
         raise UserError(f"existing is {existing!r}, but must be one of {', '.join(EXISTING)}.")
     if existing == "overwrite":
         return items
-    return [item for item in items if state_of(label_map_path(output_dir, item["subject"])) in (MISSING, OUTDATED)]
+    maps = {item["subject"]: label_map_path(output_dir, item["subject"]) for item in items}
+    pending = [item for item in items if state_of(maps[item["subject"]]) in (MISSING, OUTDATED)]
+    names = {item["subject"] for item in pending}
+    changed = [i["subject"] for i in items if i["subject"] not in names and _is_newer(i, maps[i["subject"]])]
+    if changed:
+        logger.warning(
+            "The scans of %s are newer than the label maps, which are kept: replace these with --existing overwrite if the "
+            "scans were changed.",
+            some_of(changed),
+        )
+    return pending
+
+
+def _is_newer(item: dict, label_map: Path) -> bool:
+    """Whether a scan of the item was written after the label map."""
+    made = os.path.getmtime(label_map)
+    files = [item[name]["file"] if isinstance(item[name], dict) else item[name] for name in SEQUENCES if name in item]
+    return any(os.path.isfile(file) and os.path.getmtime(file) > made for file in files)
 
 
 def refuse_overwrite(

@@ -71,3 +71,10 @@ def test_ctrl_c_ends_with_one_word():
     program = "from scripts.common.errors import install_error_hook; install_error_hook(); raise KeyboardInterrupt"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stderr.strip() == "Interrupted." and done.returncode != 0
+
+
+def test_a_path_that_is_too_long_is_shortened_in_its_sentence():
+    sentence = system_message(OSError(36, "File name too long", "x" * 5000))
+    assert (
+        "... xxx" in sentence and "cannot be read or written (File name too long)" in sentence and len(sentence) < 500
+    )

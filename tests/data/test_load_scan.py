@@ -327,6 +327,8 @@ def test_one_scan_as_two_sequences_is_recognised_though_it_is_rescaled():
     brain = large_scan()
     with pytest.raises(ScanError, match="the arrays given as t1 and t2 have the same voxels, perhaps rescaled"):
         loaded(t1=brain, t2=2.5 * brain)
+    with pytest.raises(ScanError, match="rescaled or mirrored"):
+        loaded(t1=brain, t2=brain[::-1].copy())
     inverted = 1001 * (brain > 0) - brain  # another contrast of the same brain
     assert loaded(t1=brain, t2=inverted)["sequences"] == "t1+t2"
 

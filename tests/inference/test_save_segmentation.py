@@ -227,3 +227,14 @@ def test_a_record_that_another_ending_of_the_label_map_needs_is_not_replaced(tmp
     ):
         check_overwrite(tmp_path / "a_seg.nii.gz")
     check_overwrite(tmp_path / "a_seg.nii")
+
+
+def test_scans_that_are_newer_than_a_label_map_that_is_kept_are_told(tmp_path, caplog):
+    SaveSegmentationd(tmp_path)(_data())
+    scan = tmp_path / "S1_t1.nii.gz"
+    scan.touch()
+    item = {"subject": "S1", "t1": str(scan)}
+    os.utime(scan, (0, 1))
+    assert pending_subjects([item], tmp_path, "skip") == [] and not caplog.text
+    os.utime(scan, (0, os.path.getmtime(label_map_path(tmp_path, "S1")) + 10))
+    assert pending_subjects([item], tmp_path, "skip") == [] and "The scans of S1 are newer than" in caplog.text
