@@ -68,7 +68,7 @@ def set_aside_other_report(output_dir, kind: str) -> None:
     The page becomes ``report_inference.html`` or ``report_evaluation.html``; it is complete without the parts.
     """
     output_dir, earlier = Path(output_dir), read_run(output_dir)["kind"]
-    if (output_dir / PAGE).is_file() and not (output_dir / "report" / "run.json").is_file():
+    if (output_dir / PAGE).is_file() and not any((output_dir / "report").glob("*")):
         _rename_page(output_dir, "page that no run has made", "report_other.html")
     if earlier == kind:
         return

@@ -178,6 +178,11 @@ def state_of_all(checkpoints: list[BestCheckpoint], **objects) -> dict:
 
 def report_results(checkpoints: list[BestCheckpoint], output_dir: str) -> None:
     """Log where the results of a finished training are, and the command that evaluates them."""
+    for each in checkpoints:
+        if not Path(each.path).is_file():
+            logger.warning(
+                "%s is missing: it was removed after it was saved, and only a new training makes it.", each.path
+            )
     saved = ", ".join(f"{Path(each.path).name} ({each.metric} {each.best:.3f})" for each in checkpoints)
     logger.info("The weights are in %s: %s.", output_dir, saved)
     logger.info(

@@ -3,9 +3,9 @@
 
 import ast
 from collections.abc import Iterator
+from pydoc import ErrorDuringImport, locate
 
 from monai.bundle.config_item import ConfigComponent
-from monai.utils.module import locate
 from scripts.training.known_keys import REFERENCE, component_locator
 
 
@@ -40,10 +40,11 @@ def _unknown_target(target: str) -> str | None:
     if target.startswith(("$", "@", "%")):
         return None
     try:
-        locate(ConfigComponent({"_target_": target}, locator=component_locator()).resolve_module_name())
-    except ImportError:
-        return f"is '{target}', and there is no such function or class"
-    return None
+        name = ConfigComponent({"_target_": target}, locator=component_locator()).resolve_module_name()
+        found = locate(name)
+    except ErrorDuringImport:  # MONAI tells it when it makes the component
+        return None
+    return f"is '{target}', and there is no such function or class" if found is None else None
 
 
 def _syntax_error(text: str) -> str | None:

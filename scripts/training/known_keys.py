@@ -76,12 +76,24 @@ def wrong_kind(config: dict) -> tuple[str, object, str] | None:
 
 @lru_cache
 def tables_and_lists(base: str) -> dict[str, str]:
-    """The ids of a base config that are tables or lists, each with a word for it, without those that may be other."""
-    config = ConfigParser.load_config_file(str(CONFIGS / base))
-    kinds = {dict: "a table", list: "a list"}
-    found = {path: "a table" for path, _, _ in _tables(config, "", False) if not re.search(r"#\d", path)}
-    found |= {key: kinds[type(value)] for key, value in config.items() if type(value) in kinds}
+    """The ids that are tables or lists in a base config, or at the top level of an overlay, each with a word for it.
+
+    Those that may be of another kind are left out.
+    """
+    kinds, found = {dict: "a table", list: "a list"}, {}
+    for file in _shipped(base):
+        config = ConfigParser.load_config_file(str(file))
+        found |= {key: kinds[type(value)] for key, value in config.items() if type(value) in kinds and key[0] != "+"}
+        if file.name == base:
+            found |= {path: "a table" for path, _, _ in _tables(config, "", False) if not re.search(r"#\d", path)}
     return {path: kind for path, kind in found.items() if path not in OTHER_KINDS and not path.startswith(TERMS)}
+
+
+def _shipped(base: str) -> list[Path]:
+    """The config files that belong to ``train.json`` or to ``inference.json``."""
+    of_inference = base == "inference.json"
+    files = [file for file in sorted(Path(CONFIGS).glob("*.json")) if file.name != "metadata.json"]
+    return [file for file in files if file.name.endswith("inference.json") == of_inference]
 
 
 def _is_within(path: str, name: str) -> bool:
@@ -109,13 +121,11 @@ def _tables(config, path: str, inside: bool) -> Iterator[tuple[str, dict, bool]]
 @lru_cache
 def shipped_keys(base: str) -> set[str]:
     """The ids of all keys, at any depth, of a base config (``train.json``, ``inference.json``) and its overlays."""
-    of_inference = base == "inference.json"
     found = set()
-    for file in Path(CONFIGS).glob("*.json"):
-        if file.name != "metadata.json" and file.name.endswith("inference.json") == of_inference:
-            for key, value in ConfigParser.load_config_file(str(file)).items():
-                key = key.removeprefix("+").replace("::", "#")
-                found |= {key, *(f"{path}#{name}" for path, table, _ in _tables(value, key, False) for name in table)}
+    for file in _shipped(base):
+        for key, value in ConfigParser.load_config_file(str(file)).items():
+            key = key.removeprefix("+").replace("::", "#")
+            found |= {key, *(f"{path}#{name}" for path, table, _ in _tables(value, key, False) for name in table)}
     return found
 
 

@@ -19,7 +19,7 @@ def _check(**keys):
         "epochs": 3,
         "spacing": 2.0,
         "amp": True,
-        "run": ["$print(@epochs, @spacing, @amp, @student_modalities, @part)"],
+        "run": [f"$print(@epochs, @spacing, @amp, @student_modalities{', @part' if 'part' in keys else ''})"],
     }
     config["student_modalities"] = ["flair"]
     config["evaluator"] = [f"@{key}" for key in keys if key in READ]
@@ -60,7 +60,7 @@ def test_misspelt_key_in_a_table_is_refused_with_the_nearest_of_that_table(name,
 
 
 def test_new_key_that_something_reads_is_welcome():
-    _check(tau=2.0, loss={"_target_": "X", "temperature": "@tau"}, evaluator="@loss")
+    _check(tau=2.0, loss={"_target_": "torch.nn.Identity", "temperature": "@tau"}, evaluator="@loss")
 
 
 @pytest.mark.parametrize(

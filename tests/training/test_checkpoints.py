@@ -100,6 +100,11 @@ def test_end_of_a_run_names_the_weights_their_dice_and_the_next_command(tmp_path
         report_results([checkpoint], str(tmp_path))
     assert f"The weights are in {tmp_path}: model.pt (student_dice 0.679)." in caplog.text
     assert f"--ckpt_dir {tmp_path} --output_dir {tmp_path}/evaluation" in caplog.text
+    assert f"{tmp_path}/model.pt is missing: it was removed after it was saved" in caplog.text
+    (tmp_path / "model.pt").touch()
+    caplog.clear()
+    report_results([checkpoint], str(tmp_path))
+    assert "is missing" not in caplog.text
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 cut"])

@@ -74,10 +74,11 @@ class Load:
 
     Args:
         work: empty or missing folder.
-        subjects: number of subjects.
+        sources: folders of simulated subjects, which the batch has copies of.
+        spacing: their voxel size in mm.
+        subjects: number of subjects in the batch.
         kills: how often a run is killed.
         seed: of the moments.
-        spacing: voxel size of the simulated subjects in mm.
         keys: other config keys of the runs.
 
     Raises:
@@ -85,18 +86,17 @@ class Load:
     """
 
     def __init__(
-        self, work: str | Path, subjects: int, kills: int = 5, seed: int = 0, spacing: float = 4.0, keys=None
+        self, work, sources: list[Path], spacing: float, subjects: int, kills: int = 5, seed=0, keys=None
     ) -> None:
         self.work, self.kills, self.moments = Path(work).absolute(), kills, random.Random(seed)
         if self.work.exists() and any(self.work.iterdir()):
             raise UserError(f"{self.work} is not empty: give another folder with --work.")
-        cohort = make_cohort(str(self.work / "cohort"), 0, 0, 2, spacing, seed, workers=1)
         write_networks(self.work / "networks", spacing)
-        sources = sorted(Path(cohort).glob("Simulated_*"))
         self.batch = write_batch(self.work / "scans", sources, subjects)
         self.keys = {"spacing": spacing, "filters": FILTERS, "device": "cpu", "amp": False, "report": False}
         self.keys |= keys or {}
-        self.right = {(s.source, s.sequences): self._alone(s) for s in self.batch if s.bad is None}
+        kinds = sorted({(subject.source, subject.sequences) for subject in self.batch if subject.bad is None})
+        self.right = {(source, sequences): self._alone(source, sequences) for source, sequences in kinds}
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["scripts.research.robustness.load"])
         self.seconds = 0.0
@@ -159,8 +159,9 @@ class Load:
             if output.is_mount():
                 subprocess.run(["umount", str(output)], check=True)
 
-    def _alone(self, subject: Subject) -> tuple[np.ndarray, np.ndarray]:
-        scans = {name: subject.source / f"{subject.source.name}_{name}.nii.gz" for name in subject.sequences}
+    def _alone(self, source: Path, sequences: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Label map and affine of a subject that is segmented alone; they are those of all its copies."""
+        scans = {name: source / f"{source.name}_{name}.nii.gz" for name in sequences}
         keys = {name: value for name, value in self.keys.items() if name != "report"}
         result = segment(**scans, ckpt_dir=self.work / "networks", **keys)
         return result.label_map, result.affine
@@ -320,14 +321,16 @@ def report(trials: list[Trial], batch: list[Subject]) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Segment a large batch with bad subjects under kills, twice at once and on a full disk, and check what is left."""
     parser = argparse.ArgumentParser(prog="python -m scripts.research.robustness.load", description=main.__doc__)
-    parser.add_argument("--work", required=True, help="empty folder for the batch and the results")
+    parser.add_argument("--work", required=True, help="empty folder for batch and results; the subjects go beside")
     parser.add_argument("--subjects", type=int, default=200, help="in the batch (default 200)")
     parser.add_argument("--kills", type=int, default=5, help="of the second trial (default 5)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default 0)")
     parser.add_argument("--spacing", type=float, default=4.0, help="voxel size of the subjects in mm (default 4)")
     parser.add_argument("--keys", type=json.loads, default={}, help="other config keys, as JSON")
     options = parser.parse_args(arguments)
-    load = Load(options.work, options.subjects, options.kills, options.seed, options.spacing, options.keys)
+    cohort = make_cohort(f"{options.work}_cohort", 0, 0, 2, options.spacing, options.seed, workers=1)
+    sources = sorted(Path(cohort).glob("Simulated_*"))
+    load = Load(options.work, sources, options.spacing, options.subjects, options.kills, options.seed, options.keys)
     trials = load.run()
     print(report(trials, load.batch))
     if any(trial.problems for trial in trials):

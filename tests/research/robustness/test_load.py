@@ -13,8 +13,8 @@ from scripts.research.robustness.load_batch import BAD, FILTERS, SEQUENCES_OF, S
 from tiny import ROOT, workflow
 
 
-def test_no_subject_is_lost_by_a_kill_a_second_run_or_a_full_disk(tmp_path):
-    trials = Load(tmp_path / "work", subjects=12, kills=1, spacing=8.0).run()
+def test_no_subject_is_lost_by_a_kill_a_second_run_or_a_full_disk(one_subject, tmp_path):
+    trials = Load(tmp_path / "work", [one_subject], 4.0, subjects=12, kills=1).run()
     assert [trial.problems for trial in trials] == [[]] * 4
     assert {(trial.right, trial.told, trial.agreeing, trial.hidden) for trial in trials} == {(11, 1, 12, 0)}
     assert all(early > 50 and end >= early for early, end in (trial.memory for trial in trials))
@@ -92,4 +92,4 @@ def test_a_wrong_or_missing_label_map_and_a_hidden_file_are_found(tmp_path):
 def test_a_folder_with_files_is_refused(tmp_path):
     (tmp_path / "mine").touch()
     with pytest.raises(UserError, match="is not empty: give another folder with --work"):
-        Load(tmp_path, subjects=1)
+        Load(tmp_path, [], 4.0, subjects=1)
