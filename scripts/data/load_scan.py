@@ -25,7 +25,7 @@ FEW_VALUES, FEWEST_VOXELS = 8, 1000
 # 0.936.
 SAME_SCAN = 0.9999
 # Least share of two brains' voxels that is common to both. The real subjects have at least 0.979.
-LEAST_COMMON = 0.5
+LEAST_COMMON = 0.7
 
 
 class LoadSequencesd(Transform):

@@ -19,6 +19,7 @@ NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range 
 WITHOUT_T1CE = "enhancing tumour was drawn without T1ce, so its place and size are a guess"
 SWAPPED = "{0} and {1} may be swapped: fluid should be bright on {0} and dark on {1}"
 SMALL_BRAIN = "the scans show only {:.0f} ml of brain, so they may be cut, or their voxel size may be wrong"
+SWAPPED_WITH_FLAIR = "{0} and {1} may be swapped: white matter should be brighter than grey on {0}, not on {1}"
 UNKNOWN_NAMES = "files were not used, because they are no NIfTI files or their names do not end in a sequence"
 # Less than the brain of an infant.
 SMALLEST_BRAIN_ML = 300.0
@@ -72,7 +73,8 @@ class RecordSegmentationd(Transform):
         flags = self.flags(volumes, data["quality"])
         guessed = volumes["et"] > 0 and "t1ce" not in data["sequences"].split("+")
         flags += [WITHOUT_T1CE] if guessed else []
-        flags += [SWAPPED.format(*data["swapped"])] if data.get("swapped") else []
+        if data.get("swapped"):
+            flags += [(SWAPPED if data["swapped"][0] == "t2" else SWAPPED_WITH_FLAIR).format(*data["swapped"])]
         if "image" in data and (brain_ml := _brain_ml(data["image"])) < SMALLEST_BRAIN_ML:
             flags += [SMALL_BRAIN.format(brain_ml)]
         flags += [f"{UNKNOWN_NAMES}: {printable(data['ignored'])}"] if "ignored" in data else []
