@@ -108,6 +108,8 @@ def resume(trainer: Engine, objects: dict, output_dir: str, device: torch.device
     try:
         stored = torch.load(path, map_location=device, weights_only=True)
         epochs = stored["trainer"]["iteration"] // (stored["trainer"]["epoch_length"] or 1)
+        if epochs < 0:
+            raise ValueError
     except Exception as error:  # torch raises many kinds for a damaged file, and advises to load it without checks
         raise _damaged(path) from error
     if trainer.state.max_epochs is not None and epochs > trainer.state.max_epochs:

@@ -139,11 +139,47 @@ def test_numbers_in_tables_are_checked_too(key, value, sentence):
         _check(simulated={key: value}, train={}, evaluator=f"@simulated#{key}")
 
 
+@pytest.mark.parametrize(
+    "key, value, sentence",
+    [
+        ("fold", "a", "split#fold is 'a', but must be a whole number of at least 0"),
+        ("split_file", 5, "split#split_file is 5, but must be a path, or null for none"),
+        ("allow_shared_patients", "maybe", "split#allow_shared_patients is 'maybe', but must be true or false"),
+    ],
+)
+def test_impossible_values_of_a_split_are_refused(key, value, sentence):
+    with pytest.raises(UserError, match=sentence):
+        _check(split={key: value}, train={}, dataset=f"@split#{key}")
+    _check(split={"fold": None, "split_file": None}, train={}, dataset="@split")
+
+
+def test_a_switch_in_a_table_may_be_a_text_of_the_command_line():
+    config = {"run": ["$1"], "dataset": "@split", "split": {"allow_shared_patients": "false"}, "train": {}}
+    parser = ConfigParser(config)
+    parser.parse()
+    check_config(parser)
+    assert parser.get_parsed_content("split") == {"allow_shared_patients": False}
+
+
+@pytest.mark.parametrize("key, value", [("unlabelled_dir", "."), ("unlabelled_share", 0.5)])
+def test_scans_without_labels_are_refused_where_their_overlay_is_not_listed(key, value):
+    with pytest.raises(UserError, match=f"{key} is {value!r}, but has no effect: list configs/unlabelled.json"):
+        _check(**{key: value}, train={}, dataset=f"@{key}")
+
+
 def test_a_patch_that_the_networks_levels_cannot_halve_is_refused():
     keys = {"filters": [4, 8, 16], "train": {}, "evaluator": ["@patch_size", "@filters"]}
     _check(patch_size=[32, 36, 40], **keys)
     with pytest.raises(UserError, match=r"patch_size is \[32, 33, 40\], but must be multiples of 4.*\[32, 32, 40\]"):
         _check(patch_size=[32, 33, 40], **keys)
+
+
+@pytest.mark.parametrize(
+    "value, why", [("$1 / 0", "ZeroDivisionError: division by zero"), ("@clip_norm", "ValueError: detected circular")]
+)
+def test_a_value_that_cannot_be_evaluated_is_named(value, why):
+    with pytest.raises(UserError, match=f"clip_norm cannot be evaluated .{why}"):
+        _check(clip_norm=value)
 
 
 def test_a_component_that_is_replaced_by_a_number_is_refused():

@@ -266,7 +266,7 @@ def checked(name: str, output: Path, batch: list[Subject], right: dict, seconds:
         ]
         wanted = ("agreeing", "right" if subject.bad is None else "told")
         for kind, holds in found:
-            counts[kind] += holds
+            counts[kind] += bool(holds)
             if kind in wanted and not holds:
                 problems.append(f"{subject.name} ({subject.bad or '+'.join(subject.sequences)}) is not {kind}.")
     if strangers := sorted(set(table.index) - {subject.name for subject in batch}):
