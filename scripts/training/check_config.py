@@ -46,6 +46,7 @@ SMALLEST, MAX = 1e-12, sys.float_info.max
 # key, kind, least and greatest value
 NUMBERS = (
     *(("spacing", REAL, 0.3, 20), ("epochs", int, 1, None), ("seed", int, 0, None), ("load_ahead", int, 0, 64)),
+    ("train#trainer#max_epochs", int, 1, None),
     *(("val_interval", int, 1, None), ("patience", int, 0, None), ("gradient_ratio_interval", int, 1, None)),
     *(("patches_per_epoch", int, 1, None), ("batch_size", int, 1, None)),
     *(("learning_rate", REAL, SMALLEST, None), ("clip_norm", REAL, SMALLEST, None)),
