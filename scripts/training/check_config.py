@@ -109,7 +109,7 @@ def check_config(parser: ConfigParser | None = None) -> None:
         raise UserError(f"{found[0]} {found[1]}: correct it.")
     if found := wrong_kind(config):
         key, value, wanted = found
-        raise UserError(f"{key} is {value!r}, but must be {wanted}: leave it out, or write one.")
+        raise UserError(f"{key} is {value!r}, but must be {wanted}: leave it out, or correct it.")
     _check_values(parser, config)
 
 

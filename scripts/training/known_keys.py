@@ -20,6 +20,11 @@ CONFIGS = ROOT / "configs"
 # Keys that may be of another kind than in the base config; a term of the loss may be null.
 OTHER_KINDS = {"amp", "filters", "patch_size", "window", "wt_range_ml", "student_modalities"}
 TERMS = "objective#terms#"
+# Components without which nothing runs.
+NEEDED = {
+    *("network_def", "subjects", "preprocessing", "dataset", "dataloader", "inferer", "result", "postprocessing"),
+    *("evaluator", "distiller", "objective", "optimizer", "lr_scheduler"),
+}
 REFERENCE = re.compile(r"[@%](\w+(?:(?:#|::)\w+)*)")
 
 
@@ -71,6 +76,8 @@ def wrong_kind(config: dict) -> tuple[str, object, str] | None:
             inside = inside.get(name, {}) if isinstance(inside, dict) else {}
         if inside is None or isinstance(inside, (bool, int, float)):
             return path, inside, wanted
+        if path in NEEDED and isinstance(inside, dict) and inside.get("_disabled_") in (True, "true"):
+            return f"{path}#_disabled_", inside["_disabled_"], "false, since every run needs this component"
     return None
 
 

@@ -183,7 +183,7 @@ def test_a_value_that_cannot_be_evaluated_is_named(value, why):
 
 
 def test_a_component_that_is_replaced_by_a_number_is_refused():
-    with pytest.raises(UserError, match="split is None, but must be a table: leave it out, or write one"):
+    with pytest.raises(UserError, match="split is None, but must be a table: leave it out, or correct it"):
         _check(split=None, train={}, dataset="@split")
 
 

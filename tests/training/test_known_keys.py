@@ -107,6 +107,12 @@ def test_a_table_or_list_that_is_replaced_by_a_number_or_null_is_found(files, ke
     assert wrong_kind(_config(*files, **{key: value})) == (key, value, wanted)
 
 
+def test_a_component_that_every_run_needs_cannot_be_disabled():
+    found = wrong_kind(_config("inference.json", **{"inferer#_disabled_": True}))
+    assert found == ("inferer#_disabled_", True, "false, since every run needs this component")
+    assert wrong_kind(_config("inference.json", **{"progress#_disabled_": True})) is None
+
+
 def test_a_term_may_be_null_and_a_component_an_expression():
     config = _config("train.json", **{"objective#terms#barlow_twins": None, "lr_scheduler": "$None", "amp": False})
     assert wrong_kind(config) is None
