@@ -8,13 +8,18 @@ import sys
 import threading
 import traceback
 
-# Errors of the system that a user can mend: of missing or forbidden files, and of full or broken disks.
+from scripts.common.printable import shortened
+
+# Errors of the system that a user can mend: of missing or forbidden files, impossible paths, and full or broken disks.
 SYSTEM = {
     *(errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EFBIG, errno.EIO),
+    *(errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
     *(getattr(errno, name) for name in ("EDQUOT", "ESTALE") if hasattr(errno, name)),
 }
 # What torch and the system say; torch's CPU allocator raises a plain RuntimeError.
 _OUT_OF_MEMORY = re.compile("not enough memory|can't allocate memory|cannot allocate memory|out of memory", re.I)
+# MONAI's message where a component of a config raises an exception while it is made.
+_COMPONENT = re.compile(r"Failed to instantiate component '([^']+)'")
 
 
 class UserError(ValueError):
@@ -46,14 +51,36 @@ def system_message(error: BaseException | None) -> str | None:
         return None
     name = error.filename.decode(errors="replace") if isinstance(error.filename, bytes) else error.filename
     return (
-        f"{name or 'A file'} cannot be read or written ({error.strerror}): put it back, correct its permissions, or make "
+        f"{shortened(str(name or 'A file'))} cannot be read or written ({error.strerror}): put it back, correct its permissions, or make "
         "room, and run the command again (a training goes on with --resume true)."
     )
 
 
+def component_message(error: BaseException | None) -> str | None:
+    """A sentence on the innermost component of a config that MONAI could not make; None if the chain has none.
+
+    Its reason is the first line of the chain's first exception, such as torch's about an argument.
+    """
+    name = reason = None
+    while error is not None:
+        if match := _COMPONENT.match(str(error)):
+            name = match[1]
+        lines = str(error).strip().splitlines() or ["no reason given"]
+        reason = f"{type(error).__name__}: {shortened(lines[0])}"
+        error = error.__cause__ or error.__context__
+    if name is None:
+        return None
+    return f"The component {name} of the config cannot be made ({reason}): correct its keys, or what they refer to."
+
+
+def told_message(error: BaseException | None) -> str | None:
+    """The sentence that `install_error_hook` shows instead of this error's traceback; None for any other error."""
+    return user_message(error) or system_message(error) or component_message(error)
+
+
 def is_told(error: BaseException | None) -> bool:
     """Whether `install_error_hook` shows a sentence instead of this error's traceback."""
-    return isinstance(error, KeyboardInterrupt) or (user_message(error) or system_message(error)) is not None
+    return isinstance(error, KeyboardInterrupt) or told_message(error) is not None
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
@@ -71,7 +98,7 @@ def install_error_hook() -> None:
     """Show of an uncaught `UserError`, also one inside MONAI's own exceptions, the message only; of Ctrl-C one word.
 
     MONAI wraps an exception inside a config expression in "Failed to evaluate ConfigExpression". An error of the system
-    (`SYSTEM`), such as a full disk, becomes one sentence, too. Other exceptions keep their traceback. The traceback of
+    (`SYSTEM`), such as a full disk, becomes one sentence, too, and a component that MONAI cannot make. Other exceptions keep their traceback. The traceback of
     the others is logged at level DEBUG. A thread, such as TensorBoard's, says nothing of errors that the program tells.
     """
 
@@ -79,7 +106,7 @@ def install_error_hook() -> None:
         if issubclass(kind, KeyboardInterrupt):
             print("\nInterrupted.", file=sys.stderr)
             return
-        message = user_message(error) or system_message(error)
+        message = told_message(error)
         if message is None:
             sys.__excepthook__(kind, error, trace)
             return

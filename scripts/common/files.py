@@ -5,6 +5,7 @@ import hashlib
 import logging
 import os
 import re
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +15,12 @@ from scripts.common.errors import UserError
 
 # The bundle root.
 ROOT = Path(__file__).resolve().parents[2]
-# The name of a file that `save_atomically` is writing: the process and the final name.
-_TEMPORARY = re.compile(r"\.(\d+)\..+\.(pt|json|csv|png|html|gz|nii|npz|md|zip)")
+# The name of a file that `save_atomically` is writing: the process, the machine (not in version 0.8 and older), and the
+# final name. A hash of the machine's name is shorter than the name, which may have 64 characters.
+_TEMPORARY = re.compile(r"\.(\d+)(?:-([0-9a-f]{8}))?\..+\.(pt|json|csv|png|html|gz|nii|npz|md|zip)")
+_MACHINE = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+# A file of another machine that was not changed for so many seconds is no longer being written.
+_LONGEST_WRITE = 3600.0
 _STARTED = time.time()
 
 try:
@@ -39,7 +44,7 @@ def save_atomically(path: str | Path, write, before_move=None) -> None:
     """
     path = Path(path)
     # the same ending, as nibabel and numpy choose the format by it
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")  # `remove_leftovers` knows this form
+    temporary = path.with_name(f".{os.getpid()}-{_MACHINE}.{path.name}")  # `remove_leftovers` knows this form
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -68,7 +73,8 @@ def hash_of(file: str | Path, hash_type: str = "sha256") -> str:
 def remove_leftovers(folder: str | Path) -> list[Path]:
     """Remove what killed runs have left of `save_atomically` in a folder and its direct subfolders.
 
-    These are hidden files such as ``.4711.model.pt``. Those of processes that are alive stay, and all other files.
+    These are hidden files such as ``.4711-0a1b2c3d.model.pt``. Those of processes that are alive stay, of processes on
+    other machines those that were changed within the last hour, and all other files.
 
     Returns:
         The removed files.
@@ -79,7 +85,7 @@ def remove_leftovers(folder: str | Path) -> list[Path]:
     for path in (*folder.glob(".*"), *folder.glob("*/.*")):
         name = _TEMPORARY.fullmatch(path.name)
         try:
-            if name and path.is_file() and not _being_written(path, int(name[1])):
+            if name and path.is_file() and not _being_written(path, int(name[1]), name[2]):
                 path.unlink(missing_ok=True)
                 removed.append(path)
         except OSError:  # of another user: it does no harm
@@ -87,7 +93,9 @@ def remove_leftovers(folder: str | Path) -> list[Path]:
     return removed
 
 
-def _being_written(path: Path, process: int) -> bool:
+def _being_written(path: Path, process: int, machine: str | None) -> bool:
+    if machine not in (None, _MACHINE):
+        return time.time() - path.stat().st_mtime < _LONGEST_WRITE
     if process == os.getpid():  # in a container each run may have the same number
         return path.stat().st_mtime >= _STARTED
     try:

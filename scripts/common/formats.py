@@ -6,10 +6,12 @@ import re
 DICOM = "DICOM", "make it ready with python -m scripts.preprocess, or convert it to NIfTI with dcm2niix"
 IMAGE = "an image in another format", "convert it to NIfTI, such as with SimpleITK or mri_convert"
 ARCHIVE = "an archive", "unpack it"
+UNFINISHED = "an unfinished download", "download it again"
 ENDINGS = {
     DICOM: "dcm dicom ima",
     IMAGE: "mha mhd nrrd nhdr img hdr mgh mgz mnc par rec",
     ARCHIVE: "zip tar tgz tar.gz tar.bz2 tar.xz 7z rar nii.bz2 nii.xz nii.zst",
+    UNFINISHED: "part crdownload partial aria2",
 }
 
 
@@ -27,4 +29,4 @@ def without_other_ending(filename: str) -> str | None:
     """`S1_t1ce` for `S1_t1ce.mha` or `S1_t1ce.nii.zip`; None for a file that `other_format` does not know."""
     if other_format(filename) is None:
         return None
-    return re.sub(r"(\.(nii|tar))?\.[^.]+$", "", filename, flags=re.IGNORECASE)
+    return re.sub(r"(\.(nii(\.gz)?|tar))?\.[^.]+$", "", filename, flags=re.IGNORECASE)

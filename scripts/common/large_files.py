@@ -48,7 +48,7 @@ def write_list(bundle_root: str | Path, base: str) -> list[dict]:
     if not entries:
         raise UserError(f"There are no weights in {root / 'models'} to list: train first, or correct --bundle_root.")
     file = root / LIST
-    comment = re.match(r"(?:#.*\n)*", file.read_text() if file.is_file() else "")[0]
+    comment = re.match(r"(?:#.*\n)*", file.read_text(errors="replace") if file.is_file() else "")[0]
     text = comment + yaml.safe_dump({"large_files": entries}, sort_keys=False, width=1000)
     save_atomically(file, lambda path: path.write_text(text))
     return entries
@@ -66,7 +66,7 @@ def read_list(bundle_root: str | Path) -> list[dict]:
         raise UserError(f"There is no {file}: run from the bundle's folder, or name it with --bundle_root.")
     try:
         entries = (yaml.safe_load(file.read_text()) or {}).get("large_files") or []
-    except (yaml.YAMLError, AttributeError):
+    except (yaml.YAMLError, AttributeError, UnicodeDecodeError):
         entries = None
     if not isinstance(entries, list):
         raise UserError(f"{file} is not a list of large files: write it with `{_write_command()}`.")

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 # Longer names leave no room for `_probabilities.nii.gz` in the 255 bytes of a file's name.
 LONGEST_NAME = 200
+# Files of the folder of results.
+RESERVED = ("segmentations.csv", "report.html")
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 _UNPRINTABLE = re.compile(rf"[{_CONTROL}\ud800-\udfff]")
 
@@ -23,6 +25,8 @@ def name_problem(name: str) -> str | None:
         return "has a line break or another control character"
     if len(name.encode()) > LONGEST_NAME:
         return f"has more than {LONGEST_NAME} bytes"
+    if name in RESERVED:
+        return "is that of a file in the folder of results"
     return None
 
 

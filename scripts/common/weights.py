@@ -9,7 +9,7 @@ import torch
 from scripts.common.errors import UserError, is_out_of_memory
 from scripts.common.files import save_atomically
 from scripts.common.printable import shortened
-from scripts.common.sequences import SEQUENCES, channels_of, limited_subsets
+from scripts.common.sequences import REGIONS, SEQUENCES, channels_of, limited_subsets
 from torch import nn
 
 # A DynUNet's deep-supervision heads, each under two names. Only training needs them, and TorchScript cannot save them
@@ -36,15 +36,23 @@ def network_path(folder: str | Path, sequences: tuple[str, ...]) -> str:
 def weight_files_in(folder: str | Path) -> dict[tuple[str, ...], str]:
     """The weight files of a folder by their sequences, of the 15 subsets; see `network_path`.
 
-    A ``model.pt`` is listed under the sequences in its ``model.json``; without one it is not listed.
+    A ``model.pt`` is listed under the sequences in its ``model.json``; without one it is not listed. A damaged record
+    is no error here: a file whose name tells its sequences is listed, and refused when it is loaded.
     """
     found = {}
     for sequences in (*limited_subsets(), SEQUENCES):
         path = network_path(folder, sequences)
-        unnamed = list(sequences) if Path(path).name != "model.pt" else None
-        if Path(path).is_file() and provenance_of(path).get("sequences", unnamed) == list(sequences):
+        if Path(path).is_file() and _is_for(path, list(sequences)):
             found[sequences] = path
     return found
+
+
+def _is_for(path: str, sequences: list[str]) -> bool:
+    named = Path(path).name != "model.pt"
+    try:
+        return provenance_of(path).get("sequences", sequences if named else None) == sequences
+    except UserError:
+        return named
 
 
 def provenance_of(path: str | Path) -> dict:
@@ -89,6 +97,7 @@ PROVENANCE = {
     "sequences": (_are_sequences, f"a list of {', '.join(SEQUENCES)} in this order"),
     "filters": (_are_filters, "a list of whole numbers from 1 to 2048, such as [16, 32, 64, 128]"),
     "spacing": (_is_spacing, "a number of mm above 0"),
+    "regions": (lambda regions: regions == list(REGIONS), f"{list(REGIONS)}, the networks' outputs in order"),
 }
 
 
@@ -220,13 +229,18 @@ def _read(path: Path, sequences: tuple[str, ...]) -> tuple[dict[str, torch.Tenso
 
 
 def _check_values(path: Path, state) -> None:
-    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+    if not isinstance(state, dict) or not all(_is_plain(tensor) for tensor in state.values()):
         raise UserError(f"{path} is no state dict of a network: give the file that a training saved as model.pt.")
     if not any(tensor.is_floating_point() for tensor in state.values()):
         raise UserError(f"{path} holds no floating-point weights: train or download it again.")
     for name, tensor in state.items():
         if not torch.isfinite(tensor).all():
             raise UserError(f"{path} holds NaN or infinite weights ({name}): train or download it again.")
+
+
+def _is_plain(tensor) -> bool:
+    """Whether it is a tensor with values, neither sparse nor of the device meta."""
+    return isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided and not tensor.is_meta
 
 
 def fill(network: nn.Module, state: dict[str, torch.Tensor], what: str, sequences: tuple[str, ...]) -> nn.Module:

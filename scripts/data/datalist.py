@@ -14,6 +14,7 @@ from scripts.common.sequences import SEQUENCES, ordered
 from scripts.data.datalist_json import msd_without_json, subjects_in_json
 from scripts.data.other_formats import subjects_in_other_formats
 from scripts.data.subject_folders import files_and_folders, subjects_in_folders
+from scripts.inference.label_map_state import MADE, record_path, state_of
 
 
 def subjects_in(
@@ -90,18 +91,29 @@ def _subjects_in(root: Path, sequences, labelled: bool, label_convention: str | 
         places[subject] = place
         if labelled and "error" in item:
             raise UserError(item["error"])
+        if labelled and isinstance(item.get("label"), str) and _made_by_inference(Path(item["label"])):
+            raise UserError(
+                f"{subject}: {item['label']} was made by inference, as the record beside it says, so it is no expert's: "
+                "correct it (a changed one counts as yours), or move both files elsewhere."
+            )
         beside = [name for name in SEQUENCES if name in item and name in unwanted]
         item = {key: value for key, value in item.items() if key not in unwanted}
         if beside and not labelled and not item.keys() >= set(ordered(sequences)):
             item["beside"] = ", ".join(beside)
-        for name, source in item.items():
+        for name, source in list(item.items()):
             if isinstance(source, list):
-                raise UserError(
-                    f"{subject}: {source[0]} and {source[1]} both claim to be the {name}: keep one, and move the other "
-                    "elsewhere."
+                sentence = (
+                    f"{source[0]} and {source[1]} both claim to be the {name}: keep one, and move the other elsewhere."
                 )
+                if labelled:
+                    raise UserError(f"{subject}: {sentence}")
+                item = {"subject": subject, "error": f"{subject}: {printable(sentence)}"}
         items.append(item | ({"label_convention": label_convention} if label_convention else {}))
     return sorted(items, key=lambda item: item["subject"])
+
+
+def _made_by_inference(label_map: Path) -> bool:
+    return os.path.isfile(record_path(label_map)) and state_of(label_map) == MADE
 
 
 def _with_printable_name(item: dict, place) -> dict:

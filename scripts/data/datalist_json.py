@@ -2,6 +2,7 @@
 """Read a `dataset.json`: MSD Task01_BrainTumour with its 4D files, or lists that name each sequence."""
 
 import json
+from difflib import get_close_matches
 from pathlib import Path
 
 from scripts.common.choices import PARTS
@@ -13,6 +14,8 @@ from scripts.data.subject_folders import files_and_folders
 
 # The key of the label convention, and its name before version 0.7.
 CONVENTION_KEYS = ("label_convention", "numbering")
+# What is read of a subject's entry.
+ENTRY_KEYS = (*SEQUENCES, "label", "maps", "image", "subject", "patient", *CONVENTION_KEYS)
 FORMS = (
     '{"training": [{"subject": "a", "flair": "a_flair.nii.gz", "label": "a_seg.nii.gz"}]} or the 4D form of MSD '
     '{"modality": {"0": "FLAIR"}, "training": [{"image": "a.nii.gz", "label": "a_seg.nii.gz"}]}'
@@ -37,7 +40,7 @@ def subjects_in_json(path: Path, labelled: bool) -> list[tuple[dict, str]]:
             be that of a folder.
     """
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_repeated_keys)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): allow it, or remove the file.") from error
     except (ValueError, RecursionError) as error:
@@ -53,7 +56,31 @@ def subjects_in_json(path: Path, labelled: bool) -> list[tuple[dict, str]]:
             item = _item(entry if isinstance(entry, dict) else {"image": entry}, content, path.parent, place)
             if not labelled or "label" in item or "maps" in item:
                 found.append((item | {"part": part} | ({"empty_parts": empty} if empty else {}), place))
+    _check_own_files([item for item, _ in found])
     return found
+
+
+def _check_own_files(items: list[dict]) -> None:
+    """Refuse a file that is listed for two subjects."""
+    owners: dict[str, str] = {}
+    for item in items:
+        for name in (*SEQUENCES, "label", "maps"):
+            source = item.get(name)
+            file = source["file"] if isinstance(source, dict) else source
+            if file is not None and owners.setdefault(file, item["subject"]) != item["subject"]:
+                raise UserError(
+                    f"{file} is listed for two subjects, {owners[file]} and {item['subject']}: give each its own files."
+                )
+
+
+def _without_repeated_keys(pairs: list[tuple[str, object]]) -> dict:
+    """A JSON object whose keys differ; of a repeated one, JSON's reader would drop the first value without a word."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f'the key "{twice}" occurs twice')
+    return content
 
 
 def msd_without_json(root: Path, labelled: bool) -> list[tuple[dict, Path]]:
@@ -74,7 +101,21 @@ def msd_without_json(root: Path, labelled: bool) -> list[tuple[dict, Path]]:
     return found
 
 
+def _check_keys(entry: dict, place: str) -> None:
+    """Refuse a key that is another name of a sequence, or a misspelt one; other keys are left alone."""
+    for key in entry:
+        if key in ENTRY_KEYS:
+            continue
+        meant = sequence_of_name(key)
+        meant = (
+            meant if meant in (*SEQUENCES, "label") else next(iter(get_close_matches(key, SEQUENCES, 1, 0.75)), None)
+        )
+        if meant is not None:
+            raise UserError(f'{place}: nothing reads the key "{key}": did you mean "{meant}"?')
+
+
 def _item(entry: dict, content: dict, folder: Path, place: str) -> dict:
+    _check_keys(entry, place)
     item = {name: _located(entry[name], folder, place) for name in (*SEQUENCES, "label", "maps") if entry.get(name)}
     image, four_d = entry.get("image"), False
     if isinstance(image, list):

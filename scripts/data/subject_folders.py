@@ -23,6 +23,7 @@ from scripts.common.sequences import (
     SEPARATORS,
     SEQUENCES,
     nifti_stem,
+    parse_filename,
     parse_files,
     possible_sequences,
     sequence_of_folder,
@@ -57,10 +58,13 @@ def subjects_in_folders(root: Path) -> list[tuple[dict, Path]]:
 
 
 def files_and_folders(folder: Path) -> tuple[list[Path], list[Path]] | None:
-    """The files and the folders in a folder, without hidden ones; None, with a warning, if it cannot be read."""
+    """The files and the folders in a folder, without hidden ones; None, with a warning, if it cannot be read.
+
+    What is no folder counts as a file, also a link to nowhere: it is named when somebody wants to read it.
+    """
     try:
         entries = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
-        return [path for path in entries if path.is_file()], [path for path in entries if path.is_dir()]
+        return [path for path in entries if not path.is_dir()], [path for path in entries if path.is_dir()]
     except OSError as error:
         warnings.warn(f"{folder} cannot be read ({error.strerror}), so it is left out.", stacklevel=2)
         return None
@@ -96,14 +100,16 @@ def _search(folder: Path, above: tuple[Path, ...] = ()) -> list[_Subject]:
     if contents is None:
         return []
     files, folders = contents
-    scans = [(path, *understood) for path, understood in parse_files(files).items()]
-    beside = [path.name for path in files]
+    scans, beside = [], [path.name for path in files]
     above = (*above, folder.resolve())
     below = []
     for child in folders:
         if child.resolve() in above:
             continue
         inside = _search(child, above)
+        if parse_filename(child.name) and not any(subject.files for subject in inside):
+            files.append(child)  # a folder with the name of a scan, which is refused when it is read
+            continue
         if sequence_of_folder(child.name) in SEQUENCES:
             beside += [f"{child.name}/{name}" for subject in inside for name in subject.beside]
         if _is_sequence_folder(child, inside):
@@ -112,6 +118,7 @@ def _search(folder: Path, above: tuple[Path, ...] = ()) -> list[_Subject]:
                 scans += [(path, prefix, name) for path, name in subject.files]
         else:
             below += inside
+    scans += [(path, *understood) for path, understood in parse_files(files).items()]
     for subject in _same_subject_below(folder, scans, below):
         scans += [(path, subject.prefix, name) for path, name in subject.files]
         beside += subject.beside

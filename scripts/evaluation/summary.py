@@ -62,21 +62,41 @@ def read_cases(path) -> pd.DataFrame:
     Text columns are read as text ("00006" keeps its zeros), undefined values as NaN.
 
     Raises:
-        UserError: the file does not exist or lacks a column of `REQUIRED`.
+        UserError: the file does not exist, is no table, lacks a column of `REQUIRED`, or has an impossible value.
     """
     try:
         header = pd.read_csv(path, nrows=0).columns
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run `evaluating` first, which writes it.") from None
+    except (ValueError, OSError) as error:
+        raise UserError(f"{path} is not a table ({error}): give the cases.csv of `evaluating`.") from error
     if missing := [column for column in REQUIRED if column not in header]:
         raise UserError(f"{path} lacks the columns {', '.join(missing)}: it is not a cases.csv of `evaluating`.")
-    cases = pd.read_csv(
-        path,
-        dtype=dict.fromkeys(_TEXT, str) | dict.fromkeys(_NUMERIC, float),
-        keep_default_na=False,
-        na_values={column: [""] for column in header if column not in _TEXT},
-    )
+    try:
+        cases = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(_TEXT, str) | dict.fromkeys(_NUMERIC, float),
+            index_col=False,
+            keep_default_na=False,
+            na_values={column: [""] for column in header if column not in _TEXT},
+        )
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}): evaluate again, or restore it.") from error
+    _check_cases(path, cases)
     return _in_order(cases)
+
+
+def _check_cases(path, cases: pd.DataFrame) -> None:
+    """Refuse regions that nothing measures, and a Dice outside 0 to 1; NaN is an undefined one."""
+    if unknown := sorted(set(cases.region) - {*REGIONS}):
+        raise UserError(
+            f"{path} has the region {unknown[0]!r}, not only {', '.join(REGIONS)}: evaluate again, or restore it."
+        )
+    dice = cases.dice[cases.dice.notna()]
+    if not dice.between(0, 1).all():
+        raise UserError(
+            f"{path} has a Dice of {dice[~dice.between(0, 1)].iloc[0]:g}: evaluate again, or restore the file."
+        )
 
 
 def _in_order(cases: pd.DataFrame) -> pd.DataFrame:
@@ -105,10 +125,17 @@ def summarise(cases: pd.DataFrame, seed: int = 0, resamples: int = 10_000) -> di
         is the `paired_difference`. Undefined values are NaN.
 
     Raises:
-        UserError: there are no cases, or a subject occurs twice.
+        UserError: there are no cases, a subject occurs twice, a region is lacking, or impossible arguments.
     """
     if cases.empty:
         raise UserError("There are no evaluated cases to summarise: check that the datalist has subjects.")
+    if seed < 0 or resamples < 1:
+        raise UserError(
+            f"seed is {seed} and resamples {resamples}: give a seed of at least 0 and at least one resample."
+        )
+    for network, regions in cases.groupby("network").region:
+        if lacking := [region for region in REGIONS if region not in set(regions)]:
+            raise UserError(f"The cases of the network {network} lack the region {lacking[0]}: evaluate it again.")
     table = _per_subject(cases)
     ends = pd.DataFrame(bootstrap_interval(table, seed, resamples), columns=table.columns)
     measures_of = dict.fromkeys(REGIONS, MEASURES) | {"mean": ("dice", "dice_cleaned")}
@@ -169,6 +196,13 @@ def write_summary(
     return summary
 
 
+def _settings_in(summary: Path) -> dict | None:
+    try:
+        return json.loads(summary.read_text(encoding="utf-8")).get("settings")
+    except (ValueError, OSError, AttributeError, RecursionError) as error:
+        raise UserError(f"{summary} is not the summary of an evaluation: move it away, and run again.") from error
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Write summary.json and evaluation.png again beside a stored cases.csv, with the settings of the old summary."""
     from scripts.evaluation.figures import evaluation_figure  # statistics alone do not need matplotlib
@@ -180,7 +214,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     cases = read_cases(options.cases)
     summary = options.cases.with_name("summary.json")
-    settings = json.loads(summary.read_text(encoding="utf-8")).get("settings") if summary.exists() else None
+    settings = _settings_in(summary) if summary.exists() else None
     write_summary(summary, cases, settings, options.seed, options.resamples)
     evaluation_figure(cases, options.cases.with_name("evaluation.png"))
 

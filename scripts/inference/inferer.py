@@ -6,7 +6,7 @@ import math
 
 import torch
 from monai.inferers import Inferer, sliding_window_inference
-from scripts.common.errors import ScanError
+from scripts.common.errors import ScanError, UserError
 from scripts.common.metrics import dice
 from scripts.common.sequences import REGIONS
 from torch.nn import functional
@@ -28,6 +28,9 @@ class BrainBoxInferer(Inferer):
         mirror: average over the eight mirror images (test-time augmentation), which takes eight times as long. The
             result then has ``meta["mirror_disagreement"]``, see `mirror_disagreement`.
         amp: run the network in bfloat16.
+
+    Raises:
+        UserError: an overlap, divisor or max_voxels out of range.
     """
 
     def __init__(
@@ -40,6 +43,11 @@ class BrainBoxInferer(Inferer):
         amp: bool = False,
     ) -> None:
         super().__init__()
+        if not 0 <= overlap < 1 or divisor < 1 or max_voxels < 0:
+            raise UserError(
+                f"The inferer has overlap {overlap}, divisor {divisor} and max_voxels {max_voxels}: give an overlap from 0 to "
+                "below 1, a divisor of at least 1 and max_voxels of at least 0."
+            )
         self.roi_size = tuple(roi_size)
         self.max_voxels = max_voxels
         self.overlap = overlap

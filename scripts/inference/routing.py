@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Assign to each subject the network that was trained for exactly its sequences."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import torch
 from scripts.common.errors import ScanError, UserError
 from scripts.common.printable import shortened
 from scripts.common.sequences import SEQUENCES, ordered, subset_name
-from scripts.common.weights import load_weights, provenance_of, weight_files_in
+from scripts.common.weights import load_weights, network_path, provenance_of, weight_files_in
 from scripts.data.datalist import sequences_present
 from scripts.inference.inferer import BrainBoxInferer
 from torch import nn
@@ -29,6 +30,7 @@ def assign_networks(items: list[dict], ckpt_dir: str | Path) -> list[dict]:
     """
     weight_files = weight_files_in(ckpt_dir)
     if not weight_files:
+        provenance_of(Path(ckpt_dir) / "model.pt")  # raises if its record is damaged
         raise UserError(
             f"There is no network in {ckpt_dir}: point ckpt_dir to a folder with files such as model_t1ce_flair.pt, or "
             "model.pt with its model.json."
@@ -40,12 +42,15 @@ def _assign(item: dict, weight_files: dict[tuple[str, ...], str], ckpt_dir: str 
     if "error" in item:
         return item
     sequences = sequences_present(item)
-    listed = next((item[name] for name in SEQUENCES if name in item), None)
-    if not sequences and listed is not None:
-        file = shortened(str(listed["file"] if isinstance(listed, dict) else listed))
-        return item | {
-            "error": f"{item['subject']}: {file} does not exist: correct the path, or leave the subject out."
-        }
+    lacking = next((item[name] for name in SEQUENCES if name in item and name not in sequences), None)
+    if lacking is not None:
+        file = shortened(str(lacking["file"] if isinstance(lacking, dict) else lacking))
+        what = (
+            "is a link to nowhere"
+            if os.path.islink(file)
+            else "is no file" if os.path.lexists(file) else "does not exist"
+        )
+        return item | {"error": f"{item['subject']}: {file} {what}: correct the path, or leave the subject out."}
     if not sequences and "beside" in item:
         return item | {
             "error": f"{item['subject']}: it has only {item['beside']}, none of the chosen sequences: add them to "
@@ -57,6 +62,10 @@ def _assign(item: dict, weight_files: dict[tuple[str, ...], str], ckpt_dir: str 
             "or take the subject out of the folder."
         }
     if sequences not in weight_files:
+        try:
+            provenance_of(network_path(ckpt_dir, sequences))  # of a model.pt, which may be for these sequences
+        except UserError as error:
+            return item | {"error": f"{item['subject']}: {error}"}
         available = ", ".join(f"{subset_name(known)} ({Path(file).name})" for known, file in weight_files.items())
         return item | {
             "error": f"{item['subject']}: {ckpt_dir} has no network for its sequences {subset_name(sequences)}, only "
@@ -113,14 +122,14 @@ class RoutedInferer(BrainBoxInferer):
         Raises:
             ScanError: the network cannot be used. So its subjects fail, and those of other networks go on.
         """
-        if file[0] not in network.refused:
-            try:
-                network.load(file[0], sequences[0])
-            except UserError as error:
-                network.refused[file[0]] = str(error)
         if file[0] in network.refused:
             raise ScanError(network.refused[file[0]])
-        return super().__call__(inputs, network.load(file[0], sequences[0]))
+        try:
+            own = network.load(file[0], sequences[0])
+        except UserError as error:
+            network.refused[file[0]] = str(error)
+            raise ScanError(str(error)) from error
+        return super().__call__(inputs, own)
 
 
 class ChannelsInferer(BrainBoxInferer):

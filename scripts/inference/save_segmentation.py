@@ -2,6 +2,8 @@
 """Save label maps with their records, list the subjects that still need one, and refuse to replace other files."""
 
 import json
+import logging
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -10,7 +12,8 @@ from monai.transforms import MapTransform, SaveImaged
 from scripts.common.choices import EXISTING
 from scripts.common.errors import ScanError, UserError
 from scripts.common.files import remove_leftovers, save_atomically
-from scripts.common.sequences import nifti_stem
+from scripts.common.printable import some_of
+from scripts.common.sequences import SEQUENCES, nifti_stem
 from scripts.inference.label_map_state import (
     EDITED,
     MISSING,
@@ -20,7 +23,10 @@ from scripts.inference.label_map_state import (
     sha256_of,
     state_of,
 )
-from scripts.inference.segmentation_record import network_facts, read_record
+from scripts.inference.segmentation_record import read_record, weights_sha256
+from scripts.inference.table import recorded_problems
+
+logger = logging.getLogger(__name__)
 
 
 class SaveImageAndRecordd(SaveImaged):
@@ -108,7 +114,24 @@ def pending_subjects(items: list[dict], output_dir: str | Path, existing: str = 
         raise UserError(f"existing is {existing!r}, but must be one of {', '.join(EXISTING)}.")
     if existing == "overwrite":
         return items
-    return [item for item in items if state_of(label_map_path(output_dir, item["subject"])) in (MISSING, OUTDATED)]
+    maps = {item["subject"]: label_map_path(output_dir, item["subject"]) for item in items}
+    pending = [item for item in items if state_of(maps[item["subject"]]) in (MISSING, OUTDATED)]
+    names = {item["subject"] for item in pending}
+    changed = [i["subject"] for i in items if i["subject"] not in names and _is_newer(i, maps[i["subject"]])]
+    if changed:
+        logger.warning(
+            "The scans of %s are newer than the label maps, which are kept: replace these with --existing overwrite if the "
+            "scans were changed.",
+            some_of(changed),
+        )
+    return pending
+
+
+def _is_newer(item: dict, label_map: Path) -> bool:
+    """Whether a scan of the item was written after the label map."""
+    made = os.path.getmtime(label_map)
+    files = [item[name]["file"] if isinstance(item[name], dict) else item[name] for name in SEQUENCES if name in item]
+    return any(os.path.isfile(file) and os.path.getmtime(file) > made for file in files)
 
 
 def refuse_overwrite(
@@ -130,6 +153,7 @@ def refuse_overwrite(
             skipped that was made with other settings or other weights, so that the folder would hold both kinds.
     """
     remove_leftovers(output_dir)
+    recorded_problems(output_dir)  # raises if the table that lies there is somebody's own
     for item in items:
         path = label_map_path(output_dir, item["subject"])
         if existing == "skip" and state_of(path) not in (MISSING, OUTDATED):
@@ -148,6 +172,12 @@ def check_overwrite(label_map: Path) -> None:
     if state_of(label_map) == EDITED:
         raise UserError(_edited(label_map))
     record = record_path(label_map)
+    twin = label_map.with_name(nifti_stem(label_map.name) + (".nii" if label_map.name.endswith(".gz") else ".nii.gz"))
+    if twin.exists() and record.exists():
+        raise UserError(
+            f"{twin} has the record {record.name}, which that of {label_map.name} would replace: choose another name for the "
+            "output, or move both away."
+        )
     found = [path for path in (label_map, record) if path.exists()]
     if found and read_record(record) is None:
         raise UserError(
@@ -162,7 +192,7 @@ def _check_same_run(path: Path, settings: dict, weight_files: list[str]) -> None
     used = {network["sha256"]: network["file"] for network in record.get("networks") or [] if "sha256" in network}
     for file in weight_files if used else ():
         # a missing weight file is reported when it is loaded
-        if Path(file).is_file() and network_facts(file)["sha256"] not in used:
+        if Path(file).is_file() and weights_sha256(file) not in used:
             raise UserError(
                 f"{path} was made with {', '.join(used.values())}, but this run uses {file}, whose weights differ: "
                 "choose another --output_dir, or replace all label maps with --existing overwrite."

@@ -135,12 +135,15 @@ def _segment(scans: dict, affine, output, ckpt_dir, probabilities: bool, keys: d
     output, ckpt_dir = _path("output", output), _path("ckpt_dir", ckpt_dir)
     if ckpt_dir is None:
         raise UserError("ckpt_dir is None, but must be the folder of the weights.")
-    if output is not None and nifti_stem(output.name) is None:
-        raise UserError(f"output is {output}, but must end in .nii.gz or .nii.")
+    if not isinstance(probabilities, bool):
+        raise UserError(f"probabilities is {shortened(repr(probabilities))}, but must be True or False.")
+    if output is not None and not nifti_stem(output.name):
+        raise UserError(f"output is {output}, but must be a name that ends in .nii.gz or .nii.")
     item = {name: _source(name, scan, affine) for name, scan in given.items()}
     missing = [scan for scan in item.values() if isinstance(scan, str) and not os.path.isfile(scan)]
     if missing:
-        raise UserError(f"{shortened(missing[0])} does not exist: correct the path.")
+        what = "is a folder" if os.path.isdir(missing[0]) else "does not exist"
+        raise UserError(f"{shortened(missing[0]) or 'The empty path'} {what}: correct the path.")
     if output is not None:
         check_overwrite(output)
     subject = nifti_stem(output.name).removesuffix("_seg") if output else "subject"
@@ -201,7 +204,7 @@ def _source(name: str, scan, affine):
 def _numbers(name: str, values) -> np.ndarray:
     """An array of real numbers."""
     try:
-        array = np.asarray(values)
+        array = values.filled(0) if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
     except (ValueError, TypeError, RuntimeError):  # ragged lists; tensors on a GPU
         array = None
     if array is None or array.dtype.kind not in "biuf" or array.ndim == 0:

@@ -10,6 +10,7 @@ from pathlib import Path
 from monai.data.utils import affine_to_spacing
 from monai.transforms import Transform
 from scripts.common.files import ROOT, hash_of
+from scripts.common.metrics import voxel_ml
 from scripts.common.printable import printable
 from scripts.common.weights import provenance_of
 
@@ -17,7 +18,11 @@ METADATA = ROOT / "configs" / "metadata.json"
 NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range seen in training", "uncertain"
 WITHOUT_T1CE = "enhancing tumour was drawn without T1ce, so its place and size are a guess"
 SWAPPED = "{0} and {1} may be swapped: fluid should be bright on {0} and dark on {1}"
+SMALL_BRAIN = "the scans show only {:.0f} ml of brain, so they may be cut, or their voxel size may be wrong"
+SWAPPED_WITH_FLAIR = "{0} and {1} may be swapped: white matter should be brighter than grey on {0}, not on {1}"
 UNKNOWN_NAMES = "files were not used, because they are no NIfTI files or their names do not end in a sequence"
+# Less than the brain of an infant.
+SMALLEST_BRAIN_ML = 300.0
 # Names of settings in records of version 0.6.0 and earlier, and their names now.
 RENAMED_SETTINGS = {"mirror": "test_time_mirroring", "numbering": "label_convention"}
 
@@ -57,8 +62,8 @@ class RecordSegmentationd(Transform):
         Args:
             data: with ``subject``, ``sequences``, ``label_map``, ``volumes_ml``, ``quality`` and, without
                 ``weight_files``, ``network``; optionally with ``pred_et_contrast``
-                (`scripts.inference.enhancement`), ``swapped`` (`scripts.inference.swapped`) and ``ignored``
-                (`scripts.data.datalist.subjects_in`).
+                (`scripts.inference.enhancement`), ``swapped`` (`scripts.inference.swapped`), ``image`` (C, X, Y, Z), 0
+                outside the brain, and ``ignored`` (`scripts.data.datalist.subjects_in`).
 
         Returns:
             The item with ``record``, a dictionary of JSON values.
@@ -68,7 +73,10 @@ class RecordSegmentationd(Transform):
         flags = self.flags(volumes, data["quality"])
         guessed = volumes["et"] > 0 and "t1ce" not in data["sequences"].split("+")
         flags += [WITHOUT_T1CE] if guessed else []
-        flags += [SWAPPED.format(*data["swapped"])] if data.get("swapped") else []
+        if data.get("swapped"):
+            flags += [(SWAPPED if data["swapped"][0] == "t2" else SWAPPED_WITH_FLAIR).format(*data["swapped"])]
+        if "image" in data and (brain_ml := _brain_ml(data["image"])) < SMALLEST_BRAIN_ML:
+            flags += [SMALL_BRAIN.format(brain_ml)]
         flags += [f"{UNKNOWN_NAMES}: {printable(data['ignored'])}"] if "ignored" in data else []
         record = {
             "subject": data["subject"],
@@ -94,6 +102,10 @@ class RecordSegmentationd(Transform):
         uncertain = quality["entropy_bits"] is not None and quality["entropy_bits"] > self.max_entropy
         uncertain = uncertain or (mirrored is not None and mirrored["wt"] > self.max_disagreement)
         return ([] if low <= wt <= high else [ODD_VOLUME]) + ([UNCERTAIN] if uncertain else [])
+
+
+def _brain_ml(image) -> float:
+    return int((image != 0).any(dim=0).sum()) * voxel_ml(image.affine.cpu())
 
 
 def read_record(path: Path) -> dict | None:
@@ -139,7 +151,13 @@ def network_facts(file: str) -> dict:
     """Path, sha256 and provenance of a weight file; only the path if it is not there, as in an exported network."""
     if not Path(file).is_file():
         return {"file": file}
-    return {"file": file, "sha256": hash_of(file), "trained": provenance_of(file)}
+    return {"file": file, "sha256": weights_sha256(file), "trained": provenance_of(file)}
+
+
+@lru_cache(maxsize=64)
+def weights_sha256(file: str) -> str:
+    """The sha256 of a weight file, computed once."""
+    return hash_of(file)
 
 
 @lru_cache(maxsize=1)

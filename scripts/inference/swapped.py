@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recognise by the contrast that T2 was swapped with another sequence: fluid is bright on T2 and dark on the others."""
+"""Recognise by the contrast that two sequences were swapped.
+
+Fluid is bright on T2 and dark on the others. White matter is the brightest tissue of a T1 or T1ce, not of a FLAIR.
+"""
 
 import numpy as np
 from monai.config import KeysCollection
@@ -15,11 +18,22 @@ DARKEST = 0.03
 # with FLAIR, 83 with T1ce, 82 with T1.
 LEAST = {"flair": -0.5, "t1ce": -0.75, "t1": -0.75}
 
+# Deeper than the first there is mostly white matter, between the others mostly grey.
+WHITE_MM, GREY_MM = 12.0, (4.0, 10.0)
+# Share of the brain's voxels that count as the brightest.
+BRIGHTEST = 0.01
+# Weights of the three differences of `tissue_contrast`, by which right pairs of T1ce and FLAIR have 1 on average.
+TISSUE_WEIGHTS = (0.954, -0.048, -1.561)
+# Below these a T1ce or T1 is flagged as swapped with FLAIR. On 49 real subjects, with weights from the other of two
+# collections (22 of BraTS and UCSF, 27 of BraTS-Africa), right pairs had at least 0.26 (T1ce) and 0.03 (T1). So none is
+# flagged, and of 49 exchanges 48 and 42 are found. Four simulated subjects of 4 mm had at least 0.01 and -0.25.
+LEAST_TISSUE = {"t1ce": -0.3, "t1": -0.5}
+
 
 class SwappedSequencesd(MapTransform):
     """Add ``swapped``, the names of two sequences that seem to be swapped, such as ``("t2", "flair")``, or None.
 
-    T1, T1ce and FLAIR are not told apart: fluid is dark on each of them.
+    T1 and T1ce are not told apart: they have one contrast but for what enhances.
 
     Args:
         keys: of the image. MONAI Deploy wants a ``MapTransform`` as the first step of postprocessing.
@@ -36,14 +50,29 @@ class SwappedSequencesd(MapTransform):
         """
         names = data["sequences"].split("+")
         swapped = None
-        if "t2" in names and len(names) > 1:
+        if len(names) > 1:
             image = data[self.keys[0]]
             volumes = dict(zip(names, image.as_tensor().cpu().numpy()))
             sizes = np.linalg.norm(np.asarray(image.affine.cpu())[:3, :3], axis=0)
-            contrast = {name: fluid_contrast(volumes["t2"], volumes[name], sizes) for name in names if name != "t2"}
-            suspects = [name for name, value in contrast.items() if value is not None and value < LEAST[name]]
-            swapped = ("t2", min(suspects, key=contrast.get)) if suspects else None
+            swapped = _swapped_with_t2(volumes, sizes) or _swapped_with_flair(volumes, sizes)
         return dict(data) | {"swapped": swapped}
+
+
+def _swapped_with_t2(volumes: dict[str, np.ndarray], sizes_mm) -> tuple[str, str] | None:
+    if "t2" not in volumes:
+        return None
+    contrast = {name: fluid_contrast(volumes["t2"], volumes[name], sizes_mm) for name in volumes if name != "t2"}
+    suspects = [name for name, value in contrast.items() if value is not None and value < LEAST[name]]
+    return ("t2", min(suspects, key=contrast.get)) if suspects else None
+
+
+def _swapped_with_flair(volumes: dict[str, np.ndarray], sizes_mm) -> tuple[str, str] | None:
+    if "flair" not in volumes:
+        return None
+    others = [name for name in ("t1", "t1ce") if name in volumes]
+    contrast = {name: tissue_contrast(volumes[name], volumes["flair"], sizes_mm) for name in others}
+    suspects = [name for name, value in contrast.items() if value is not None and value < LEAST_TISSUE[name]]
+    return (min(suspects, key=contrast.get), "flair") if suspects else None
 
 
 def fluid_contrast(t2: np.ndarray, other: np.ndarray, sizes_mm) -> float | None:
@@ -66,3 +95,31 @@ def fluid_contrast(t2: np.ndarray, other: np.ndarray, sizes_mm) -> float | None:
         return None
     fluid, solid = (scan <= np.quantile(scan, DARKEST) for scan in (other, t2))
     return float(t2[fluid].mean() - other[solid].mean())
+
+
+def tissue_contrast(t1: np.ndarray, flair: np.ndarray, sizes_mm) -> float | None:
+    """A weighted sum of three differences between a T1 (or T1ce) and a FLAIR, about 1 for right pairs.
+
+    The differences are those of white to grey matter (the 75th percentiles of their voxels), of the mean depth of the
+    brightest voxels (vessels are at the surface, oedema is deep), and of the 90th percentile of the brain. Source: ours,
+    chosen and weighted on real subjects, see `LEAST_TISSUE`. Exchanging the two volumes changes the sign.
+
+    Args:
+        t1, flair: (X, Y, Z), z-scored in the brain, 0 outside.
+        sizes_mm: of a voxel, three.
+
+    Returns:
+        The contrast; None without voxels of white or grey matter's depth.
+    """
+    brain = (t1 != 0) & (flair != 0)
+    depth = distance_transform_edt(np.pad(brain, 1), sampling=sizes_mm)[1:-1, 1:-1, 1:-1]
+    white, grey = depth > WHITE_MM, (depth > GREY_MM[0]) & (depth <= GREY_MM[1])
+    if not white.any() or not grey.any():
+        return None
+    measured = []
+    for scan in (t1, flair):
+        inside = scan[brain]
+        bright = depth[brain][inside >= np.quantile(inside, 1 - BRIGHTEST)]
+        tissue = np.quantile(scan[white], 0.75) - np.quantile(scan[grey], 0.75)
+        measured.append((tissue, bright.mean(), np.quantile(inside, 0.9)))
+    return float(np.dot(TISSUE_WEIGHTS, np.subtract(*measured)))

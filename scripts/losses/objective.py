@@ -24,7 +24,7 @@ class Term(nn.Module):
             (``scripts.training.teacher_labels``).
 
     Raises:
-        ValueError: on a negative weight or a start or ramp outside 0 to 1.
+        UserError: on a negative weight or a start or ramp outside 0 to 1.
     """
 
     def __init__(
@@ -36,8 +36,12 @@ class Term(nn.Module):
         needs_expert_label: bool = False,
     ) -> None:
         super().__init__()
-        if weight < 0 or not 0 <= start <= 1 or not 0 <= ramp <= 1:
-            raise ValueError(f"A term has weight {weight}, start {start}, ramp {ramp}: need weight >= 0 and 0 to 1.")
+        numbers = all(type(number) in (int, float) for number in (weight, start, ramp))
+        if not numbers or not 0 <= weight < math.inf or not 0 <= start <= 1 or not 0 <= ramp <= 1:
+            raise UserError(
+                f"A term of the loss has weight {weight!r}, start {start!r} and ramp {ramp!r}: give a weight of at least 0, "
+                "and the others from 0 to 1."
+            )
         self.loss = loss
         self.weight = weight
         self.start = start

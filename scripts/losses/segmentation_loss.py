@@ -3,6 +3,7 @@
 
 import torch
 from monai.losses import DiceLoss
+from scripts.common.errors import UserError
 from scripts.losses.output import Output
 from torch.nn import functional
 from torch.nn.modules.loss import _Loss
@@ -26,7 +27,8 @@ class SegmentationLoss(_Loss):
         kind: ``"ce"`` (the paper's) or ``"dice_ce"``.
 
     Raises:
-        ValueError: on another ``network`` or ``kind``.
+        ValueError: on another ``network``.
+        UserError: on another ``kind``.
     """
 
     layers = ()
@@ -36,7 +38,7 @@ class SegmentationLoss(_Loss):
         if network not in ("teacher", "student"):
             raise ValueError(f"network is '{network}', but must be 'teacher' or 'student'.")
         if kind not in KINDS:
-            raise ValueError(f"The segmentation loss kind is '{kind}', but must be one of {', '.join(KINDS)}.")
+            raise UserError(f"segmentation_loss is {kind!r}, but must be one of {', '.join(KINDS)}.")
         self.network = network
         self.dice = DiceLoss(sigmoid=True, smooth_nr=1e-5, smooth_dr=1e-5) if kind == "dice_ce" else None
 

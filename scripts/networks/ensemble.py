@@ -2,7 +2,8 @@
 """Teacher and student as one network that gives their mean probability: mutual learning at test time."""
 
 import torch
-from scripts.common.sequences import channels_of
+from scripts.common.errors import UserError
+from scripts.common.sequences import SEQUENCES, channels_of
 from torch import nn
 
 
@@ -23,5 +24,10 @@ class Ensemble(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(B, 4, X, Y, Z) to the logits (B, 3, X, Y, Z) of the mean probability, as every network gives logits."""
+        if image.shape[1] != len(SEQUENCES):
+            raise UserError(
+                f"The ensemble was given {image.shape[1]} of {len(SEQUENCES)} sequences, but its teacher needs all: leave the "
+                "key sequences out."
+            )
         logits = self.teacher(image), self.student(image[:, self.student_channels])
         return torch.logit(sum(torch.sigmoid(z.float()) for z in logits) / 2, eps=1e-6)

@@ -71,13 +71,20 @@ def write_run(
 def set_aside_other_report(output_dir, kind: str) -> None:
     """Before a run of this kind: if the folder has a report of the other kind, rename its page and remove its parts.
 
+    A ``report.html`` that no run has made becomes ``report_other.html``.
+
     The page becomes ``report_inference.html`` or ``report_evaluation.html``; it is complete without the parts.
     """
     output_dir, earlier = Path(output_dir), read_run(output_dir)["kind"]
+    if (output_dir / PAGE).is_file() and not any((output_dir / "report").glob("*")):
+        _rename_page(output_dir, "page that no run has made", "report_other.html")
     if earlier == kind:
         return
-    renamed = output_dir / f"report_{earlier}.html"
     if (output_dir / PAGE).is_file():
-        (output_dir / PAGE).replace(renamed)
-        logger.warning(f"{output_dir} has the report of an earlier {earlier}: it is kept as {renamed.name}.")
+        _rename_page(output_dir, f"report of an earlier {earlier}", f"report_{earlier}.html")
     remove_parts(output_dir / "report")
+
+
+def _rename_page(output_dir: Path, what: str, name: str) -> None:
+    (output_dir / PAGE).replace(output_dir / name)
+    logger.warning(f"{output_dir} has the {what}: it is kept as {name}.")

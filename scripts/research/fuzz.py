@@ -384,6 +384,8 @@ def main(arguments: list[str] | None = None) -> None:
     kinds = options.kinds.split(",")
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise UserError(f"'{unknown[0]}' is not a kind of case: choose from {', '.join(KINDS)}.")
+    if options.cases < 1:
+        raise UserError(f"--cases is {options.cases}: give at least 1.")
     rows, tracebacks = run(kinds, options.cases, options.seed, options.first)
     for text in tracebacks[:20]:
         print(text)

@@ -4,6 +4,7 @@
 python -m scripts.simulation.cohort --folder cohort_2mm --training 60 --validation 6 --test 20 --spacing 2 --seed 0
 """
 
+import argparse
 import json
 import multiprocessing
 import os
@@ -14,7 +15,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-import fire
 import nibabel as nib
 import numpy as np
 import torch
@@ -55,7 +55,8 @@ def make_cohort(
     Raises:
         UserError: the folder has another cohort or other files, or cannot be written.
     """
-    root = Path(folder)
+    _check_arguments(folder, training, validation, test, spacing, seed, workers)
+    root = Path(os.path.expanduser(folder))
     counts = dict(zip(PARTS, (training, validation, test)))
     recipe = {"spacing": float(spacing), "seed": seed} | counts
     try:
@@ -72,6 +73,21 @@ def make_cohort(
             "the command again with fewer --workers (python -m scripts.simulation.cohort)."
         ) from error
     return str(root)
+
+
+def _check_arguments(folder, training, validation, test, spacing, seed, workers) -> None:
+    if not isinstance(folder, (str, Path)) or not str(folder):
+        raise UserError(f"folder is {folder!r}, but must be a path: write it with a folder, such as ./{folder}.")
+    counts = {"training": training, "validation": validation, "test": test, "seed": seed}
+    for name, number in counts.items():
+        if type(number) is not int or number < 0:
+            raise UserError(f"{name} is {number!r}, but must be a whole number of at least 0.")
+    if training + validation + test == 0:
+        raise UserError("The cohort would have no subject: give at least one of --training, --validation and --test.")
+    if type(spacing) not in (int, float) or not 0.3 <= spacing <= 20:
+        raise UserError(f"spacing is {spacing!r}, but must be a number of mm from 0.3 to 20.")
+    if workers is not None and (type(workers) is not int or workers < 1):
+        raise UserError(f"workers is {workers!r}, but must be a whole number of at least 1.")
 
 
 def _make_cohort(root: Path, recipe: dict, counts: dict[str, int], workers: int) -> None:
@@ -116,7 +132,13 @@ def _check_recipe(root: Path, recipe: dict) -> None:
     """Refuse a folder of another recipe or of other files; write the recipe into a new one."""
     record = root / "cohort.json"
     if record.is_file():
-        made = json.loads(record.read_text())
+        try:
+            made = json.loads(record.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise UserError(
+                f"{record} is damaged ({error}), so it is not known what the cohort was made with: choose another folder, or "
+                "remove this one."
+            ) from error
         if made != recipe:
             raise UserError(
                 f"{root} holds a cohort made with {made}, not with {recipe}: choose another folder, or remove this one."
@@ -185,6 +207,18 @@ def save_scan(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
     nib.save(nib.Nifti1Image(array, affine), path)
 
 
+def main(arguments: list[str] | None = None) -> None:
+    """Simulate a cohort, or finish an interrupted one."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.simulation.cohort", description=main.__doc__)
+    parser.add_argument("--folder", required=True, help="of the cohort; made if missing")
+    for part, count in zip(PARTS, (60, 6, 20)):
+        parser.add_argument(f"--{part}", type=int, default=count, help=f"number of {part} subjects (default {count})")
+    parser.add_argument("--spacing", type=float, default=2.0, help="voxel size in mm (default 2)")
+    parser.add_argument("--seed", type=int, default=0, help="of the cohort (default 0)")
+    parser.add_argument("--workers", type=int, help="number of processes (default: one per core)")
+    print(make_cohort(**vars(parser.parse_args(arguments))))
+
+
 if __name__ == "__main__":
     install_error_hook()
-    fire.Fire(make_cohort)
+    main()

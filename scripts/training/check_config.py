@@ -10,10 +10,11 @@ from pathlib import Path
 import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
 from scripts.common.choices import EXISTING, TEACHER_TRAINING
-from scripts.common.errors import UserError
+from scripts.common.errors import UserError, is_told
 from scripts.common.labels import LABEL_CONVENTIONS
 from scripts.common.sequences import ordered
-from scripts.training.known_keys import CONFIGS, references, unknown_key
+from scripts.training.expressions import broken_expression
+from scripts.training.known_keys import CONFIGS, references, unknown_key, wrong_kind
 
 # top-level keys that MONAI, the model zoo or `--tracking mlflow` read, though nothing in a config refers to them
 READ_BY_MONAI = {
@@ -32,7 +33,7 @@ CHOICES = {
 WRITTEN = {"label_convention": ("brats", "brats2023")}
 SWITCHES = (
     *("amp", "resume", "test_time_mirroring", "probabilities", "load_pretrain", "warm_start", "ensemble"),
-    *("largest_component", "et_without_t1ce", "resample", "report"),
+    *("largest_component", "et_without_t1ce", "resample", "report", "split#allow_shared_patients"),
 )
 # the runs, and the config files that have them
 RUNS = {
@@ -44,15 +45,22 @@ REAL = (int, float)
 SMALLEST, MAX = 1e-12, sys.float_info.max
 # key, kind, least and greatest value
 NUMBERS = (
-    *(("spacing", REAL, 0.3, 20), ("epochs", int, 1, None), ("seed", int, 0, None), ("load_ahead", int, 0, None)),
+    *(("spacing", REAL, 0.3, 20), ("epochs", int, 1, None), ("seed", int, 0, None), ("load_ahead", int, 0, 64)),
+    ("train#trainer#max_epochs", int, 1, None),
     *(("val_interval", int, 1, None), ("patience", int, 0, None), ("gradient_ratio_interval", int, 1, None)),
     *(("patches_per_epoch", int, 1, None), ("batch_size", int, 1, None), ("report_slices", int, 1, 60)),
     *(("learning_rate", REAL, SMALLEST, None), ("clip_norm", REAL, SMALLEST, None)),
     *(("unenhanced", REAL, 0, 1), ("unlabelled_share", REAL, 0, 1)),
     ("initial_probability", REAL, SMALLEST, 1 - SMALLEST),
     *((key, REAL, 0, None) for key in ("et_min_ml", "max_entropy", "max_disagreement")),
+    *(("simulated#training", int, 1, None), ("simulated#validation", int, 0, None), ("simulated#test", int, 0, None)),
+    *(("simulated#seed", int, 0, None), ("split#seed", int, 0, None), ("split#folds", int, 2, None)),
+    *(("split#validation", REAL, 0, 1), ("split#test", REAL, 0, 1), ("real#share", REAL, 0, 1)),
+    *(("students_per_step", int, 1, None), ("split#fold", int, 0, None), ("real_share", REAL, 0, 1)),
 )
 PATHS = ("dataset_dir", "unlabelled_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from")
+# Paths and numbers that may be null.
+MAY_BE_NULL = ("unlabelled_dir", "start_from", "teacher_from", "split#fold", "real_share")
 # Keys that are lists of positive whole numbers, and how many; None for two and more.
 SIZES = {"window": 3, "patch_size": 3, "filters": None}
 # keys of versions up to 0.6.0 and their present names
@@ -97,6 +105,11 @@ def check_config(parser: ConfigParser | None = None) -> None:
             raise UserError(_nothing_reads(key, known, known - READ_BY_MONAI))
     if found := unknown_key(config):
         raise UserError(_nothing_reads(found[0], set(found[1]), set(found[1])))
+    if found := broken_expression(config):
+        raise UserError(f"{found[0]} {found[1]}: correct it.")
+    if found := wrong_kind(config):
+        key, value, wanted = found
+        raise UserError(f"{key} is {value!r}, but must be {wanted}: leave it out, or correct it.")
     _check_values(parser, config)
 
 
@@ -133,27 +146,29 @@ def check_run() -> None:
 
 def _check_values(parser: ConfigParser, config: dict) -> None:
     if "student_modalities" in config:
-        given = parser.get_parsed_content("student_modalities")
+        given = _parsed(parser, "student_modalities")
         if not isinstance(given, (str, list, tuple)):
             raise UserError(f"student_modalities is {given!r}, but must be a list such as ['t1ce', 'flair'].")
         _replace(parser, config, "student_modalities", list(ordered(given)))
     for key, kind, least, most in NUMBERS:
-        if key in config:
-            value = parser.get_parsed_content(key)
+        if key in parser and key.split("#")[0] in config:
+            value = _parsed(parser, key)
+            if value is None and key in MAY_BE_NULL:
+                continue
             if isinstance(value, bool) or not isinstance(value, kind) or not least <= value <= (most or MAX):
                 wanted = "a whole number" if kind is int else "a number"
                 limits = "above 0" if least == SMALLEST else f"of at least {least}"
                 limits += "" if most is None else " and below 1" if most == 1 - SMALLEST else f" and at most {most}"
                 raise UserError(f"{key} is {value!r}, but must be {wanted} {limits}.")
     if "train" in config and {"batch_size", "patches_per_epoch"} <= config.keys():
-        batch, patches = (parser.get_parsed_content(key) for key in ("batch_size", "patches_per_epoch"))
+        batch, patches = (_parsed(parser, key) for key in ("batch_size", "patches_per_epoch"))
         if batch > patches:
             raise UserError(
                 f"batch_size is {batch}, but an epoch has only {patches} patches, so that it would have no step: lower "
                 "batch_size or raise patches_per_epoch."
             )
     if "val_interval" in config:
-        interval, epochs = (parser.get_parsed_content(key) for key in ("val_interval", _epochs_id(config)))
+        interval, epochs = (_parsed(parser, key) for key in ("val_interval", _epochs_id(config)))
         if interval > epochs:
             raise UserError(
                 f"val_interval is {interval}, but the training has only {epochs} epochs, so that it would never be "
@@ -163,37 +178,109 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
         if key in config and config[key] not in choices:
             raise UserError(f"{key} is {config[key]!r}, but must be one of {choices}.")
     if "wt_range_ml" in config:
-        range_ml = parser.get_parsed_content("wt_range_ml")
-        numbers = isinstance(range_ml, list) and all(isinstance(ml, (int, float)) for ml in range_ml)
+        range_ml = _parsed(parser, "wt_range_ml")
+        numbers = isinstance(range_ml, (list, tuple)) and all(type(ml) in REAL and ml >= 0 for ml in range_ml)
         if not numbers or len(range_ml) != 2:
             raise UserError(f"wt_range_ml is {range_ml!r}, but must be two volumes in ml such as [1, 300].")
         if range_ml[0] > range_ml[1]:
             raise UserError(f"wt_range_ml is {range_ml!r}: give the smaller volume first.")
     for key, count in SIZES.items():
         if key in config:
-            sizes = parser.get_parsed_content(key)
+            sizes = _parsed(parser, key)
             whole = isinstance(sizes, (list, tuple)) and all(type(size) is int and size > 0 for size in sizes)
             if not whole or (len(sizes) != count if count else len(sizes) < 2):
                 wanted = f"{count} whole numbers such as {[64] * count}" if count else "a list such as [16, 32, 64]"
                 raise UserError(f"{key} is {sizes!r}, but must be {wanted}.")
+    _check_multiples(parser, config)
     for key in PATHS:
         if isinstance(config.get(key), int) and not isinstance(config[key], bool):
             _replace(parser, config, key, str(config[key]))  # fire takes a folder called 2021 for a number
         if isinstance(config.get(key), str) and config[key].startswith("~"):
             _replace(parser, config, key, os.path.expanduser(config[key]))
-        if key in config and not isinstance(path := parser.get_parsed_content(key), (str, Path, type(None))):
+        if key not in config:
+            continue
+        path = _parsed(parser, key)
+        if not isinstance(path, (str, Path, *([type(None)] if key in MAY_BE_NULL else []))):
             raise UserError(f"{key} is {path!r}, but must be a path: write it with a folder, such as ./{path}.")
+        if str(path) == "":
+            raise UserError(f"{key} is empty, but must be a path: write . for this folder.")
     if "device" in config:
-        _check_device(parser.get_parsed_content("device"))
-    real = config.get("real")
-    if isinstance(real, dict) and real.get("dataset_dir") is None and "evaluating" not in config:
-        raise UserError("real#dataset_dir is null: give the folder of labelled real subjects with --real#dataset_dir.")
+        _check_device(_parsed(parser, "device"))
+    _check_folders_of_overlays(parser, config)
     for key in SWITCHES:
-        if config.get(key) in ("true", "false"):
+        if key not in parser or key.split("#")[0] not in config:
+            continue
+        if (given := parser[key]) in ("true", "false"):
             # the command line (fire) knows True and False, but takes these for text, which would count as true
-            _replace(parser, config, key, config[key] == "true")
-        if key in config and not isinstance(value := parser.get_parsed_content(key), bool):
+            _replace(parser, config, key, given == "true")
+        if not isinstance(value := _parsed(parser, key), bool):
             raise UserError(f"{key} is {value!r}, but must be true or false.")
+    _check_split(parser, config)
+    _check_unused(parser, config)
+
+
+def _check_split(parser: ConfigParser, config: dict) -> None:
+    if not isinstance(config.get("split"), dict):
+        return
+    file = _parsed(parser, "split#split_file") if "split#split_file" in parser else None
+    if not isinstance(file, (str, Path, type(None))):
+        raise UserError(f"split#split_file is {file!r}, but must be a path, or null for none.")
+
+
+def _check_unused(parser: ConfigParser, config: dict) -> None:
+    """Refuse keys for scans without labels where the overlay that reads them is not listed."""
+    if "train" not in config or "unlabelled_subjects" in config:
+        return
+    for key in ("unlabelled_dir", "unlabelled_share"):
+        if key in config and (value := _parsed(parser, key)):
+            raise UserError(
+                f"{key} is {value!r}, but has no effect: list configs/unlabelled.json after configs/train.json."
+            )
+
+
+def _check_multiples(parser: ConfigParser, config: dict) -> None:
+    """Refuse a patch or window that the network's levels cannot halve."""
+    filters = [_parsed(parser, key) for key in ("filters", "teacher_filters") if key in config]
+    factor = 2 ** (max((len(sizes) for sizes in filters if isinstance(sizes, (list, tuple))), default=1) - 1)
+    for key in ("patch_size", "window"):
+        sizes = _parsed(parser, key) if key in config else []
+        if any(size % factor for size in sizes):
+            raise UserError(
+                f"{key} is {list(sizes)}, but must be multiples of {factor}, as the network has {factor.bit_length()} levels: "
+                f"choose for example {[max(round(size / factor), 1) * factor for size in sizes]}."
+            )
+
+
+def _check_folders_of_overlays(parser: ConfigParser, config: dict) -> None:
+    """Refuse, before a cohort is simulated, a missing folder of `with_real.json` or of `unlabelled.json`."""
+    folders = {}
+    if isinstance(config.get("real"), dict):
+        folders["real#dataset_dir"] = (config["real"].get("dataset_dir"), "labelled real subjects")
+    if "unlabelled_subjects" in config:
+        folders["unlabelled_dir"] = (config.get("unlabelled_dir"), "scans without label maps")
+    for key, (folder, what) in folders.items() if "evaluating" not in config else ():
+        if folder is None:
+            raise UserError(f"{key} is null: give the folder of {what} with --{key}.")
+        folder = _parsed(parser, key)
+        if not os.path.isdir(os.path.expanduser(str(folder))):
+            raise UserError(f"{key} is {folder}, which is no folder: give that of {what} with --{key}.")
+
+
+def _parsed(parser: ConfigParser, key: str):
+    """The value of a key.
+
+    Raises:
+        UserError: it is an expression that fails, or a reference in a circle.
+    """
+    try:
+        return parser.get_parsed_content(key)
+    except Exception as error:  # whatever an expression raises, in exceptions of MONAI
+        if is_told(error):
+            raise
+        root = error
+        while root.__cause__ or root.__context__:
+            root = root.__cause__ or root.__context__
+        raise UserError(f"{key} cannot be evaluated ({type(root).__name__}: {root}): correct it.") from error
 
 
 def _epochs_id(config: dict) -> str:
@@ -201,13 +288,18 @@ def _epochs_id(config: dict) -> str:
 
 
 def _replace(parser: ConfigParser, config: dict, key: str, value) -> None:
-    config[key] = value
+    *tables, name = key.split("#")
+    for table in tables:
+        config = config[table]
+    config[name] = value
     parser.ref_resolver.get_item(key).update_config(value)
     parser.ref_resolver.remove_resolved_content(key)
 
 
 def _check_device(device) -> None:
     try:
+        if torch.device(device).type == "meta":
+            raise TypeError
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, TypeError) as error:  # torch raises each of them for a device that lacks
         raise UserError(

@@ -2,6 +2,7 @@
 """Checkpoints of a training: the best weights of each network, and the last state, from which a stopped run goes on."""
 
 import logging
+import math
 from pathlib import Path
 
 import ignite.distributed as idist
@@ -51,7 +52,7 @@ class BestCheckpoint:
         return {"best": self.best}
 
     def load_state_dict(self, state: dict) -> None:
-        self.best = state["best"]
+        self.best = float(state["best"]) if not math.isnan(state["best"]) else float("-inf")
 
 
 class LastCheckpoint:
@@ -107,22 +108,41 @@ def resume(trainer: Engine, objects: dict, output_dir: str, device: torch.device
     try:
         stored = torch.load(path, map_location=device, weights_only=True)
         epochs = stored["trainer"]["iteration"] // (stored["trainer"]["epoch_length"] or 1)
+        if epochs < 0:
+            raise ValueError
     except Exception as error:  # torch raises many kinds for a damaged file, and advises to load it without checks
-        raise UserError(
-            f"{path} is damaged or is no checkpoint of a training: start again in another --output_dir (model.pt, if it "
-            "is there, holds the best weights so far)."
-        ) from error
+        raise _damaged(path) from error
     if trainer.state.max_epochs is not None and epochs > trainer.state.max_epochs:
         raise UserError(
             f"{path} is from epoch {epochs}, but this run has only {trainer.state.max_epochs}: raise --epochs."
         )
     if "configuration" in objects and "configuration" in stored:  # those up to version 0.6 have none
-        objects["configuration"].load_state_dict(stored["configuration"])
+        try:
+            objects["configuration"].load_state_dict(stored["configuration"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _damaged(path) from error
     known = stored.keys() | (objects.keys() - {"early_stop"})
     wanted = {name: thing for name, thing in objects.items() if name in known and name != "configuration"}
     if hasattr(wanted.get("lr_scheduler"), "total_steps"):
         wanted["lr_scheduler"] = _ScheduleOfThisLength(wanted["lr_scheduler"])
-    CheckpointLoader(path, wanted | {"trainer": trainer}, map_location=device).attach(trainer)
+    _Loader(path, wanted | {"trainer": trainer}, map_location=device).attach(trainer)
+
+
+class _Loader(CheckpointLoader):
+    """MONAI's, with one sentence for a file whose entries lack something or do not fit."""
+
+    def __call__(self, engine: Engine) -> None:
+        try:
+            super().__call__(engine)
+        except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            raise _damaged(self.load_path) from error
+
+
+def _damaged(path: str) -> UserError:
+    return UserError(
+        f"{path} is damaged or is no checkpoint of a training: start again in another --output_dir (model.pt, if it is "
+        "there, holds the best weights so far)."
+    )
 
 
 class _ScheduleOfThisLength:
@@ -160,6 +180,11 @@ def state_of_all(checkpoints: list[BestCheckpoint], **objects) -> dict:
 
 def report_results(checkpoints: list[BestCheckpoint], output_dir: str) -> None:
     """Log where the results of a finished training are, and the command that evaluates them."""
+    for each in checkpoints:
+        if not Path(each.path).is_file():
+            logger.warning(
+                "%s is missing: it was removed after it was saved, and only a new training makes it.", each.path
+            )
     saved = ", ".join(f"{Path(each.path).name} ({each.metric} {each.best:.3f})" for each in checkpoints)
     logger.info("The weights are in %s: %s.", output_dir, saved)
     logger.info(

@@ -17,6 +17,14 @@ from monai.utils.module import locate
 from scripts.common.files import ROOT
 
 CONFIGS = ROOT / "configs"
+# Keys that may be of another kind than in the base config; a term of the loss may be null.
+OTHER_KINDS = {"amp", "filters", "patch_size", "window", "wt_range_ml", "student_modalities"}
+TERMS = "objective#terms#"
+# Components without which nothing runs.
+NEEDED = {
+    *("network_def", "subjects", "preprocessing", "dataset", "dataloader", "inferer", "result", "postprocessing"),
+    *("evaluator", "distiller", "objective", "optimizer", "lr_scheduler"),
+}
 REFERENCE = re.compile(r"[@%](\w+(?:(?:#|::)\w+)*)")
 
 
@@ -54,6 +62,47 @@ def unknown_key(config: dict) -> tuple[str, list[str]] | None:
     return None
 
 
+def wrong_kind(config: dict) -> tuple[str, object, str] | None:
+    """The first key that is a table or a list in the base config, but a number, true, false or null here.
+
+    Returns:
+        The key, its value and what it must be; None if there is none. Keys that a shipped overlay sets to such a value
+        are left alone, and so are keys with checks of their own (``amp``, sizes).
+    """
+    tables = tables_and_lists("train.json" if "train" in config else "inference.json")
+    for path, wanted in tables.items():
+        inside = config
+        for name in path.split("#"):
+            inside = inside.get(name, {}) if isinstance(inside, dict) else {}
+        if inside is None or isinstance(inside, (bool, int, float)):
+            return path, inside, wanted
+        if path in NEEDED and isinstance(inside, dict) and inside.get("_disabled_") in (True, "true"):
+            return f"{path}#_disabled_", inside["_disabled_"], "false, since every run needs this component"
+    return None
+
+
+@lru_cache
+def tables_and_lists(base: str) -> dict[str, str]:
+    """The ids that are tables or lists in a base config, or at the top level of an overlay, each with a word for it.
+
+    Those that may be of another kind are left out.
+    """
+    kinds, found = {dict: "a table", list: "a list"}, {}
+    for file in _shipped(base):
+        config = ConfigParser.load_config_file(str(file))
+        found |= {key: kinds[type(value)] for key, value in config.items() if type(value) in kinds and key[0] != "+"}
+        if file.name == base:
+            found |= {path: "a table" for path, _, _ in _tables(config, "", False) if not re.search(r"#\d", path)}
+    return {path: kind for path, kind in found.items() if path not in OTHER_KINDS and not path.startswith(TERMS)}
+
+
+def _shipped(base: str) -> list[Path]:
+    """The config files that belong to ``train.json`` or to ``inference.json``."""
+    of_inference = base == "inference.json"
+    files = [file for file in sorted(Path(CONFIGS).glob("*.json")) if file.name != "metadata.json"]
+    return [file for file in files if file.name.endswith("inference.json") == of_inference]
+
+
 def _is_within(path: str, name: str) -> bool:
     """Whether the table at this path is the referred one or lies in it."""
     return path == name or path.startswith(f"{name}#")
@@ -79,13 +128,11 @@ def _tables(config, path: str, inside: bool) -> Iterator[tuple[str, dict, bool]]
 @lru_cache
 def shipped_keys(base: str) -> set[str]:
     """The ids of all keys, at any depth, of a base config (``train.json``, ``inference.json``) and its overlays."""
-    of_inference = base == "inference.json"
     found = set()
-    for file in Path(CONFIGS).glob("*.json"):
-        if file.name != "metadata.json" and file.name.endswith("inference.json") == of_inference:
-            for key, value in ConfigParser.load_config_file(str(file)).items():
-                key = key.removeprefix("+").replace("::", "#")
-                found |= {key, *(f"{path}#{name}" for path, table, _ in _tables(value, key, False) for name in table)}
+    for file in _shipped(base):
+        for key, value in ConfigParser.load_config_file(str(file)).items():
+            key = key.removeprefix("+").replace("::", "#")
+            found |= {key, *(f"{path}#{name}" for path, table, _ in _tables(value, key, False) for name in table)}
     return found
 
 
@@ -101,7 +148,7 @@ def _arguments(component: dict) -> set[str] | None:
 
 @lru_cache
 def _parameters_of_name(target: str) -> set[str] | None:
-    name = ConfigComponent({"_target_": target}, locator=_locator()).resolve_module_name()
+    name = ConfigComponent({"_target_": target}, locator=component_locator()).resolve_module_name()
     try:
         return _parameters(locate(name))
     except ImportError:  # MONAI says so when it makes the component
@@ -109,7 +156,7 @@ def _parameters_of_name(target: str) -> set[str] | None:
 
 
 @lru_cache
-def _locator() -> ComponentLocator:
+def component_locator() -> ComponentLocator:
     return ComponentLocator()
 
 

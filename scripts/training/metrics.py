@@ -19,7 +19,7 @@ def best_metric(networks: Iterable[str], name: str) -> dict[str, MeanDice]:
         UserError: if there is no metric of that name.
     """
     transforms = _output_transforms(list(networks))
-    if name not in transforms:
+    if not isinstance(name, str) or name not in transforms:
         raise UserError(f"best_metric is {name!r}, but must be one of {', '.join(transforms)}.")
     return {name: MeanDice(output_transform=transforms[name])}
 

@@ -4,7 +4,9 @@
 import subprocess
 import sys
 
-from scripts.common.errors import ScanError, is_out_of_memory, system_message, user_message
+import pytest
+from monai.bundle import ConfigParser
+from scripts.common.errors import ScanError, component_message, is_out_of_memory, is_told, system_message, user_message
 
 
 def test_sentence_is_found_below_other_exceptions():
@@ -71,3 +73,21 @@ def test_ctrl_c_ends_with_one_word():
     program = "from scripts.common.errors import install_error_hook; install_error_hook(); raise KeyboardInterrupt"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stderr.strip() == "Interrupted." and done.returncode != 0
+
+
+def test_a_path_that_is_too_long_is_shortened_in_its_sentence():
+    sentence = system_message(OSError(36, "File name too long", "x" * 5000))
+    assert (
+        "... xxx" in sentence and "cannot be read or written (File name too long)" in sentence and len(sentence) < 500
+    )
+
+
+def test_a_component_that_monai_cannot_make_is_named_with_the_reason():
+    parser = ConfigParser({"optimizer": {"_target_": "torch.optim.SGD", "params": [], "lr": 1}, "b": "$@optimizer"})
+    with pytest.raises(RuntimeError) as caught:
+        parser.get_parsed_content("b")
+    sentence = component_message(caught.value)
+    assert sentence.startswith(
+        "The component torch.optim.SGD of the config cannot be made (ValueError: optimizer got an "
+    )
+    assert is_told(caught.value) and not is_told(RuntimeError("a bug"))

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
+import hashlib
 import os
+import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from scripts.common.errors import UserError
@@ -80,3 +83,19 @@ def test_a_second_process_waits_until_the_first_has_ended(tmp_path):
     first.wait()
     assert entered.wait(10) and not list(tmp_path.iterdir())
     second.join()
+
+
+def test_a_write_of_another_machine_is_left_alone_until_it_is_an_hour_old(tmp_path):
+    running, killed = tmp_path / f".{_dead_process()}-0a1b2c3d.model.pt", tmp_path / ".7-0a1b2c3d.teacher.pt"
+    for file in (running, killed):
+        file.touch()
+    os.utime(killed, (0, time.time() - 3700))
+    assert remove_leftovers(tmp_path) == [killed] and running.exists()
+
+
+def test_the_temporary_name_tells_the_machine_and_fits_beside_the_longest_subject(tmp_path):
+    name = f"{'x' * 200}_probabilities.nii.gz"
+    seen = []
+    save_atomically(tmp_path / name, lambda file: (file.touch(), seen.append(file.name)))
+    machine = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+    assert seen == [f".{os.getpid()}-{machine}.{name}"]

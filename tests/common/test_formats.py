@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
-from scripts.common.formats import ARCHIVE, DICOM, IMAGE, other_format, without_other_ending
+from scripts.common.formats import ARCHIVE, DICOM, IMAGE, UNFINISHED, other_format, without_other_ending
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,7 @@ from scripts.common.formats import ARCHIVE, DICOM, IMAGE, other_format, without_
         ("S1.zip", ARCHIVE, "S1"),
         ("S1.tar.gz", ARCHIVE, "S1"),
         ("S1_t1ce.nii.zip", ARCHIVE, "S1_t1ce"),
+        ("S1_t1ce.nii.gz.part", UNFINISHED, "S1_t1ce"),
         ("S1_t1ce.nii.gz", None, None),
         ("S1_t1ce.NII", None, None),
         ("notes.txt", None, None),

@@ -149,3 +149,11 @@ def test_shipped_list_names_the_shipped_weights():
     entries = read_list(ROOT)
     assert [entry["path"] for entry in entries] == [f"models/{file.name}" for file in sorted(ROOT.glob("models/*.pt"))]
     assert all(matches(ROOT, entry) and entry["hash_type"] == "sha256" for entry in entries)
+
+
+def test_a_list_that_is_no_text_is_told_and_can_be_written_again(bundle):
+    (bundle / "large_files.yml").write_bytes(bytes(range(256)))
+    with pytest.raises(UserError, match="large_files.yml is not a list of large files: write it with"):
+        read_list(bundle)
+    write_list(bundle, "https://example.org/models")
+    assert len(read_list(bundle)) == 2

@@ -13,6 +13,7 @@ from scripts.common.printable import name_problem, printable, shortened, some_of
         ("P\x1b[31m", "has a line break or another control character", "P%1B[31m"),
         (os.fsdecode(b"M\xfcller"), "has bytes that are no text of UTF-8", "M%FCller"),
         ("x" * 200, None, "x" * 200),
+        ("report.html", "is that of a file in the folder of results", "report.html"),
         ("ü" * 101, "has more than 200 bytes", "ü" * 101),
     ],
 )

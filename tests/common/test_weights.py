@@ -204,3 +204,27 @@ def test_a_full_disk_is_told_in_a_sentence_and_leaves_the_old_file(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert torch.load(tmp_path / "last.pt")["a"].shape == (1,) and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_damaged_record_hides_no_other_network(tmp_path):
+    for sequences in (("t1",), ("t2",)):
+        save_weights(tmp_path / f"model_{sequences[0]}.pt", nn.Conv3d(1, 3, 1), {"sequences": list(sequences)})
+    (tmp_path / "model_t1.json").write_text("{")
+    assert weight_files_in(tmp_path) == {(name,): str(tmp_path / f"model_{name}.pt") for name in ("t1", "t2")}
+    with pytest.raises(UserError, match="model_t1.json is not readable JSON"):
+        load_weights(nn.Conv3d(1, 3, 1), tmp_path / "model_t1.pt", ("t1",))
+
+
+def test_weights_whose_outputs_come_in_another_order_are_refused(tmp_path):
+    save_weights(tmp_path / "model.pt", nn.Conv3d(2, 3, 1), RECORD | {"regions": ["wt", "tc", "et"]})
+    with pytest.raises(
+        UserError, match=r'"regions" is \[\'wt\', \'tc\', \'et\'\], but must be \[\'tc\', \'wt\', \'et\'\]'
+    ):
+        load_weights(nn.Conv3d(2, 3, 1), tmp_path / "model.pt", ("t1ce", "flair"))
+
+
+@pytest.mark.parametrize("change", [torch.Tensor.to_sparse, lambda tensor: tensor.to("meta")], ids=["sparse", "meta"])
+def test_tensors_without_plain_values_are_refused(saved, change):
+    torch.save({name: change(tensor) for name, tensor in torch.load(saved[1], weights_only=True).items()}, saved[1])
+    with pytest.raises(UserError, match="is no state dict of a network"):
+        load_weights(nn.Conv3d(2, 3, 1), saved[1], ("t1ce", "flair"))

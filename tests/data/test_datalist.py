@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Datalist items name what was asked for, and incomplete subjects are told."""
 
+import json
+
 import pytest
 from conftest import save, scan_array, write_subject
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import missing_files, require_complete, subjects_in
+from scripts.inference.label_map_state import sha256_of
 from tiny import ROOT
 
 REAL = ROOT.parent / "shared" / "data" / "brats2021"
@@ -81,3 +84,23 @@ def test_the_eleven_real_subjects_are_found_complete():
     items = subjects_in(REAL, SEQUENCES)
     assert len(items) == 11 and {item["label_convention"] for item in items} == {"brats"}
     require_complete(items, SEQUENCES)
+
+
+def test_a_subject_with_two_files_of_one_sequence_fails_alone_where_no_labels_are_needed(tmp_path):
+    folder = write_subject(tmp_path, "a", names=("t1",))
+    save(scan_array(10), folder / "a_T1w.nii.gz")
+    write_subject(tmp_path, "b", names=("t1",))
+    a, b = subjects_in(tmp_path, SEQUENCES, labelled=False)
+    assert a["error"].startswith("a: ") and "both claim to be the t1: keep one" in a["error"] and "error" not in b
+
+
+def test_a_label_map_that_inference_made_is_no_truth_until_somebody_corrects_it(tmp_path):
+    folder = write_subject(tmp_path, "a")
+    label = folder / "a_seg.nii.gz"
+    record = {"subject": "a", "volumes_ml": {}, "networks": [], "label_map_sha256": sha256_of(label)}
+    (folder / "a_seg.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="a: .*a_seg.nii.gz was made by inference, as the record beside it says"):
+        subjects_in(tmp_path, SEQUENCES)
+    assert len(subjects_in(tmp_path, SEQUENCES, labelled=False)) == 1
+    label.write_bytes(b"corrected")
+    assert subjects_in(tmp_path, SEQUENCES)[0]["label"] == str(label)

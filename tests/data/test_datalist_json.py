@@ -125,6 +125,24 @@ def test_a_contrast_agent_in_the_names_of_listed_images_is_the_subjects(tmp_path
 
 @pytest.mark.parametrize("key", ["label_convention", "numbering"])  # numbering: before version 0.7
 def test_the_label_convention_is_read_from_file_or_entry(tmp_path, key):
-    entries = [{"subject": "a", "t1": "a", "label": "b"}, {"subject": "b", "t1": "a", "label": "b", key: "msd"}]
+    entries = [{"subject": "a", "t1": "a", "label": "b"}, {"subject": "b", "t1": "c", "label": "d", key: "msd"}]
     items = subjects_in(write_json(tmp_path, {key: "brats2023", "training": entries}), SEQUENCES)
     assert [item["label_convention"] for item in items] == ["brats2023", "msd"]
+
+
+@pytest.mark.parametrize("key, meant", [("t1gd", "t1ce"), ("T1", "t1"), ("flare", "flair"), ("seg", "label")])
+def test_another_name_of_a_sequence_is_refused_with_the_right_one(tmp_path, key, meant):
+    content = {"training": [{"subject": "a", "t2": "a.nii", "label": "l.nii", "fold": 3, key: "b.nii"}]}
+    with pytest.raises(UserError, match=f'"training" entry 1: nothing reads the key "{key}": did you mean "{meant}"'):
+        subjects_in(write_json(tmp_path, content), SEQUENCES)
+
+
+def test_a_key_that_occurs_twice_is_refused(tmp_path):
+    with pytest.raises(UserError, match='is not valid JSON .the key "test" occurs twice.'):
+        subjects_in(write_json(tmp_path, '{"test": [{"subject": "a", "t1": "a.nii"}], "test": []}'), SEQUENCES)
+
+
+def test_a_file_of_two_subjects_is_refused(tmp_path):
+    entries = [{"subject": "a", "t1": "1.nii", "label": "l.nii"}, {"subject": "b", "t1": "2.nii", "label": "l.nii"}]
+    with pytest.raises(UserError, match="l.nii is listed for two subjects, a and b: give each its own files"):
+        subjects_in(write_json(tmp_path, {"training": entries}), SEQUENCES)

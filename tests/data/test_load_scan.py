@@ -278,7 +278,7 @@ def test_one_scan_given_as_two_sequences_is_refused(subject):
     with pytest.raises(ScanError, match="given as t1 and flair, have the same voxels"):
         LoadSequencesd(["t1", "flair"])(subject | {"flair": subject["t1"]})
     array = MetaTensor(scan_array(40), affine=AFFINE)
-    with pytest.raises(ScanError, match="the arrays given as t1 and t2 are the same"):
+    with pytest.raises(ScanError, match="the arrays given as t1 and t2 have the same voxels"):
         LoadSequencesd(["t1", "t2"])(subject | {"t1": array, "t2": array.clone()})
 
 
@@ -295,3 +295,62 @@ def test_voxel_axes_that_are_not_at_right_angles_are_refused(subject):
     save(scan_array(10), subject["t1"], sheared)
     with pytest.raises(ScanError, match="_t1.nii.gz has voxel axes that are not at right angles"):
         LoadSequencesd(["t1"])(subject)
+
+
+def large_scan(seed=0) -> np.ndarray:
+    """12 x 12 x 12 voxels of a brain, of 1 to 1000, in 16 x 16 x 16 of background."""
+    array = np.zeros((16, 16, 16), np.float32)
+    array[2:14, 2:14, 2:14] = np.random.default_rng(seed).integers(1, 1000, (12, 12, 12))
+    return array
+
+
+def loaded(**arrays):
+    scans = {name: MetaTensor(array, affine=AFFINE) for name, array in arrays.items()}
+    return LoadSequencesd("+".join(arrays))({"subject": "S1"} | scans)
+
+
+@pytest.mark.parametrize("values", [[30], [10, 20, 40], [63.75, 127.5, 255]])
+def test_a_mask_or_a_label_map_of_any_numbers_is_no_scan(values):
+    brain = large_scan()
+    brain[brain > 0] = np.resize(values, 12**3)
+    with pytest.raises(ScanError, match=f"has only the values 0, {values[0]:g}.*so it is a mask or a label map"):
+        loaded(t1=brain)
+
+
+def test_a_scan_of_nine_values_is_taken():
+    brain = large_scan()
+    brain[brain > 0] = np.resize(np.arange(10, 100, 10), 12**3)
+    assert loaded(t1=brain)["image"].max() == 90
+
+
+def test_one_scan_as_two_sequences_is_recognised_though_it_is_rescaled():
+    brain = large_scan()
+    with pytest.raises(ScanError, match="the arrays given as t1 and t2 have the same voxels, perhaps rescaled"):
+        loaded(t1=brain, t2=2.5 * brain)
+    with pytest.raises(ScanError, match="rescaled or mirrored"):
+        loaded(t1=brain, t2=brain[::-1].copy())
+    inverted = 1001 * (brain > 0) - brain  # another contrast of the same brain
+    assert loaded(t1=brain, t2=inverted)["sequences"] == "t1+t2"
+
+
+def test_brains_in_different_places_are_refused():
+    other = large_scan(1)
+    other[:5] = 0  # of the 12 slices from 2 to 13, nine remain
+    assert loaded(t1=large_scan(), t2=other)["sequences"] == "t1+t2"
+    other[5] = 0
+    with pytest.raises(
+        ScanError, match="have only 67% of their brains' voxels in common, so they are not co-registered"
+    ):
+        loaded(t1=large_scan(), t2=other)
+
+
+def test_a_scan_whose_intensities_have_the_wrong_sign_is_refused():
+    with pytest.raises(ScanError, match="has no voxel above 0 in its t1, so its intensities have the wrong sign"):
+        loaded(t1=-large_scan())
+
+
+def test_a_matrix_with_another_last_row_is_no_affine():
+    affine = np.array(AFFINE)
+    affine[3] = [1, 2, 3, 4]
+    with pytest.raises(ScanError, match="affine of the t1 array has the last row .1.0, 2.0, 3.0, 4.0. instead of"):
+        LoadSequencesd("t1")({"subject": "S1", "t1": MetaTensor(large_scan(), affine=affine)})

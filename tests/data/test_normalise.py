@@ -54,3 +54,10 @@ def test_the_input_is_left_alone():
     before = image.clone()
     NormaliseBraind("image")({"image": image})
     assert torch.equal(image, before)
+
+
+@pytest.mark.parametrize("unit", [1e-42, 1e-30, 1e-6, 1e30, 1e35])
+def test_intensities_beyond_the_range_of_float32s_squares_are_standardised_all_the_same(unit):
+    image = torch.tensor([0.0, 1, 2, 3, 0, 0, 0, 0]).reshape(1, 2, 2, 2)
+    result = _normalised((image.double() * unit).float(), lower=0, upper=100).flatten()
+    torch.testing.assert_close(result.as_tensor()[:4], torch.tensor([0, -1.2247, 0, 1.2247]), atol=1e-3, rtol=0)

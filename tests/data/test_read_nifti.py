@@ -87,3 +87,16 @@ def test_a_path_that_is_too_long_or_odd_does_not_exist():
     for path in ("x" * 5000, "a\0b"):
         with pytest.raises(ScanError, match="S1: the t1 file .* does not exist: restore it"):
             read_nifti("S1", "t1", path)
+
+
+def test_a_header_without_any_orientation_is_refused(tmp_path):
+    path = changed(tmp_path / "a.nii.gz", (QFORM_CODE, "<h", 0), (SFORM_CODE, "<h", 0))
+    with pytest.raises(ScanError, match="has neither a qform nor an sform in its header"):
+        read_nifti("S1", "t1", path)
+    read_nifti("S1", "t1", changed(tmp_path / "b.nii.gz", (QFORM_CODE, "<h", 1), (SFORM_CODE, "<h", 0)))
+
+
+def test_voxels_that_begin_within_the_header_are_refused(tmp_path):
+    path = changed(tmp_path / "a.nii.gz", (108, "<f", 0.0))  # nibabel refuses other offsets below 352
+    with pytest.raises(ScanError, match="says that its voxels begin at byte 0, within the header of 352 bytes"):
+        read_nifti("S1", "t1", path)

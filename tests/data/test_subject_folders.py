@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Subjects are found by the names of their files and folders."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -327,3 +328,16 @@ def test_a_folder_that_cannot_be_read_is_left_out_with_a_warning(tmp_path, monke
     monkeypatch.setattr(Path, "iterdir", iterdir)
     with pytest.warns(UserWarning, match=r"lost\+found cannot be read \(Permission denied\), so it is left out"):
         assert found(tmp_path) == {"S1": {"t1": "S1_t1"}}
+
+
+def test_what_has_the_name_of_a_scan_but_cannot_be_read_is_listed_all_the_same(tmp_path):
+    folder = write_subject(tmp_path, "a", names=("flair",))
+    (folder / "a_t1.nii.gz").symlink_to("../.git/annex/objects/1")
+    os.mkfifo(folder / "a_t1ce.nii.gz")
+    (folder / "a_t2.nii.gz").mkdir()
+    assert found(tmp_path, labelled=False) == {"a": {name: f"a_{name}" for name in SEQUENCES}}
+
+
+def test_a_folder_with_the_name_of_a_scan_is_searched_for_it(tmp_path):
+    tree(tmp_path, "a/a_flair.nii/a_flair", "a/a_t1.nii/a_t1")
+    assert found(tmp_path, labelled=False) == {"a": {"flair": "a_flair", "t1": "a_t1"}}

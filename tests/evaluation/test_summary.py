@@ -212,3 +212,31 @@ def test_statistics_do_not_need_matplotlib():
     program += "import scripts.common.metrics, scripts.evaluation.bootstrap, scripts.evaluation.summary; "
     program += "assert 'scripts.evaluation.figures' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True)
+
+
+HEAD = "subject,network,sequences,region,dice\n"
+
+
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        (b"", "is not a table"),
+        (b"\x1f\x8b\xff\xfe", "is not a table"),
+        ((HEAD + "S1,student,t1,wt,good\n").encode(), "is damaged"),
+        ((HEAD + "S1,student,t1,xx,0.5\n").encode(), "has the region 'xx'"),
+        ((HEAD + "S1,student,t1,wt,7\n").encode(), "has a Dice of 7"),
+    ],
+)
+def test_a_table_with_impossible_content_is_refused_by_name(tmp_path, content, reason):
+    (tmp_path / "cases.csv").write_bytes(content)
+    with pytest.raises(UserError, match=f"cases.csv {reason}"):
+        read_cases(tmp_path / "cases.csv")
+
+
+@pytest.mark.parametrize("content", ["{", "[]"])
+def test_a_damaged_summary_is_not_replaced(tmp_path, content):
+    write_cases(tmp_path / "cases.csv", _cases())
+    (tmp_path / "summary.json").write_text(content)
+    with pytest.raises(UserError, match="summary.json is not the summary of an evaluation: move it away"):
+        main([str(tmp_path / "cases.csv")])
+    assert (tmp_path / "summary.json").read_text() == content

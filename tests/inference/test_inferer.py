@@ -5,7 +5,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 from monai.networks.nets import DynUNet
-from scripts.common.errors import ScanError
+from scripts.common.errors import ScanError, UserError
 from scripts.inference.inferer import BrainBoxInferer, NetworksInferer
 from scripts.losses.objective import Objective, Term
 from scripts.losses.segmentation_loss import SegmentationLoss
@@ -114,3 +114,9 @@ def test_ensemble_is_the_mean_of_both_networks_probabilities():
 def test_prediction_that_is_not_finite_is_an_error_of_the_scan(value):
     with pytest.raises(ScanError, match="prediction is not finite"):
         BrainBoxInferer()(torch.ones(1, 1, 4, 4, 4), lambda image: torch.full((1, 3, *image.shape[2:]), value))
+
+
+@pytest.mark.parametrize("keys", [{"overlap": 1.0}, {"divisor": 0}, {"max_voxels": -1}])
+def test_impossible_windows_are_refused(keys):
+    with pytest.raises(UserError, match="The inferer has overlap"):
+        BrainBoxInferer(**keys)

@@ -7,7 +7,14 @@ from monai.data import MetaTensor
 from monai.networks.nets import DynUNet
 from scripts.inference.inferer import BrainBoxInferer, mirror_disagreement
 from scripts.inference.quality import Entropyd, Qualityd, mean_entropy
-from scripts.inference.segmentation_record import NO_TUMOUR, ODD_VOLUME, UNCERTAIN, WITHOUT_T1CE, RecordSegmentationd
+from scripts.inference.segmentation_record import (
+    NO_TUMOUR,
+    ODD_VOLUME,
+    SMALL_BRAIN,
+    UNCERTAIN,
+    WITHOUT_T1CE,
+    RecordSegmentationd,
+)
 
 
 def _probabilities(tc, wt, et):
@@ -96,6 +103,16 @@ def test_enhancement_that_was_too_faint_is_flagged_with_its_contrast():
 )
 def test_enhancing_tumour_that_was_drawn_without_t1ce_is_flagged(sequences, et_ml, flags):
     data = {"subject": "S1", "sequences": sequences, "volumes_ml": {"wt": 20.0, "tc": 5.0, "et": et_ml}}
+    data |= {"label_map": MetaTensor(torch.zeros(2, 2, 2))}
+    data |= {"quality": {"entropy_bits": 0.1, "mirror_disagreement": None}}
+    assert RecordSegmentationd([])(data)["record"]["flags"] == flags
+
+
+@pytest.mark.parametrize("side, flags", [(6, [SMALL_BRAIN.format(216)]), (7, [])])
+def test_scans_that_show_less_than_an_infants_brain_are_flagged(side, flags):
+    image = MetaTensor(torch.zeros(2, 8, 8, 8), affine=torch.diag(torch.tensor([10.0, 10, 10, 1])))  # voxels of 1 ml
+    image[0, :side, :side, :side] = 1
+    data = {"subject": "S1", "sequences": "t1+t1ce", "volumes_ml": {"wt": 20.0, "tc": 5.0, "et": 0.0}, "image": image}
     data |= {"label_map": MetaTensor(torch.zeros(2, 2, 2))}
     data |= {"quality": {"entropy_bits": 0.1, "mirror_disagreement": None}}
     assert RecordSegmentationd([])(data)["record"]["flags"] == flags

@@ -95,12 +95,34 @@ def test_a_subject_with_none_of_the_chosen_sequences_is_told_what_it_has(tmp_pat
     assert item["error"].startswith("S1: it has only t1, t2, none of the chosen sequences: add them to --student_mod")
 
 
-def test_files_that_a_datalist_names_but_that_are_gone_do_not_count(tmp_path):
-    folder = write_subject(tmp_path, "S1", names=["t1ce", "flair"])
+def test_a_subject_with_a_listed_file_that_is_gone_is_not_segmented_without_it(tmp_path):
+    folder = write_subject(tmp_path / "scans", "S1", names=["t1ce", "flair"])
     entry = {"subject": "S1", "t1": "S1/S1_t1.nii.gz", "flair": "S1/S1_flair.nii.gz"}
-    (tmp_path / "dataset.json").write_text(json.dumps({"test": [entry]}))
-    (item,) = subjects_in(tmp_path, SEQUENCES, labelled=False)
-    assert sequences_present(item) == ("flair",) and folder.is_dir()
+    (tmp_path / "scans" / "dataset.json").write_text(json.dumps({"test": [entry]}))
+    (item,) = subjects_in(tmp_path / "scans", SEQUENCES, labelled=False)
+    assert sequences_present(item) == ("flair",)
+
+    def error():
+        return assign_networks([item], _folder(tmp_path))[0]["error"]
+
+    assert error() == f"S1: {folder}/S1_t1.nii.gz does not exist: correct the path, or leave the subject out."
+    (folder / "S1_t1.nii.gz").symlink_to("nowhere")
+    assert f"S1: {folder}/S1_t1.nii.gz is a link to nowhere: " in error()
+    (folder / "S1_t1.nii.gz").unlink()
+    (folder / "S1_t1.nii.gz").mkdir()
+    assert f"S1: {folder}/S1_t1.nii.gz is no file: " in error()
+
+
+def test_a_damaged_record_costs_the_subjects_of_its_network_only(tmp_path):
+    folder, items = _folder(tmp_path), [{"subject": "S1", "flair": __file__}, {"subject": "S2", "t2": __file__}]
+    (folder / "model.json").write_text("{")
+    flair, t2 = assign_networks(items, folder)
+    assert flair["network"] == str(folder / "model_flair.pt") and "error" not in flair
+    assert t2["error"].startswith(f"S2: {folder}/model.json is not readable JSON")  # it may be the network of T2
+    for name in ("model_flair.pt", "teacher.pt"):
+        (folder / name).unlink()
+    with pytest.raises(UserError, match="model.json is not readable JSON"):
+        assign_networks(items, folder)
 
 
 def test_folder_without_networks_is_refused(tmp_path):

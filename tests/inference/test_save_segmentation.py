@@ -210,3 +210,31 @@ def test_own_label_maps_may_be_overwritten(tmp_path):
     check_overwrite(path)
     check_overwrite(tmp_path / "new_seg.nii.gz")
     refuse_overwrite([{"subject": "S1"}], tmp_path, "overwrite", {"spacing": 1.0}, [])
+
+
+def test_a_table_of_somebody_else_is_not_replaced(tmp_path):
+    (tmp_path / "segmentations.csv").write_text("my,own\n1,2\n")
+    with pytest.raises(UserError, match="segmentations.csv is not the table of an inference: move it away"):
+        refuse_overwrite([], tmp_path, "overwrite", {}, [])
+    assert (tmp_path / "segmentations.csv").read_text() == "my,own\n1,2\n"
+
+
+def test_a_record_that_another_ending_of_the_label_map_needs_is_not_replaced(tmp_path):
+    (tmp_path / "a_seg.nii").touch()
+    (tmp_path / "a_seg.json").write_text(json.dumps(RECORD))
+    with pytest.raises(
+        UserError, match="a_seg.nii has the record a_seg.json, which that of a_seg.nii.gz would replace"
+    ):
+        check_overwrite(tmp_path / "a_seg.nii.gz")
+    check_overwrite(tmp_path / "a_seg.nii")
+
+
+def test_scans_that_are_newer_than_a_label_map_that_is_kept_are_told(tmp_path, caplog):
+    SaveSegmentationd(tmp_path)(_data())
+    scan = tmp_path / "S1_t1.nii.gz"
+    scan.touch()
+    item = {"subject": "S1", "t1": str(scan)}
+    os.utime(scan, (0, 1))
+    assert pending_subjects([item], tmp_path, "skip") == [] and not caplog.text
+    os.utime(scan, (0, os.path.getmtime(label_map_path(tmp_path, "S1")) + 10))
+    assert pending_subjects([item], tmp_path, "skip") == [] and "The scans of S1 are newer than" in caplog.text

@@ -124,7 +124,7 @@ def test_a_bad_scan_is_refused_and_the_next_call_is_not_affected(one_subject, fi
         ({"flair": "nowhere.nii.gz"}, "nowhere.nii.gz does not exist"),
         ({"flair": np.ones((4, 4, 4))}, "flair is an array: also give the affine"),
         ({"flair": np.ones((4, 4, 4)), "affine": np.eye(3)}, r"affine has the shape \(3, 3\)"),
-        ({"flair": "x.nii.gz", "output": "x.mha"}, "output is x.mha, but must end in .nii.gz or .nii"),
+        ({"flair": "x.nii.gz", "output": "x.mha"}, "output is x.mha, but must be a name that ends in"),
         ({"flair": "x.nii.gz", "output": 5}, "output is 5, but must be a path"),
         ({"flair": "x" * 5000}, "xxx ... xxx.* does not exist"),
         ({"flair": 5, "affine": np.eye(4)}, "flair is of the type int, but must be a path or an array"),
@@ -136,6 +136,8 @@ def test_a_bad_scan_is_refused_and_the_next_call_is_not_affected(one_subject, fi
         ({"T1Gd": "x.nii.gz"}, "'T1Gd' is not an argument: did you mean t1ce"),
         ({"FLAIR": "x.nii.gz"}, "'FLAIR' is not an argument: did you mean flair"),
         ({"flare": "x.nii.gz"}, "'flare' is not an argument: did you mean flair"),
+        ({"flair": "x.nii.gz", "output": ".nii.gz"}, "output is .nii.gz, but must be a name that ends in"),
+        ({"flair": "x.nii.gz", "probabilities": "no"}, "probabilities is 'no', but must be True or False"),
         ({"flair": "x.nii.gz", "outputs": "y.nii.gz"}, "'outputs' is not an argument: did you mean output"),
     ],
 )

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fluid is bright on T2 and dark on the others, which tells whether two scans were swapped."""
+"""Fluid is bright on T2 and dark on the others, white matter on T1 and not on FLAIR: so a swap is recognised."""
 
 import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
 from scripts.inference.segmentation_record import RecordSegmentationd
-from scripts.inference.swapped import SwappedSequencesd, fluid_contrast
+from scripts.inference.swapped import TISSUE_WEIGHTS, SwappedSequencesd, fluid_contrast, tissue_contrast
 
 
 def _head():
@@ -22,6 +22,35 @@ def _head():
         return brain
 
     return {"t1": scan(-2, 1), "t1ce": scan(-2, 1.1), "t2": scan(3, -1), "flair": scan(-2.5, -0.5)}
+
+
+def _tissues(of_white, of_grey, of_surface):
+    """A ball of 30 mm in voxels of 2 mm: white matter deeper than 12 mm, grey to 4 mm, and a brighter or darker surface."""
+    place = np.indices((34, 34, 34)) - 16.5
+    depth = 30 - 2 * np.sqrt((place**2).sum(axis=0))
+    scan = np.where(depth > 11, of_white, np.where(depth > 3, of_grey, of_surface))
+    return np.where(depth > 0, scan, 0).astype(np.float32)
+
+
+def test_tissue_contrast_is_the_weighted_sum_of_three_differences():
+    t1ce, flair = _tissues(1.0, -0.5, 2.0), _tissues(-0.4, 0.6, 0.1)
+    tissue = (1.0 - -0.5) - (-0.4 - 0.6)  # white to grey
+    value = tissue_contrast(t1ce, flair, (2, 2, 2))
+    weights = TISSUE_WEIGHTS
+    depths = (value - weights[0] * tissue - weights[2] * (2.0 - 0.6)) / weights[1]
+    assert -8 < depths < -3  # the surface's voxels are at about 2 mm, grey matter at about 7
+    assert value == pytest.approx(-tissue_contrast(flair, t1ce, (2, 2, 2)), abs=1e-5)
+    assert tissue_contrast(t1ce, flair, (0.1, 0.1, 0.1)) is None
+
+
+@pytest.mark.parametrize("name", ["t1", "t1ce"])
+def test_flair_in_the_place_of_a_t1_is_told_with_it(name):
+    scans = {name: _tissues(1.0, -0.5, 0.2), "flair": _tissues(-0.4, 0.6, 0.1)}
+    for exchanged in (False, True):
+        volumes = list(scans.values())[:: -1 if exchanged else 1]
+        image = MetaTensor(torch.from_numpy(np.stack(volumes)), affine=np.diag([2.0, 2, 2, 1]))
+        found = SwappedSequencesd()({"image": image, "sequences": f"{name}+flair"})["swapped"]
+        assert found == ((name, "flair") if exchanged else None)
 
 
 def _swapped(names, exchange=None):
@@ -41,9 +70,7 @@ def test_fluid_contrast_is_that_of_t2_in_the_others_darkest_voxels_minus_the_rev
     assert fluid_contrast(scans["t2"], scans["flair"], (0.1, 0.1, 0.1)) is None
 
 
-@pytest.mark.parametrize(
-    "names", [["t2"], ["t1", "t2"], ["t1ce", "flair"], ["t2", "flair"], ["t1", "t1ce", "t2", "flair"]]
-)
+@pytest.mark.parametrize("names", [["t2"], ["t1", "t2"], ["t1", "t1ce"], ["t2", "flair"], ["t1", "t1ce", "t2"]])
 def test_sequences_in_their_places_are_not_flagged(names):
     assert _swapped(names) is None
 
@@ -59,3 +86,5 @@ def test_the_record_flags_them():
     data |= {"quality": {"entropy_bits": 0.1, "mirror_disagreement": None}}
     (flag,) = RecordSegmentationd([])(data)["record"]["flags"]
     assert flag == "t2 and flair may be swapped: fluid should be bright on t2 and dark on flair"
+    (flag,) = RecordSegmentationd([])(data | {"swapped": ("t1ce", "flair")})["record"]["flags"]
+    assert flag == "t1ce and flair may be swapped: white matter should be brighter than grey on t1ce, not on flair"

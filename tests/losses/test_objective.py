@@ -56,8 +56,9 @@ def test_formula_is_printed_with_weights_and_schedule():
 def test_empty_objective_and_impossible_schedule_are_refused():
     with pytest.raises(UserError, match="no term"):
         Objective({"off": None})
-    with pytest.raises(ValueError, match="weight -1"):
-        Term(_Constant(1.0), weight=-1)
+    for weight in (-1, math.nan, "x", True):
+        with pytest.raises(UserError, match=f"weight {weight!r}, start 0.0 and ramp 0.0: give a weight of at least 0"):
+            Term(_Constant(1.0), weight=weight)
 
 
 class _MeanLabel(nn.Module):

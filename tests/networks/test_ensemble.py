@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from scripts.common.errors import UserError
 from scripts.networks.ensemble import Ensemble
 from torch import nn
 
@@ -26,3 +27,9 @@ def test_mean_of_the_two_probabilities_as_logits():
 def test_certain_networks_give_finite_logits():
     ensemble = Ensemble(_Constant(4, 1.0), _Constant(1, 1.0), ["t1"])
     assert ensemble(torch.zeros(1, 4, 1, 1, 1)).isfinite().all()
+
+
+def test_fewer_sequences_than_the_teacher_needs_are_refused():
+    ensemble = Ensemble(_Constant(4, 1.0), _Constant(1, 1.0), ["t1"])
+    with pytest.raises(UserError, match="was given 1 of 4 sequences, but its teacher needs all"):
+        ensemble(torch.zeros(1, 1, 1, 1, 1))

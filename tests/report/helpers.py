@@ -19,11 +19,11 @@ VOLUMES = {"tc": 12.34, "wt": 56.78, "et": 0.0}
 def save_scans(folder, subject, sequences=("t1", "t1ce", "t2", "flair")) -> dict:
     """A subject on disk, as a datalist item."""
     image = np.zeros(SHAPE, dtype=np.int16)
-    image[3:-3, 3:-3, 3:-3] = np.random.default_rng(0).integers(100, 200, [size - 6 for size in SHAPE])
     (folder / subject).mkdir(parents=True)
     item = {"subject": subject}
     for number, sequence in enumerate(sequences):
-        image[10, 10, 10] = 100 + number  # no two sequences are the same
+        # no two sequences are the same
+        image[3:-3, 3:-3, 3:-3] = np.random.default_rng(number).integers(100, 200, [size - 6 for size in SHAPE])
         item[sequence] = str(folder / subject / f"{subject}_{sequence}.nii.gz")
         nib.save(nib.Nifti1Image(image, AFFINE), item[sequence])
     return item

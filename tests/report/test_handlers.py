@@ -248,6 +248,14 @@ def test_an_inference_into_the_folder_of_an_evaluation_renames_its_page(tmp_path
     assert "it is kept as report_evaluation.html" in caplog.text
 
 
+def test_a_page_that_no_run_has_made_is_kept_under_another_name(tmp_path, caplog):
+    (tmp_path / "report.html").write_text("mine")
+    for _ in range(2):
+        ReportSegmentations(tmp_path, []).start(engine())
+        assert (tmp_path / "report_other.html").read_text() == "mine" and not (tmp_path / "report.html").exists()
+    assert caplog.text.count("it is kept as report_other.html") == 1
+
+
 def test_an_evaluation_in_which_every_subject_failed_has_a_page(tmp_path):
     save_label_map_with_record(tmp_path, "S1")
     main([str(tmp_path)])

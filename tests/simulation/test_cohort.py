@@ -137,3 +137,27 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cohort in .*file/cohort cannot be written \(.*\): choose another folder"):
         make_cohort(tmp_path / "file" / "cohort", training=1, **COARSE)
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        ({"training": -1}, "training is -1, but must be a whole number of at least 0"),
+        ({"test": 1.5}, "test is 1.5, but must be a whole number"),
+        ({"seed": "x"}, "seed is 'x', but must be a whole number"),
+        ({"spacing": 0}, "spacing is 0, but must be a number of mm from 0.3 to 20"),
+        ({"spacing": float("nan")}, "spacing is nan, but must be a number of mm"),
+        ({"workers": -1}, "workers is -1, but must be a whole number of at least 1"),
+        ({"training": 0, "validation": 0, "test": 0}, "The cohort would have no subject"),
+    ],
+)
+def test_impossible_arguments_are_refused_before_anything_is_written(tmp_path, arguments, sentence):
+    with pytest.raises(UserError, match=sentence):
+        make_cohort(tmp_path / "cohort", **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_record_of_a_cohort_is_told(tmp_path):
+    (tmp_path / "cohort.json").write_text("{")
+    with pytest.raises(UserError, match="cohort.json is damaged .* choose another folder, or remove this one"):
+        make_cohort(tmp_path, training=1)

@@ -10,7 +10,7 @@ from tiny import TINY, workflow
 
 READ = {
     *("window", "patch_size", "wt_range_ml", "ckpt_dir", "clip_norm", "learning_rate", "unenhanced"),
-    *("initial_probability", "patches_per_epoch", "batch_size"),
+    *("initial_probability", "patches_per_epoch", "batch_size", "load_ahead"),
 }
 
 
@@ -19,7 +19,7 @@ def _check(**keys):
         "epochs": 3,
         "spacing": 2.0,
         "amp": True,
-        "run": ["$print(@epochs, @spacing, @amp, @student_modalities, @part)"],
+        "run": [f"$print(@epochs, @spacing, @amp, @student_modalities{', @part' if 'part' in keys else ''})"],
     }
     config["student_modalities"] = ["flair"]
     config["evaluator"] = [f"@{key}" for key in keys if key in READ]
@@ -60,7 +60,7 @@ def test_misspelt_key_in_a_table_is_refused_with_the_nearest_of_that_table(name,
 
 
 def test_new_key_that_something_reads_is_welcome():
-    _check(tau=2.0, loss={"_target_": "X", "temperature": "@tau"}, evaluator="@loss")
+    _check(tau=2.0, loss={"_target_": "torch.nn.Identity", "temperature": "@tau"}, evaluator="@loss")
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,12 @@ def test_new_key_that_something_reads_is_welcome():
         ("ckpt_dir", 2024.5, "ckpt_dir is 2024.5, but must be a path: write it with a folder, such as ./2024.5"),
         ("device", "cuda:99", "device is 'cuda:99', which this machine or this build of torch does not have"),
         ("device", "gpu", "device is 'gpu', which this machine"),
+        ("device", "meta", "device is 'meta', which this machine"),
+        ("wt_range_ml", [float("nan"), 300], "wt_range_ml is .nan, 300., but must be two volumes"),
+        ("wt_range_ml", [True, False], "wt_range_ml is .True, False., but must be two volumes"),
+        ("ckpt_dir", None, "ckpt_dir is None, but must be a path"),
+        ("ckpt_dir", "", "ckpt_dir is empty, but must be a path"),
+        ("load_ahead", 1000, "load_ahead is 1000, but must be a whole number of at least 0 and at most 64"),
     ],
 )
 def test_impossible_value_is_refused(key, value, sentence):
@@ -105,6 +111,80 @@ def test_a_batch_that_no_epoch_can_fill_is_refused():
 def test_real_subjects_without_their_folder_are_refused_before_anything_is_simulated():
     with pytest.raises(UserError, match="real#dataset_dir is null: give the folder"):
         _check(real={"dataset_dir": None}, train={}, evaluator="@real#dataset_dir")
+
+
+def test_scans_without_labels_need_their_folder_before_anything_is_simulated(tmp_path):
+    for folder, what in ((None, "unlabelled_dir is null: give the folder"), ("nowhere", "which is no folder")):
+        with pytest.raises(UserError, match=what):
+            _check(
+                unlabelled_dir=folder,
+                unlabelled_subjects="$@unlabelled_dir",
+                train={},
+                evaluator="@unlabelled_subjects",
+            )
+    _check(
+        unlabelled_dir=str(tmp_path), unlabelled_subjects="$@unlabelled_dir", train={}, evaluator="@unlabelled_subjects"
+    )
+
+
+@pytest.mark.parametrize(
+    "key, value, sentence",
+    [
+        ("training", -1, "simulated#training is -1, but must be a whole number of at least 1"),
+        ("test", "x", "simulated#test is 'x', but must be a whole number of at least 0"),
+    ],
+)
+def test_numbers_in_tables_are_checked_too(key, value, sentence):
+    with pytest.raises(UserError, match=sentence):
+        _check(simulated={key: value}, train={}, evaluator=f"@simulated#{key}")
+
+
+@pytest.mark.parametrize(
+    "key, value, sentence",
+    [
+        ("fold", "a", "split#fold is 'a', but must be a whole number of at least 0"),
+        ("split_file", 5, "split#split_file is 5, but must be a path, or null for none"),
+        ("allow_shared_patients", "maybe", "split#allow_shared_patients is 'maybe', but must be true or false"),
+    ],
+)
+def test_impossible_values_of_a_split_are_refused(key, value, sentence):
+    with pytest.raises(UserError, match=sentence):
+        _check(split={key: value}, train={}, dataset=f"@split#{key}")
+    _check(split={"fold": None, "split_file": None}, train={}, dataset="@split")
+
+
+def test_a_switch_in_a_table_may_be_a_text_of_the_command_line():
+    config = {"run": ["$1"], "dataset": "@split", "split": {"allow_shared_patients": "false"}, "train": {}}
+    parser = ConfigParser(config)
+    parser.parse()
+    check_config(parser)
+    assert parser.get_parsed_content("split") == {"allow_shared_patients": False}
+
+
+@pytest.mark.parametrize("key, value", [("unlabelled_dir", "."), ("unlabelled_share", 0.5)])
+def test_scans_without_labels_are_refused_where_their_overlay_is_not_listed(key, value):
+    with pytest.raises(UserError, match=f"{key} is {value!r}, but has no effect: list configs/unlabelled.json"):
+        _check(**{key: value}, train={}, dataset=f"@{key}")
+
+
+def test_a_patch_that_the_networks_levels_cannot_halve_is_refused():
+    keys = {"filters": [4, 8, 16], "train": {}, "evaluator": ["@patch_size", "@filters"]}
+    _check(patch_size=[32, 36, 40], **keys)
+    with pytest.raises(UserError, match=r"patch_size is \[32, 33, 40\], but must be multiples of 4.*\[32, 32, 40\]"):
+        _check(patch_size=[32, 33, 40], **keys)
+
+
+@pytest.mark.parametrize(
+    "value, why", [("$1 / 0", "ZeroDivisionError: division by zero"), ("@clip_norm", "ValueError: detected circular")]
+)
+def test_a_value_that_cannot_be_evaluated_is_named(value, why):
+    with pytest.raises(UserError, match=f"clip_norm cannot be evaluated .{why}"):
+        _check(clip_norm=value)
+
+
+def test_a_component_that_is_replaced_by_a_number_is_refused():
+    with pytest.raises(UserError, match="split is None, but must be a table: leave it out, or correct it"):
+        _check(split=None, train={}, dataset="@split")
 
 
 def test_the_home_folder_is_expanded(monkeypatch):

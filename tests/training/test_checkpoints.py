@@ -100,6 +100,11 @@ def test_end_of_a_run_names_the_weights_their_dice_and_the_next_command(tmp_path
         report_results([checkpoint], str(tmp_path))
     assert f"The weights are in {tmp_path}: model.pt (student_dice 0.679)." in caplog.text
     assert f"--ckpt_dir {tmp_path} --output_dir {tmp_path}/evaluation" in caplog.text
+    assert f"{tmp_path}/model.pt is missing: it was removed after it was saved" in caplog.text
+    (tmp_path / "model.pt").touch()
+    caplog.clear()
+    report_results([checkpoint], str(tmp_path))
+    assert "is missing" not in caplog.text
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 cut"])
@@ -164,3 +169,34 @@ def test_another_configuration_is_refused_and_a_checkpoint_without_one_is_resume
     LastCheckpoint(objects, tmp_path / "last.pt")(Engine(lambda engine, batch: None))
     with pytest.raises(UserError, match="stored {'seed': 0}"):
         resume(Engine(lambda engine, batch: None), objects, str(tmp_path), torch.device("cpu"))
+
+
+@pytest.mark.parametrize("spoil", [lambda state: {}, lambda state: state | {"param_groups": 5}, lambda state: "text"])
+def test_an_entry_that_does_not_fit_is_told_in_a_sentence(tmp_path, spoil):
+    objects = {"optimizer": torch.optim.AdamW(nn.Linear(1, 1).parameters())}
+    LastCheckpoint(objects, tmp_path / "last.pt").attach(trainer := Engine(lambda engine, batch: None))
+    trainer.run([0], max_epochs=1)
+    state = torch.load(tmp_path / "last.pt")
+    torch.save(state | {"optimizer": spoil(state["optimizer"])}, tmp_path / "last.pt")
+    resumed = Engine(lambda engine, batch: None)
+    resume(resumed, objects, str(tmp_path), torch.device("cpu"))
+    with pytest.raises(UserError, match="last.pt is damaged or is no checkpoint of a training"):
+        resumed.run([0], max_epochs=2)
+
+
+def test_a_configuration_that_is_none_is_called_damaged(tmp_path):
+    class Configuration:
+        def load_state_dict(self, stored):
+            stored["keys"]
+
+    trainer = Engine(lambda engine, batch: None)
+    torch.save({"configuration": {}, "trainer": {"iteration": 2, "epoch_length": 2}}, tmp_path / "last.pt")
+    with pytest.raises(UserError, match="last.pt is damaged"):
+        resume(trainer, {"configuration": Configuration()}, str(tmp_path), torch.device("cpu"))
+
+
+def test_a_best_value_that_is_nan_does_not_keep_later_weights_from_being_saved(tmp_path):
+    checkpoint = BestCheckpoint(nn.Linear(1, 1), "dice", tmp_path / "model.pt", {})
+    checkpoint.load_state_dict({"best": float("nan")})
+    _evaluated(checkpoint, 0.1, 1)
+    assert (tmp_path / "model.pt").is_file()

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 from monai.bundle import ConfigParser
-from scripts.training.known_keys import references, shipped_keys, unknown_key
+from scripts.training.known_keys import references, shipped_keys, unknown_key, wrong_kind
 from tiny import ROOT
 
 OVERLAYS = sorted(file.name for file in (ROOT / "configs").glob("*.json"))
@@ -31,7 +31,7 @@ def _config(*files, **keys) -> dict:
     ids="+".join,
 )
 def test_the_shipped_configs_pass(files):
-    assert unknown_key(_config(*files)) is None
+    assert unknown_key(_config(*files)) is None and wrong_kind(_config(*files)) is None
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,27 @@ def test_shipped_keys_are_those_of_the_base_config_and_its_overlays_at_any_depth
     keys = shipped_keys("train.json")
     assert {"split#test", "real#split#fold", "objective#terms#soft_targets#loss#temperature"} <= keys
     assert "label_map_settings#spacing" not in keys and "label_map_settings#spacing" in shipped_keys("inference.json")
+
+
+@pytest.mark.parametrize(
+    "files, key, value, wanted",
+    [
+        (["inference.json"], "dataset", None, "a table"),
+        (["inference.json"], "initialize", 5, "a list"),
+        (["train.json"], "objective", None, "a table"),
+        (["train.json"], "train#dataset", True, "a table"),
+    ],
+)
+def test_a_table_or_list_that_is_replaced_by_a_number_or_null_is_found(files, key, value, wanted):
+    assert wrong_kind(_config(*files, **{key: value})) == (key, value, wanted)
+
+
+def test_a_component_that_every_run_needs_cannot_be_disabled():
+    found = wrong_kind(_config("inference.json", **{"inferer#_disabled_": True}))
+    assert found == ("inferer#_disabled_", True, "false, since every run needs this component")
+    assert wrong_kind(_config("inference.json", **{"progress#_disabled_": True})) is None
+
+
+def test_a_term_may_be_null_and_a_component_an_expression():
+    config = _config("train.json", **{"objective#terms#barlow_twins": None, "lr_scheduler": "$None", "amp": False})
+    assert wrong_kind(config) is None

@@ -64,8 +64,15 @@ def tracked_files(root: str | Path) -> list[str]:
 
 
 def version_of(root: str | Path) -> str:
-    """The version in ``configs/metadata.json``."""
-    return json.loads((Path(root) / "configs" / "metadata.json").read_text(encoding="utf-8"))["version"]
+    """The version in ``configs/metadata.json``.
+
+    Raises:
+        UserError: it has none.
+    """
+    try:
+        return json.loads((Path(root) / "configs" / "metadata.json").read_text(encoding="utf-8"))["version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{root}/configs/metadata.json has no version of the bundle: restore it.") from error
 
 
 def write_folder(
