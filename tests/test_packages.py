@@ -32,6 +32,8 @@ TESTED_ELSEWHERE = {
     "report/label_map_record": "report/test_handlers.py",
     "report/run_info": "report/test_page.py",
     "report/titles": "report/test_page.py",
+    "common/read_record": "inference/test_table.py",
+    "research/robustness/load_batch": "research/robustness/test_load.py",
     "research/accuracy": "research/accuracy",
     "research/benchmark": "research/benchmark",
     "research/study": "research/study",

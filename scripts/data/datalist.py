@@ -8,13 +8,13 @@ from pathlib import Path
 
 import torch
 from scripts.common.errors import UserError
+from scripts.common.label_map_state import MADE, record_path, state_of
 from scripts.common.namings import understood
 from scripts.common.printable import LONGEST_NAME, name_problem, printable, shortened
 from scripts.common.sequences import SEQUENCES, ordered
 from scripts.data.datalist_json import msd_without_json, subjects_in_json
 from scripts.data.other_formats import subjects_in_other_formats
 from scripts.data.subject_folders import files_and_folders, subjects_in_folders
-from scripts.inference.label_map_state import MADE, record_path, state_of
 
 
 def subjects_in(

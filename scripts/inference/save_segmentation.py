@@ -12,18 +12,11 @@ from monai.transforms import MapTransform, SaveImaged
 from scripts.common.choices import EXISTING
 from scripts.common.errors import ScanError, UserError
 from scripts.common.files import remove_leftovers, save_atomically
+from scripts.common.label_map_state import EDITED, MISSING, OUTDATED, label_map_path, record_path, sha256_of, state_of
 from scripts.common.printable import some_of
+from scripts.common.read_record import read_record
 from scripts.common.sequences import SEQUENCES, nifti_stem
-from scripts.inference.label_map_state import (
-    EDITED,
-    MISSING,
-    OUTDATED,
-    label_map_path,
-    record_path,
-    sha256_of,
-    state_of,
-)
-from scripts.inference.segmentation_record import read_record, weights_sha256
+from scripts.inference.segmentation_record import weights_sha256
 from scripts.inference.table import recorded_problems
 
 logger = logging.getLogger(__name__)
@@ -67,7 +60,7 @@ def save_segmentation(path: Path, label_map, record: dict, probabilities=None) -
 
     The label map is written to a temporary file, then its record with both hashes is saved, then the label map is
     moved. So an error leaves the earlier pair as it was, and a kill at any moment leaves a pair that fits or one that
-    `scripts.inference.label_map_state` recognises.
+    `scripts.common.label_map_state` recognises.
 
     Returns:
         The record that was saved: the given one with ``label_map_sha256`` and ``replaced_sha256``.

@@ -9,8 +9,8 @@ import pandas as pd
 from ignite.engine import Engine, Events
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
-from scripts.inference.label_map_state import EDITED, MADE, label_map_of, label_map_path, state_of
-from scripts.inference.segmentation_record import read_record
+from scripts.common.label_map_state import EDITED, MADE, label_map_of, label_map_path, state_of
+from scripts.common.read_record import read_record
 
 TABLE = "segmentations.csv"
 EARLIER_MAP = " The label map in the folder is of an earlier run."

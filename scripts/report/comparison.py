@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from scripts.common.errors import ScanError, UserError
+from scripts.common.label_map_state import MISSING, OUTDATED, label_map_path, state_of
 from scripts.common.metrics import dice, voxel_ml
 from scripts.common.sequences import REGIONS, SEQUENCES
-from scripts.inference.label_map_state import MISSING, OUTDATED, label_map_path, state_of
 from scripts.report.drawing import convention_of, load_scans
 from scripts.report.folder import scans_of
 from scripts.report.label_map_record import recorded_facts

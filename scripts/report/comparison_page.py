@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup, escape
 from scripts.common.errors import ScanError
+from scripts.common.label_map_state import label_map_path
 from scripts.common.sequences import REGIONS
-from scripts.inference.label_map_state import label_map_path
 from scripts.report.comparison import Comparison
 from scripts.report.links import relative_link
 from scripts.report.page import save_page

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 from scripts.common.errors import ScanError
+from scripts.common.label_map_state import label_map_path, sha256_of
 from scripts.common.metrics import voxel_ml
 from scripts.common.sequences import REGIONS, SEQUENCES, ordered
 from scripts.data.load_scan import LoadSequencesd
-from scripts.inference.label_map_state import label_map_path, sha256_of
 from scripts.report.label_map_record import recorded_facts
 from scripts.report.parts import read_part, read_picture, write_part
 from scripts.report.picture import SLICES, picture

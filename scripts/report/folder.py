@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.common.errors import ScanError, UserError
-from scripts.common.sequences import SEQUENCES
-from scripts.data.datalist import subjects_in
-from scripts.inference.label_map_state import (
+from scripts.common.label_map_state import (
     EDITED,
     MADE,
     MISSING,
@@ -17,7 +15,9 @@ from scripts.inference.label_map_state import (
     sha256_of,
     state_of,
 )
-from scripts.inference.segmentation_record import read_record
+from scripts.common.read_record import read_record
+from scripts.common.sequences import SEQUENCES
+from scripts.data.datalist import subjects_in
 from scripts.inference.table import NO_MAP, TABLE, recorded_problems, with_earlier_map, write_table
 from scripts.report.drawing import draw_subject, identity
 from scripts.report.label_map_record import recorded_facts

@@ -4,8 +4,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from scripts.common.label_map_state import label_map_path, record_path
 from scripts.evaluation.expected import expected_accuracy
-from scripts.inference.label_map_state import label_map_path, record_path
 from scripts.inference.table import TABLE
 from scripts.report.label_map_record import edited_flag, recorded_facts
 from scripts.report.links import existing_links

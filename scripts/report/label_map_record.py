@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from scripts.common.label_map_state import EDITED, record_path, state_of
+from scripts.common.read_record import has_odd_values
 from scripts.common.sequences import SEQUENCES
-from scripts.inference.label_map_state import EDITED, record_path, state_of
-from scripts.inference.segmentation_record import has_odd_values
 from scripts.report.parts import current_names
 from scripts.report.titles import OUTERMOST_FIRST
 

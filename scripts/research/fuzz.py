@@ -28,12 +28,12 @@ from monai.networks.nets import DynUNet
 from monai.transforms import Compose
 from scripts.common.errors import UserError, install_error_hook, user_error
 from scripts.common.files import ROOT
+from scripts.common.label_map_state import label_map_path
 from scripts.common.sequences import SEQUENCES
 from scripts.common.weights import save_weights
 from scripts.data.datalist import subjects_in
 from scripts.data.load_scan import LoadSequencesd
 from scripts.data.splits import split
-from scripts.inference.label_map_state import label_map_path
 from scripts.inference.routing import TrainedNetworks, assign_networks
 from scripts.inference.save_segmentation import pending_subjects, refuse_overwrite
 from scripts.inference.table import write_table

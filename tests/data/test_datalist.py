@@ -6,9 +6,9 @@ import json
 import pytest
 from conftest import save, scan_array, write_subject
 from scripts.common.errors import UserError
+from scripts.common.label_map_state import sha256_of
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import missing_files, require_complete, subjects_in
-from scripts.inference.label_map_state import sha256_of
 from tiny import ROOT
 
 REAL = ROOT.parent / "shared" / "data" / "brats2021"

@@ -12,7 +12,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 from scripts.common.errors import ScanError, UserError
-from scripts.inference.label_map_state import label_map_path, record_path, sha256_of
+from scripts.common.label_map_state import label_map_path, record_path, sha256_of
 from scripts.inference.save_segmentation import SaveImageAndRecordd, check_overwrite, pending_subjects, refuse_overwrite
 from scripts.inference.segmentation_record import network_facts
 

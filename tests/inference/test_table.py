@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from ignite.engine import Engine
 from scripts.common.errors import UserError
-from scripts.inference.label_map_state import label_map_path, record_path
+from scripts.common.label_map_state import label_map_path, record_path
 from scripts.inference.table import EARLIER_MAP, EDITED_MAP, WriteTable, recorded_problems, write_table
 
 

@@ -9,8 +9,8 @@ import torch
 from ignite.engine import Engine
 from monai.data import MetaTensor
 from scripts.common.errors import ScanError
+from scripts.common.label_map_state import sha256_of
 from scripts.evaluation.summary import write_cases
-from scripts.inference.label_map_state import sha256_of
 from scripts.inference.table import write_table
 from scripts.report.__main__ import main
 from scripts.report.drawing import draw_subject

@@ -29,7 +29,7 @@ from monai.bundle import ConfigWorkflow
 from scripts.common import files
 from scripts.common.errors import UserError, install_error_hook, system_message, user_message
 from scripts.common.files import ROOT
-from scripts.inference.label_map_state import label_map_path
+from scripts.common.label_map_state import label_map_path
 from scripts.inference.segment import segment
 from scripts.inference.table import TABLE
 from scripts.research.markdown import markdown_table

@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 
 from scripts.common.files import hash_of
+from scripts.common.read_record import read_record
 from scripts.common.sequences import nifti_stem
-from scripts.inference.segmentation_record import read_record
 
 # There is no label map.
 MISSING = "missing"

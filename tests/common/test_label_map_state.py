@@ -5,7 +5,7 @@ import hashlib
 import json
 
 import pytest
-from scripts.inference.label_map_state import (
+from scripts.common.label_map_state import (
     EDITED,
     FOREIGN,
     MADE,
