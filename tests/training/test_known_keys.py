@@ -6,7 +6,7 @@ import itertools
 import pytest
 from monai.bundle import ConfigParser
 from scripts.training.known_keys import references, shipped_keys, unknown_key, wrong_kind
-from tiny import ROOT
+from tiny import ROOT, with_base
 
 OVERLAYS = sorted(file.name for file in (ROOT / "configs").glob("*.json"))
 OF_INFERENCE = [name for name in OVERLAYS if name.endswith("inference.json")]
@@ -24,8 +24,8 @@ def _config(*files, **keys) -> dict:
 @pytest.mark.parametrize(
     "files",
     [
-        *itertools.product(["train.json"], OF_TRAINING),
-        *itertools.product(["train.json"], OF_TRAINING, ["evaluate.json"]),
+        *(with_base("train.json", name) for name in OF_TRAINING),
+        *((*with_base("train.json", name), "evaluate.json") for name in OF_TRAINING),
         *itertools.product(["inference.json"], OF_INFERENCE),
     ],
     ids="+".join,
