@@ -52,7 +52,7 @@ class SwappedSequencesd(MapTransform):
         swapped = None
         if len(names) > 1:
             image = data[self.keys[0]]
-            volumes = dict(zip(names, image.as_tensor().cpu().numpy()))
+            volumes = dict(zip(names, _cut_to_brain(image.as_tensor().cpu().numpy())))
             sizes = np.linalg.norm(np.asarray(image.affine.cpu())[:3, :3], axis=0)
             swapped = _swapped_with_t2(volumes, sizes) or _swapped_with_flair(volumes, sizes)
         return dict(data) | {"swapped": swapped}
@@ -73,6 +73,13 @@ def _swapped_with_flair(volumes: dict[str, np.ndarray], sizes_mm) -> tuple[str, 
     contrast = {name: tissue_contrast(volumes[name], volumes["flair"], sizes_mm) for name in others}
     suspects = [name for name, value in contrast.items() if value is not None and value < LEAST_TISSUE[name]]
     return (min(suspects, key=contrast.get), "flair") if suspects else None
+
+
+def _cut_to_brain(image: np.ndarray) -> np.ndarray:
+    """The box (C, x, y, z) of an image (C, X, Y, Z) in which any voxel is not 0: the same contrasts in less time."""
+    inside = (image != 0).any(axis=0)
+    box = [np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    return image[(slice(None), *(slice(hit[0], hit[-1] + 1) if len(hit) else slice(0) for hit in box))]
 
 
 def fluid_contrast(t2: np.ndarray, other: np.ndarray, sizes_mm) -> float | None:

@@ -6,7 +6,13 @@ import pytest
 import torch
 from monai.data import MetaTensor
 from scripts.inference.segmentation_record import RecordSegmentationd
-from scripts.inference.swapped import TISSUE_WEIGHTS, SwappedSequencesd, fluid_contrast, tissue_contrast
+from scripts.inference.swapped import (
+    TISSUE_WEIGHTS,
+    SwappedSequencesd,
+    _cut_to_brain,
+    fluid_contrast,
+    tissue_contrast,
+)
 
 
 def _head():
@@ -30,6 +36,15 @@ def _tissues(of_white, of_grey, of_surface):
     depth = 30 - 2 * np.sqrt((place**2).sum(axis=0))
     scan = np.where(depth > 11, of_white, np.where(depth > 3, of_grey, of_surface))
     return np.where(depth > 0, scan, 0).astype(np.float32)
+
+
+def test_empty_space_around_the_brain_is_cut_off_and_changes_no_contrast():
+    scans = np.stack([_tissues(1.0, -0.5, 2.0), _tissues(-0.4, 0.6, 0.1)])
+    cut = _cut_to_brain(np.pad(scans, ((0, 0), (3, 9), (0, 2), (7, 0))))
+    assert cut.shape == (2, 30, 30, 30)  # the ball
+    for contrast in (tissue_contrast, fluid_contrast):
+        assert contrast(*cut, (2, 2, 2)) == contrast(*scans, (2, 2, 2))
+    assert _cut_to_brain(np.zeros((2, 3, 4, 5))).shape == (2, 0, 0, 0)
 
 
 def test_tissue_contrast_is_the_weighted_sum_of_three_differences():
