@@ -51,8 +51,8 @@ def system_message(error: BaseException | None) -> str | None:
         return None
     name = error.filename.decode(errors="replace") if isinstance(error.filename, bytes) else error.filename
     return (
-        f"{shortened(str(name or 'A file'))} cannot be read or written ({error.strerror}): put it back, correct its permissions, or make "
-        "room, and run the command again (a training goes on with --resume true)."
+        f"{shortened(str(name or 'A file'))} cannot be read or written ({error.strerror}): put it back, correct its "
+        "permissions, or make room, and run the command again (a training goes on with --resume true)."
     )
 
 
@@ -98,8 +98,9 @@ def install_error_hook() -> None:
     """Show of an uncaught `UserError`, also one inside MONAI's own exceptions, the message only; of Ctrl-C one word.
 
     MONAI wraps an exception inside a config expression in "Failed to evaluate ConfigExpression". An error of the system
-    (`SYSTEM`), such as a full disk, becomes one sentence, too, and a component that MONAI cannot make. Other exceptions keep their traceback. The traceback of
-    the others is logged at level DEBUG. A thread, such as TensorBoard's, says nothing of errors that the program tells.
+    (`SYSTEM`), such as a full disk, becomes one sentence, too, and a component that MONAI cannot make. Other exceptions
+    keep their traceback. The traceback of the others is logged at level DEBUG. A thread, such as TensorBoard's, says
+    nothing of errors that the program tells.
     """
 
     def hook(kind, error, trace):
