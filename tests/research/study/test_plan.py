@@ -118,6 +118,8 @@ def test_the_shipped_plan_has_keys_that_its_configs_know(name, tmp_path):
         ]
         runs += [(entry["overlays"], plan.once_keys(part, name), {}) for name, entry in block.get("once", {}).items()]
         for overlays, keys, evaluation in runs:
+            # `check_config` refuses the folder without the overlay that reads it
+            assert ("unlabelled_dir" in keys) == ("unlabelled" in overlays)
             for last, wanted in (((), keys), (("evaluate",), evaluation)):
                 parser = ConfigParser()
                 parser.read_config(configs(*overlays, *last))
