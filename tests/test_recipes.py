@@ -8,10 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from ignite.engine import Events
 from monai.bundle import ConfigParser
 from scripts.common.errors import user_message
-from tiny import ROOT, run, tiny, workflow
+from tiny import ROOT, run, run_killed, tiny, workflow
 from unpaired.test_recipes import TERMS as UNPAIRED
 
 FROZEN = ("kd_net", "soft_targets", "emkd", "masked", "prototypes")
@@ -163,19 +162,7 @@ def test_one_run_trains_every_student_and_resumes_with_the_student_whose_turn_it
     files = ("train.json", "train_all.json")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     run(*files, **keys, output_dir=str(whole))
-    stopped = workflow(*files, **keys, output_dir=str(parts))
-    stopped.initialize()
-    stopped.parser.get_parsed_content("run#0")
-    stopped.parser.get_parsed_content("run#1")
-    trainer = stopped.parser.get_parsed_content("train#trainer")
-
-    def kill(engine):
-        if engine.state.iteration == 3:  # the second epoch's first step
-            raise KeyboardInterrupt
-
-    trainer.add_event_handler(Events.ITERATION_COMPLETED, kill)
-    with pytest.raises(KeyboardInterrupt):
-        stopped.run()
+    run_killed(*files, before=2, at_step=3, **keys, output_dir=str(parts))  # the second epoch's first step
     run(*files, **keys, output_dir=str(parts), resume=True)
     one, other = (torch.load(Path(f) / "last.pt", weights_only=True)["distiller"] for f in (whole, parts))
     assert int(one["steps"]) == int(other["steps"]) == 6

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
 from scripts.research.runs import TINY
 
@@ -30,6 +32,28 @@ def run(*files, **overrides):
     started.initialize()
     started.run()
     return started
+
+
+def run_killed(*files, before: int, at_step: int, **overrides) -> None:
+    """Start a training and end it as Ctrl-C would, after one of its steps.
+
+    Args:
+        before: number of items of its run list that come before the trainer is reached for.
+        at_step: the step.
+    """
+    stopped = workflow(*files, **overrides)
+    stopped.initialize()
+    for number in range(before):
+        stopped.parser.get_parsed_content(f"run#{number}")
+    trainer = stopped.parser.get_parsed_content("train#trainer")
+
+    def kill(engine):
+        if engine.state.iteration == at_step:
+            raise KeyboardInterrupt
+
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, kill)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.run()
 
 
 def tiny(cohort, **more):

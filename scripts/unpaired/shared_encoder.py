@@ -19,13 +19,9 @@ class SharedEncoder(UnpairedNetworks):
     that the student is used at test like any other. Skip connections and the DynUNet are ours.
     """
 
-    def __init__(self, *args, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        self.encoder = encoder_layers(len(self.segmentors["student"].filters))
-
     def record_layers(self, layers, networks=None) -> None:
-        encoder = encoder_layers(len(self.segmentors["student"].filters))
-        super().record_layers(tuple(dict.fromkeys((*layers, *encoder))), networks)
+        self.encoder = encoder_layers(len(self.segmentors["student"].filters))
+        super().record_layers(tuple(dict.fromkeys((*layers, *self.encoder))), networks)
 
     def translate(self, step: Step, image: str, to: str) -> torch.Tensor:
         features = step.output("student", image, to_image=True).features

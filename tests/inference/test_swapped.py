@@ -6,13 +6,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 from scripts.inference.segmentation_record import RecordSegmentationd
-from scripts.inference.swapped import (
-    TISSUE_WEIGHTS,
-    SwappedSequencesd,
-    _cut_to_brain,
-    fluid_contrast,
-    tissue_contrast,
-)
+from scripts.inference.swapped import TISSUE_WEIGHTS, SwappedSequencesd, _cut_to_brain, fluid_contrast, tissue_contrast
 
 
 def _head():

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What MONAI could not evaluate is named before it tries to."""
 
-
 import pytest
 from monai.bundle import ConfigParser
 from scripts.training.expressions import broken_expression

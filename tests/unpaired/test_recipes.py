@@ -7,10 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from ignite.engine import Events
 from scripts.common.errors import user_message
 from scripts.simulation.cohort import make_cohort
-from tiny import run, tiny, workflow
+from tiny import run, run_killed, tiny
 
 SEGMENTATION = {"student_segmentation"}
 GAN = {"adversary_target", "adversary_source", "cycle"}
@@ -114,19 +113,7 @@ def test_a_killed_and_resumed_run_ends_at_the_weights_of_an_uninterrupted_one(re
     keys = _keys(hospitals, cohort, patches_per_epoch=2) | {"epochs": 2}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     run(*_configs(recipe), **keys, output_dir=str(whole))
-    stopped = workflow(*_configs(recipe), **keys, output_dir=str(parts))
-    stopped.initialize()
-    for number in range(5):
-        stopped.parser.get_parsed_content(f"run#{number}")
-    trainer = stopped.parser.get_parsed_content("train#trainer")
-
-    def kill(engine):
-        if engine.state.iteration == 3:  # the second epoch's first step
-            raise KeyboardInterrupt
-
-    trainer.add_event_handler(Events.ITERATION_COMPLETED, kill)
-    with pytest.raises(KeyboardInterrupt):
-        stopped.run()
+    run_killed(*_configs(recipe), before=5, at_step=3, **keys, output_dir=str(parts))  # the second epoch's first step
     run(*_configs(recipe), **keys, output_dir=str(parts), resume=True)
     one, other = (torch.load(folder / "last.pt", weights_only=True) for folder in (whole, parts))
     for name, value in one["distiller"].items():
