@@ -230,6 +230,18 @@ def test_config_has_the_keys_that_the_model_zoo_requires(name, keys):
     assert [key for key in keys.split() if key not in parser] == []
 
 
+@pytest.mark.parametrize("root", ["nothing", 5, None])
+@pytest.mark.parametrize("name", ["train.json", "inference.json"])
+def test_errors_are_told_in_a_sentence_also_if_the_bundle_root_is_wrong(name, root, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    parser = ConfigParser(_config(name) | {"bundle_root": root})
+    parser["imports"] = ["$import os", "$import sys"]
+    steps = [step for step in _config(name)["initialize"] if isinstance(step, dict)]
+    assert steps[0]["_target_"] == "scripts.common.console.set_up_console"
+    disabled = [parser.get_parsed_content(f"initialize#{number + 1}#_disabled_") for number in range(len(steps))]
+    assert disabled == [False] * len(steps)
+
+
 def test_validation_interval_is_the_key_that_monai_looks_for():
     handlers = _config("train.json")["train"]["handlers"]
     assert [h["interval"] for h in handlers if h["_target_"] == "ValidationHandler"] == ["@val_interval"]

@@ -34,7 +34,7 @@ def check_background(subject: str, name: str, scan: torch.Tensor, path: str, vox
         ScanError: a constant background other than 0, a background that is not constant, or too much that is not 0.
     """
     plain = np.asarray(scan)
-    share = 1 - np.count_nonzero(plain) / plain.size
+    share = 1 - np.count_nonzero(plain != 0) / plain.size
     ends = [0, -1]
     edges = [plain[ends][:, ends], plain[ends][:, :, ends], plain[:, ends][:, :, ends]]
     values, counts = np.unique(np.concatenate([edge.ravel() for edge in edges]), return_counts=True)

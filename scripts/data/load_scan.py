@@ -76,18 +76,19 @@ class LoadSequencesd(Transform):
             if name not in data:
                 raise ScanError(_missing_file(subject, name, _others(sequences, data), data.get("ignored")))
         files = {}  # a 4D file holds several sequences: read it once
-        first = image = None
+        first = None
+        scans: dict[str, torch.Tensor] = {}
         for name in loaded:
             scan, path = load_volume(subject, name, data[name], files)
             _check_thickness(subject, name, scan, path, self.thinnest)
             _check_intensities(subject, name, scan, path)
-            if image is None:
-                first, image = (scan, path), torch.zeros((len(sequences), *scan.shape))
+            first = first or (scan, path)
             if self.resample:
                 scan = resample_to_first(subject, first, (scan, path))
             check_grid(subject, first, (scan, path))
-            image[sequences.index(name)] = scan.as_tensor()
-            _check_distinct(subject, name, loaded[: loaded.index(name)], data, image, sequences)
+            scans[name] = scan.as_tensor()
+            _check_distinct(subject, name, scans, data)
+        image = torch.stack([scans[name] if name in scans else torch.zeros(first[0].shape) for name in sequences])
         out = {
             "subject": subject,
             "convention": data.get("label_convention", "brats"),  # MONAI's Spacingd takes keys label_* for metadata
@@ -102,11 +103,12 @@ class LoadSequencesd(Transform):
         return out
 
 
-def _check_distinct(subject: str, name: str, others: list[str], data, image: torch.Tensor, sequences) -> None:
+def _check_distinct(subject: str, name: str, scans: dict[str, torch.Tensor], data) -> None:
     """Raise if the sequence is one that was loaded before, also with rescaled voxels, or if its brain lies elsewhere."""
-    scan = image[sequences.index(name)]
-    for other in others:
-        loaded = image[sequences.index(other)]
+    scan = scans[name]
+    for other, loaded in scans.items():
+        if other == name:
+            continue
         files = f"{data[other]} and {data[name]}, given as {other} and {name},"
         files = files if not isinstance(data[name], torch.Tensor) else f"the arrays given as {other} and {name}"
         if _is_same(loaded, scan):
@@ -233,7 +235,8 @@ def _check_affine(subject: str, scan: MetaTensor, path: str) -> None:
 
 
 def _check_intensities(subject: str, name: str, scan: MetaTensor, path: str) -> None:
-    low, high = (float(v) for v in torch.aminmax(scan.as_tensor()))  # NaN if any voxel is NaN
+    voxels = scan.as_tensor()
+    low, high = float(voxels.min()), float(voxels.max())  # NaN if any voxel is NaN
     if not np.isfinite([low, high]).all():
         raise ScanError(
             f"{subject}: {path} holds NaN or infinite voxels: set them to 0 or convert the scan again, "

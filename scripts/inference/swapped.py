@@ -52,25 +52,26 @@ class SwappedSequencesd(MapTransform):
         swapped = None
         if len(names) > 1:
             image = data[self.keys[0]]
-            volumes = dict(zip(names, _cut_to_brain(image.as_tensor().cpu().numpy())))
+            scans = _cut_to_brain(image.as_tensor().cpu().numpy())
             sizes = np.linalg.norm(np.asarray(image.affine.cpu())[:3, :3], axis=0)
-            swapped = _swapped_with_t2(volumes, sizes) or _swapped_with_flair(volumes, sizes)
+            volumes, depth = dict(zip(names, scans)), depth_mm((scans != 0).all(axis=0), sizes)
+            swapped = _swapped_with_t2(volumes, depth) or _swapped_with_flair(volumes, depth)
         return dict(data) | {"swapped": swapped}
 
 
-def _swapped_with_t2(volumes: dict[str, np.ndarray], sizes_mm) -> tuple[str, str] | None:
+def _swapped_with_t2(volumes: dict[str, np.ndarray], depth: np.ndarray) -> tuple[str, str] | None:
     if "t2" not in volumes:
         return None
-    contrast = {name: fluid_contrast(volumes["t2"], volumes[name], sizes_mm) for name in volumes if name != "t2"}
+    contrast = {name: fluid_contrast(volumes["t2"], volumes[name], depth) for name in volumes if name != "t2"}
     suspects = [name for name, value in contrast.items() if value is not None and value < LEAST[name]]
     return ("t2", min(suspects, key=contrast.get)) if suspects else None
 
 
-def _swapped_with_flair(volumes: dict[str, np.ndarray], sizes_mm) -> tuple[str, str] | None:
+def _swapped_with_flair(volumes: dict[str, np.ndarray], depth: np.ndarray) -> tuple[str, str] | None:
     if "flair" not in volumes:
         return None
     others = [name for name in ("t1", "t1ce") if name in volumes]
-    contrast = {name: tissue_contrast(volumes[name], volumes["flair"], sizes_mm) for name in others}
+    contrast = {name: tissue_contrast(volumes[name], volumes["flair"], depth) for name in others}
     suspects = [name for name, value in contrast.items() if value is not None and value < LEAST_TISSUE[name]]
     return (min(suspects, key=contrast.get), "flair") if suspects else None
 
@@ -82,7 +83,17 @@ def _cut_to_brain(image: np.ndarray) -> np.ndarray:
     return image[(slice(None), *(slice(hit[0], hit[-1] + 1) if len(hit) else slice(0) for hit in box))]
 
 
-def fluid_contrast(t2: np.ndarray, other: np.ndarray, sizes_mm) -> float | None:
+def depth_mm(brain: np.ndarray, sizes_mm) -> np.ndarray:
+    """How far each voxel (X, Y, Z) of the brain is from the nearest outside it or outside the field, in mm; 0 outside.
+
+    Args:
+        brain: (X, Y, Z), boolean.
+        sizes_mm: of a voxel, three.
+    """
+    return distance_transform_edt(np.pad(brain, 1), sampling=sizes_mm)[1:-1, 1:-1, 1:-1]
+
+
+def fluid_contrast(t2: np.ndarray, other: np.ndarray, depth: np.ndarray) -> float | None:
     """The mean of T2 where the other sequence is darkest, minus the mean of the other where T2 is darkest.
 
     Where T1, T1ce or FLAIR are darkest there is fluid, which is bright on T2. Where T2 is darkest there is none.
@@ -90,13 +101,12 @@ def fluid_contrast(t2: np.ndarray, other: np.ndarray, sizes_mm) -> float | None:
 
     Args:
         t2, other: (X, Y, Z), z-scored in the brain, 0 outside.
-        sizes_mm: of a voxel, three.
+        depth: (X, Y, Z), from `depth_mm` of the voxels that both have.
 
     Returns:
         The contrast in standard deviations of the brain; None without voxels deeper than `DEPTH_MM`.
     """
-    brain = np.pad((t2 != 0) & (other != 0), 1)  # the field's edge is a surface too
-    deep = (distance_transform_edt(brain, sampling=sizes_mm) > DEPTH_MM)[1:-1, 1:-1, 1:-1]
+    deep = depth > DEPTH_MM
     t2, other = t2[deep], other[deep]
     if t2.size == 0:
         return None
@@ -104,7 +114,7 @@ def fluid_contrast(t2: np.ndarray, other: np.ndarray, sizes_mm) -> float | None:
     return float(t2[fluid].mean() - other[solid].mean())
 
 
-def tissue_contrast(t1: np.ndarray, flair: np.ndarray, sizes_mm) -> float | None:
+def tissue_contrast(t1: np.ndarray, flair: np.ndarray, depth: np.ndarray) -> float | None:
     """A weighted sum of three differences between a T1 (or T1ce) and a FLAIR, about 1 for right pairs.
 
     The differences are those of white to grey matter (the 75th percentiles of their voxels), of the mean depth of the
@@ -113,13 +123,12 @@ def tissue_contrast(t1: np.ndarray, flair: np.ndarray, sizes_mm) -> float | None
 
     Args:
         t1, flair: (X, Y, Z), z-scored in the brain, 0 outside.
-        sizes_mm: of a voxel, three.
+        depth: (X, Y, Z), from `depth_mm` of the voxels that both have.
 
     Returns:
         The contrast; None without voxels of white or grey matter's depth.
     """
-    brain = (t1 != 0) & (flair != 0)
-    depth = distance_transform_edt(np.pad(brain, 1), sampling=sizes_mm)[1:-1, 1:-1, 1:-1]
+    brain = depth > 0
     white, grey = depth > WHITE_MM, (depth > GREY_MM[0]) & (depth <= GREY_MM[1])
     if not white.any() or not grey.any():
         return None

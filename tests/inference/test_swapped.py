@@ -6,7 +6,14 @@ import pytest
 import torch
 from monai.data import MetaTensor
 from scripts.inference.segmentation_record import RecordSegmentationd
-from scripts.inference.swapped import TISSUE_WEIGHTS, SwappedSequencesd, _cut_to_brain, fluid_contrast, tissue_contrast
+from scripts.inference.swapped import (
+    TISSUE_WEIGHTS,
+    SwappedSequencesd,
+    _cut_to_brain,
+    depth_mm,
+    fluid_contrast,
+    tissue_contrast,
+)
 
 
 def _head():
@@ -32,24 +39,33 @@ def _tissues(of_white, of_grey, of_surface):
     return np.where(depth > 0, scan, 0).astype(np.float32)
 
 
+def _depth(scan, size):
+    return depth_mm(scan != 0, [size] * 3)
+
+
+def test_depth_is_the_distance_to_the_surface_in_mm_and_the_edge_of_the_field_is_one():
+    depth = depth_mm(np.array([[[False, True, True, True]]]), (9, 9, 2))
+    assert depth.tolist() == [[[0, 2, 4, 2]]]
+
+
 def test_empty_space_around_the_brain_is_cut_off_and_changes_no_contrast():
     scans = np.stack([_tissues(1.0, -0.5, 2.0), _tissues(-0.4, 0.6, 0.1)])
     cut = _cut_to_brain(np.pad(scans, ((0, 0), (3, 9), (0, 2), (7, 0))))
     assert cut.shape == (2, 30, 30, 30)  # the ball
     for contrast in (tissue_contrast, fluid_contrast):
-        assert contrast(*cut, (2, 2, 2)) == contrast(*scans, (2, 2, 2))
+        assert contrast(*cut, _depth(cut[0], 2)) == contrast(*scans, _depth(scans[0], 2))
     assert _cut_to_brain(np.zeros((2, 3, 4, 5))).shape == (2, 0, 0, 0)
 
 
 def test_tissue_contrast_is_the_weighted_sum_of_three_differences():
     t1ce, flair = _tissues(1.0, -0.5, 2.0), _tissues(-0.4, 0.6, 0.1)
     tissue = (1.0 - -0.5) - (-0.4 - 0.6)  # white to grey
-    value = tissue_contrast(t1ce, flair, (2, 2, 2))
+    value = tissue_contrast(t1ce, flair, _depth(t1ce, 2))
     weights = TISSUE_WEIGHTS
     depths = (value - weights[0] * tissue - weights[2] * (2.0 - 0.6)) / weights[1]
     assert -8 < depths < -3  # the surface's voxels are at about 2 mm, grey matter at about 7
-    assert value == pytest.approx(-tissue_contrast(flair, t1ce, (2, 2, 2)), abs=1e-5)
-    assert tissue_contrast(t1ce, flair, (0.1, 0.1, 0.1)) is None
+    assert value == pytest.approx(-tissue_contrast(flair, t1ce, _depth(t1ce, 2)), abs=1e-5)
+    assert tissue_contrast(t1ce, flair, _depth(t1ce, 0.1)) is None
 
 
 @pytest.mark.parametrize("name", ["t1", "t1ce"])
@@ -73,10 +89,10 @@ def _swapped(names, exchange=None):
 def test_fluid_contrast_is_that_of_t2_in_the_others_darkest_voxels_minus_the_reverse():
     scans = _head()
     # where FLAIR is darkest, T2 is 3; where T2 is darkest, FLAIR is -0.5
-    assert fluid_contrast(scans["t2"], scans["flair"], (4, 4, 4)) == pytest.approx(3.5)
-    assert fluid_contrast(scans["flair"], scans["t2"], (4, 4, 4)) == pytest.approx(-3.5)
+    assert fluid_contrast(scans["t2"], scans["flair"], _depth(scans["t2"], 4)) == pytest.approx(3.5)
+    assert fluid_contrast(scans["flair"], scans["t2"], _depth(scans["t2"], 4)) == pytest.approx(-3.5)
     # at 0.1 mm nothing is deep
-    assert fluid_contrast(scans["t2"], scans["flair"], (0.1, 0.1, 0.1)) is None
+    assert fluid_contrast(scans["t2"], scans["flair"], _depth(scans["t2"], 0.1)) is None
 
 
 @pytest.mark.parametrize("names", [["t2"], ["t1", "t2"], ["t1", "t1ce"], ["t2", "flair"], ["t1", "t1ce", "t2"]])
