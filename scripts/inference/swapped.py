@@ -8,6 +8,7 @@ import numpy as np
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from scipy.ndimage import distance_transform_edt
+from scripts.common.foreground import cut_to_brain
 
 # Deeper than this, the brain has fluid in its ventricles, but neither skull nor the surface's partial volumes.
 DEPTH_MM = 8.0
@@ -52,7 +53,7 @@ class SwappedSequencesd(MapTransform):
         swapped = None
         if len(names) > 1:
             image = data[self.keys[0]]
-            scans = _cut_to_brain(image.as_tensor().cpu().numpy())
+            scans = cut_to_brain(image.as_tensor().cpu().numpy())
             sizes = np.linalg.norm(np.asarray(image.affine.cpu())[:3, :3], axis=0)
             volumes, depth = dict(zip(names, scans)), depth_mm((scans != 0).all(axis=0), sizes)
             swapped = _swapped_with_t2(volumes, depth) or _swapped_with_flair(volumes, depth)
@@ -74,13 +75,6 @@ def _swapped_with_flair(volumes: dict[str, np.ndarray], depth: np.ndarray) -> tu
     contrast = {name: tissue_contrast(volumes[name], volumes["flair"], depth) for name in others}
     suspects = [name for name, value in contrast.items() if value is not None and value < LEAST_TISSUE[name]]
     return (min(suspects, key=contrast.get), "flair") if suspects else None
-
-
-def _cut_to_brain(image: np.ndarray) -> np.ndarray:
-    """The box (C, x, y, z) of an image (C, X, Y, Z) in which any voxel is not 0: the same contrasts in less time."""
-    inside = (image != 0).any(axis=0)
-    box = [np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    return image[(slice(None), *(slice(hit[0], hit[-1] + 1) if len(hit) else slice(0) for hit in box))]
 
 
 def depth_mm(brain: np.ndarray, sizes_mm) -> np.ndarray:

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images are cut to the box of what is not 0 in any channel."""
+
+import numpy as np
+from scripts.common.foreground import cut_to_brain
+
+
+def test_the_box_holds_every_voxel_that_is_not_0_in_any_channel():
+    image = np.zeros((2, 5, 6, 7))
+    image[0, 1, 2, 3], image[1, 3, 2, 5] = 1, -2
+    cut = cut_to_brain(image)
+    assert cut.shape == (2, 3, 1, 3)
+    assert cut[0, 0, 0, 0] == 1 and cut[1, 2, 0, 2] == -2
+
+
+def test_an_empty_image_has_an_empty_box():
+    assert cut_to_brain(np.zeros((2, 3, 4, 5))).shape == (2, 0, 0, 0)
