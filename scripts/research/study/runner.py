@@ -77,8 +77,9 @@ def run_study(
     chosen = only or [*plan.parts, PAGE]
     if unknown := sorted(set(chosen) - {*plan.parts, PAGE}):
         raise UserError(f"{plan_file} has no part '{unknown[0]}': choose from {', '.join([*plan.parts, PAGE])}.")
-    for part in (name for name in plan.parts if name in chosen):
+    for part in plan.parts:  # also what a killed run has finished, so that the page shows it
         collect(plan, part, results)
+    for part in (name for name in plan.parts if name in chosen):
         cells = pending(plan, part, results)
         if not cells:
             continue
