@@ -33,6 +33,7 @@ TESTED_ELSEWHERE = {
     "report/run_info": "report/test_page.py",
     "report/titles": "report/test_page.py",
     "common/read_record": "inference/test_table.py",
+    "common/workers": "simulation/test_cohort.py",
     "research/robustness/load_batch": "research/robustness/test_load.py",
     "research/accuracy": "research/accuracy",
     "research/benchmark": "research/benchmark",

@@ -21,6 +21,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 from scripts.common.errors import UserError, install_error_hook
 from scripts.common.metrics import dice
+from scripts.common.workers import end_with_parent
 from scripts.data.datalist import require_complete, subjects_in
 from scripts.data.read_nifti import read_nifti
 from scripts.preprocess.grid import resample, resample_labels
@@ -46,7 +47,7 @@ def measure(items: Iterable[dict], amounts: Iterable[float] = AMOUNTS, seed: int
     tasks = [(number, item, sorted(amounts), seed) for number, item in enumerate(items)]
     if workers == 1:
         return [row for task in tasks for row in _rows(*task)]
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=end_with_parent) as pool:
         return [row for rows in pool.map(_rows, *zip(*tasks)) for row in rows]
 
 

@@ -15,6 +15,7 @@ import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
 from scripts.common.errors import UserError, user_message
 from scripts.common.files import ROOT, save_atomically
+from scripts.common.workers import end_with_parent
 from scripts.simulation.cohort import ensure_cohort
 from scripts.training.processor import keep_freed_memory
 
@@ -154,6 +155,7 @@ def _call(function, *arguments):
 
 
 def _set_up_worker(threads: int) -> None:
+    end_with_parent()
     torch.set_num_threads(threads)
     keep_freed_memory()
     logging.disable(logging.INFO)

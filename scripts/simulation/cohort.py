@@ -9,8 +9,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import signal
-import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -22,6 +20,7 @@ from scripts.common.choices import PARTS
 from scripts.common.errors import UserError, install_error_hook
 from scripts.common.files import locked, remove_leftovers, save_atomically
 from scripts.common.sequences import SEQUENCES
+from scripts.common.workers import end_with_parent
 from scripts.simulation.contrast import MAPS, Contrast
 from scripts.simulation.maps import make_maps, save_maps
 from tqdm import tqdm
@@ -165,20 +164,6 @@ def _simulate(root: Path, waiting: list[tuple[str, int]], spacing: float, seed: 
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def end_with_parent() -> None:
-    """End this worker process as soon as the process that started it has ended, also if that one was killed.
-
-    Ctrl-C reaches every process; a worker ends on it without a word.
-    """
-    signal.signal(signal.SIGINT, lambda *_: os._exit(1))
-
-    def wait() -> None:
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def simulate_subject(root: Path, name: str, seed: tuple[int, int], spacing: float) -> None:

@@ -7,13 +7,7 @@ import torch
 from monai.data import MetaTensor
 from scripts.common.foreground import cut_to_brain
 from scripts.inference.segmentation_record import RecordSegmentationd
-from scripts.inference.swapped import (
-    TISSUE_WEIGHTS,
-    SwappedSequencesd,
-    depth_mm,
-    fluid_contrast,
-    tissue_contrast,
-)
+from scripts.inference.swapped import TISSUE_WEIGHTS, SwappedSequencesd, depth_mm, fluid_contrast, tissue_contrast
 
 
 def _head():

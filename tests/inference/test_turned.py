@@ -68,7 +68,10 @@ def test_the_record_flags_it(flip, flagged):
     image = torch.from_numpy(_brain().copy())[None].float()
     image = MetaTensor(image.flip(3) if flip else image, affine=np.diag([2.0, 2, 2, 1]))
     data = {"subject": "S1", "sequences": "t2", "volumes_ml": {"wt": 20.0, "tc": 5.0, "et": 0.0}, "image": image}
-    data |= {"label_map": MetaTensor(torch.zeros(2, 2, 2)), "quality": {"entropy_bits": 0.1, "mirror_disagreement": None}}
+    data |= {
+        "label_map": MetaTensor(torch.zeros(2, 2, 2)),
+        "quality": {"entropy_bits": 0.1, "mirror_disagreement": None},
+    }
     flags = RecordSegmentationd([])(TurnedBraind()(data))["record"]["flags"]
     assert len(flags) == flagged
     assert all(flag.endswith("left, front or top may be wrong: " + SENTENCES["dome"]) for flag in flags)

@@ -2,11 +2,16 @@
 """Trainings and evaluations started from Python run once, and a failure in a worker is reported."""
 
 import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from scripts.common.errors import UserError
 from scripts.research.runs import ensure_simulated, evaluate_once, run_all, train_once
-from tiny import tiny
+from tiny import ROOT, tiny
 
 
 def _refused():
@@ -28,6 +33,36 @@ def test_failed_tasks_are_named_with_their_sentence_and_the_others_are_done(tmp_
     assert "a: the folder is empty: fill it." in str(error.value) and "b: 'dice'" in str(error.value)
     assert done.exists()
     assert "KeyError: 'dice'" in capfd.readouterr().err and "ConfigExpression" not in str(error.value)
+
+
+PARENT = """
+import os, sys, time
+from pathlib import Path
+from scripts.research.runs import run_all
+
+def wait():
+    Path("worker").write_text(str(os.getpid()))
+    time.sleep(60)
+
+if __name__ == "__main__":
+    run_all([("wait", wait, ())], workers=1)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux")
+def test_a_worker_ends_with_its_parent_also_if_that_was_killed(tmp_path):
+    (tmp_path / "parent.py").write_text(PARENT)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "parent.py"], cwd=tmp_path, env=environment)
+    while not (tmp_path / "worker").is_file() or not (tmp_path / "worker").read_text():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    until = time.monotonic() + 10
+    while Path("/proc", (tmp_path / "worker").read_text()).exists():
+        assert time.monotonic() < until, "the worker outlives its parent"
+        time.sleep(0.05)
 
 
 def test_a_finished_training_is_not_run_again_and_other_keys_are_refused(tmp_path, monkeypatch):
