@@ -62,7 +62,7 @@ def segment(
     t1ce=None,
     t2=None,
     flair=None,
-    *,
+    *others,
     affine=None,
     output: str | Path | None = None,
     ckpt_dir: str | Path = ROOT / "models",
@@ -83,6 +83,7 @@ def segment(
     Args:
         t1, t1ce, t2, flair: NIfTI paths, or arrays (X, Y, Z) with ``affine``; co-registered, skull-stripped, 0 outside
             the brain, any orientation, spacing and unit of intensity.
+        others: none; a fifth scan is refused.
         affine: (4, 4), voxel to mm in RAS, of all arrays.
         output: path of the label map, ending in ``.nii.gz`` or ``.nii``. The record (``.json``) and, if asked for,
             ``..._probabilities.nii.gz`` are saved beside it. None to save nothing.
@@ -98,6 +99,11 @@ def segment(
         UserError: invalid arguments or keys, or an ``output`` that exists and is not the label map of an earlier call
             or was changed since.
     """
+    if others:
+        raise UserError(
+            f"{4 + len(others)} scans were given by their place, but there are only t1, t1ce, t2 and flair: give each by its "
+            "name, such as flair='S1_flair.nii.gz'."
+        )
     try:
         return _segment(
             dict(zip(SEQUENCES, (t1, t1ce, t2, flair), strict=True)),
@@ -167,7 +173,7 @@ def _segment(scans: dict, affine, output, ckpt_dir, probabilities: bool, keys: d
 def _check_names(keys: dict) -> None:
     """Refuse other names of the sequences, such as ``t1c``, and misspelt arguments with the right one."""
     known = ConfigParser.load_config_files(CONFIGS).keys()
-    arguments = [name for name in inspect.signature(segment).parameters if name != "keys"]
+    arguments = [name for name in inspect.signature(segment).parameters if name not in ("others", "keys")]
     for key in keys:
         meant = sequence_of_name(key)
         if meant not in SEQUENCES and key not in known:

@@ -202,6 +202,11 @@ def test_eight_threads_get_the_results_of_their_own_subjects(fifteen, tmp_path):
     assert [shape for shape, _ in alone] == [scan.shape for scan in scans]
 
 
+def test_a_fifth_scan_without_a_name_is_refused():
+    with pytest.raises(UserError, match="5 scans were given by their place, but there are only t1, t1ce, t2 and flair"):
+        segment("1.nii.gz", "2.nii.gz", "3.nii.gz", "4.nii.gz", "5.nii.gz")
+
+
 def test_errors_speak_of_arguments_and_not_of_switches(one_subject, fifteen, tmp_path):
     assert as_arguments('set --spacing 2, --filters "[4, 8]"') == "set spacing=2, filters=[4, 8]"
     assert as_arguments("with --resample true. Leave --device out.") == "with resample=True. Leave device out."
