@@ -17,7 +17,7 @@ ENDINGS = {
 
 def other_format(filename: str) -> tuple[str, str] | None:
     """What a file is by its ending and what to do with it, such as `DICOM`; None for NIfTI and for any other file."""
-    if re.search(r"\.nii(\.gz)?$", filename, re.IGNORECASE):
+    if re.search(r"\.(nii(\.gz)?|html\.part)$", filename, re.IGNORECASE):  # the latter are parts of our reports
         return None
     for kind, endings in ENDINGS.items():
         if any(filename.lower().endswith(f".{ending}") for ending in endings.split()):

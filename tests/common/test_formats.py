@@ -15,6 +15,7 @@ from scripts.common.formats import ARCHIVE, DICOM, IMAGE, UNFINISHED, other_form
         ("S1.tar.gz", ARCHIVE, "S1"),
         ("S1_t1ce.nii.zip", ARCHIVE, "S1_t1ce"),
         ("S1_t1ce.nii.gz.part", UNFINISHED, "S1_t1ce"),
+        ("S1.html.part", None, None),  # of a report that lies in the folder of the scans
         ("S1_t1ce.nii.gz", None, None),
         ("S1_t1ce.NII", None, None),
         ("notes.txt", None, None),

@@ -98,7 +98,8 @@ class Load:
         kinds = sorted({(subject.source, subject.sequences) for subject in self.batch if subject.bad is None})
         self.right = {(source, sequences): self._alone(source, sequences) for source, sequences in kinds}
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["scripts.research.robustness.load"])
+        # not this module, which each process runs once more as its main one
+        self.context.set_forkserver_preload(["scripts.inference.segment", "pandas"])
         self.seconds = 0.0
 
     def run(self) -> list[Trial]:
