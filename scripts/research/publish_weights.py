@@ -4,7 +4,6 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +19,8 @@ HEADLINE = ("t1ce", "flair")
 STAGE_KEYS = (
     *("recipe", "dataset", "training_subjects", "real_subjects", "real_share", "unenhanced", "learning_rate", "seed"),
 )
+# What is told of each network whose weights were averaged.
+MEAN_KEYS = ("recipe", "learning_rate", "seed", "gradient_ratios")
 LEFT_OUT = (
     *STAGE_KEYS[1:],
     *("epochs", "steps_per_epoch", "epoch", "subsets", "subset_weights", "students_per_step"),
@@ -28,16 +29,47 @@ LEFT_OUT = (
 )
 
 
-def collect(networks: Iterable[Path], folder: Path) -> None:
-    """Copy trained networks, each with its provenance, to another folder as float16 (`halved`).
+def collect(trainings: list[Path], folder: Path) -> None:
+    """Store the networks of a training in another folder as float16 (`halved`), each with its provenance.
 
-    What is evaluated there is what is published.
+    Of several trainings of the same networks the mean of their weights is stored. The provenance is then that of the
+    last one, with what differs between them as ``mean_of``. What is evaluated in the folder is what is published.
+
+    Args:
+        trainings: folders with the same networks.
+        folder: gets them.
     """
-    for path in sorted(networks):
+    for path in sorted(trainings[-1].glob("*.pt")):
         if path.name != "last.pt":
-            state, record = halved(torch.load(path, weights_only=True)), provenance_path(path)
-            save_atomically(folder / record.name, lambda to, record=record: shutil.copyfile(record, to))
+            files = [training / path.name for training in trainings]
+            state = halved(averaged([torch.load(file, weights_only=True) for file in files]))
+            records = [provenance_of(file) for file in files]
+            own = [
+                {key: record[key] for key in MEAN_KEYS if key in record} | {"steps": _steps(record)}
+                for record in records
+            ]
+            text = json.dumps(records[-1] | ({"mean_of": own} if len(files) > 1 else {}), indent=4) + "\n"
+            save_atomically(folder / provenance_path(path).name, lambda to, text=text: to.write_text(text))
             save_atomically(folder / path.name, lambda to, state=state: torch.save(state, to))
+
+
+def averaged(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of the weights of networks that were trained from one start (Izmailov et al. 2018, arXiv:1803.05407).
+
+    A tensor with two names is one in the result too, as in the first of them.
+    """
+    first = states[0]
+    if len(states) == 1:
+        return first
+    once = {}
+    return {
+        name: (
+            once.setdefault((tensor.data_ptr(), tensor.shape), torch.stack([state[name] for state in states]).mean(dim=0))
+            if tensor.is_floating_point()
+            else tensor
+        )
+        for name, tensor in first.items()
+    }
 
 
 def halved(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

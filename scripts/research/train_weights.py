@@ -2,8 +2,9 @@
 """Train, evaluate and publish the weights in ``models/``: an any-subset network, a teacher and 14 students; resumable.
 
 Most steps train one network for any subset of the sequences (`scripts.networks.any_subset`). The teacher and the
-students start from its weights and are trained together, with distillation. The same stages are run without the
-subjects of each fold, to measure on these subjects what networks made in this way are worth.
+students start from its weights and are trained together, with distillation; if that is done after several of its stages,
+the weights are averaged. The same stages are run without the subjects of each fold, to measure on these subjects what
+networks made in this way are worth.
 
 ``python -m scripts.research.train_weights`` follows ``plans/weights.json``. The same command resumes an interrupted
 run; ``--only all fold0`` trains these networks alone.
@@ -40,7 +41,9 @@ class WeightsRun:
     - ``real``: the real subjects, see `scripts.research.real_subjects.gather`; null for none;
     - ``keys``: config keys of all trainings;
     - ``any_subset``: a list of stages, each with its own keys; each starts from the one before;
-    - ``networks``: keys of the training of teacher and students.
+    - ``networks``: a list with the keys of each training of teacher and students. The last one starts from the last
+      stage of the any-subset network, the one before from the stage before, and so on. The mean of their weights is
+      published.
 
     Attributes:
         plan: its content.
@@ -62,6 +65,12 @@ class WeightsRun:
         """Weight files of the any-subset network, one for each stage."""
         numbers = range(1, len(self.plan["any_subset"]) + 1)
         return [self.work / name / f"training_any_subset_{number}" / FILE for number in numbers]
+
+    def trainings(self, name: str) -> dict[Path, Path]:
+        """Folders of the trainings of teacher and students, each with the any-subset network that it starts from."""
+        starts = self.any_subset(name)[-len(self.plan["networks"]) :]
+        folders = [start.parent.name.replace("any_subset", "networks") for start in starts]
+        return {self.work / name / folder: start for folder, start in zip(folders, starts)}
 
     @property
     def start(self) -> Path:
@@ -95,17 +104,19 @@ def train_any_subset(run: WeightsRun, name: str) -> None:
         start = {"warm_start": False, "start_from": str(file.parent)}
 
 
-def train_networks(run: WeightsRun, name: str) -> None:
-    """Train the teacher and all students on the same batches, with distillation, from the any-subset network."""
-    output = run.work / name / "training_networks"
-    start = {"warm_start": True, "teacher_from": str(run.any_subset(name)[-1])}
-    train_once((*STUDENTS, *run.overlays), output, run.keys(name) | run.plan["networks"] | start)
-    collect([*output.glob("*.pt"), run.any_subset(name)[-1]], run.work / name)
+def train_networks(run: WeightsRun, name: str, output: Path) -> None:
+    """Train the teacher and all students on the same batches, with distillation, from a stage of the any-subset network."""
+    trainings = run.trainings(name)
+    own = run.plan["networks"][list(trainings).index(output)]
+    start = {"warm_start": True, "teacher_from": str(trainings[output])}
+    train_once((*STUDENTS, *run.overlays), output, run.keys(name) | own | start)
 
 
 def evaluate(run: WeightsRun, name: str, result: str, keys: dict) -> None:
-    """Evaluate the teacher and the students; the results go to the subfolder ``result`` of these networks."""
+    """Average and evaluate the teacher and the students; the results go to the subfolder ``result`` of these networks."""
     folder = run.work / name
+    collect([*run.trainings(name)], folder)
+    collect([run.any_subset(name)[-1].parent], folder)
     here = {"ckpt_dir": str(folder), "teacher_from": str(folder)}
     evaluate_once((*STUDENTS, *run.overlays), folder / result, run.keys(name) | here | keys)
 
@@ -126,7 +137,11 @@ def phases(run: WeightsRun) -> list[list[tuple]]:
     """(name, function, arguments) of every task; a list starts when the one before is done."""
     return [
         [(f"any-subset network, {name}", train_any_subset, (run, name)) for name in run.names],
-        [(f"teacher and students, {name}", train_networks, (run, name)) for name in run.names],
+        [
+            (f"teacher and students, {name}, {output.name}", train_networks, (run, name, output))
+            for name in run.names
+            for output in run.trainings(name)
+        ],
         [(f"evaluate {name} {result}", evaluate, (run, name, result, keys)) for name, result, keys in evaluations(run)],
     ]
 
@@ -187,6 +202,11 @@ def _read_plan(path: str | Path) -> dict:
         raise UserError(f"{path} lacks the key '{missing[0]}': add it.")
     if not (isinstance(plan["any_subset"], list) and plan["any_subset"]):
         raise UserError(f"'any_subset' in {path} must be a list of one stage or more: [{{keys}}, ...].")
+    most, networks = len(plan["any_subset"]), plan["networks"]
+    if not (isinstance(networks, list) and 1 <= len(networks) <= most):
+        raise UserError(
+            f"'networks' in {path} must be a list of one training to {most}, as many as 'any_subset' has stages."
+        )
     return plan
 
 

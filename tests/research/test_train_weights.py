@@ -11,7 +11,7 @@ from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.common.weights import provenance_of, weight_files_in
 from scripts.evaluation.summary import read_cases
-from scripts.research.publish_weights import commit
+from scripts.research.publish_weights import averaged, commit
 from scripts.research.runs import PLANS, configs
 from scripts.research.train_weights import STUDENTS, WeightsRun, extract_start, phases, train_weights
 from scripts.simulation.cohort import make_cohort
@@ -37,8 +37,8 @@ def plan(cohort, scans, tmp_path_factory):
     real = {"trained": [str(Path(scans).parent / "known")], "collections": {"SIM": [scans]}, "folds": 2}
     plan = {"start": None, "real": real, "keys": tiny(cohort, val_interval=1, gradient_ratio_interval=1)}
     plan["keys"]["real#share"] = 0.75
-    plan |= {"any_subset": [stage, stage | {"seed": 5}], "networks": stage | {"students_per_step": 14}}
-    plan["networks"]["objective#terms#barlow_twins#ramp"] = 0
+    networks = stage | {"students_per_step": 14, "objective#terms#barlow_twins#ramp": 0}
+    plan |= {"any_subset": [stage, stage | {"seed": 5}], "networks": [networks | {"seed": 7}, networks]}
     path = tmp_path_factory.mktemp("plan") / "weights.json"
     path.write_text(json.dumps(plan))
     return path
@@ -94,7 +94,7 @@ def test_networks_start_from_the_network_for_any_subset(published):
     start = torch.load(work / "training_any_subset_2" / "any_subset.pt", weights_only=True)
     # one step of AdamW moves a weight by about the learning rate, 0.01; other random ones would not match
     for name, columns in (("teacher", [0, 1, 2, 3]), ("model_t2_flair", [2, 3])):
-        trained = torch.load(work / "training_networks" / f"{name}.pt", weights_only=True)
+        trained = torch.load(work / "training_networks_2" / f"{name}.pt", weights_only=True)
         for key, tensor in start.items():
             if tensor.shape != trained[key].shape:
                 tensor = tensor[:, columns] * 4 / len(columns)
@@ -103,12 +103,29 @@ def test_networks_start_from_the_network_for_any_subset(published):
         assert not torch.equal(trained[last], start[last])
 
 
-def test_published_weights_are_those_trained_in_half_the_precision_and_those_measured(published):
+def test_published_weights_are_the_mean_of_those_trained_in_half_the_precision_and_those_measured(published):
     state = torch.load(published / "models" / "model_t2.pt", weights_only=True)
     work = published / "work" / "all"
-    trained = torch.load(work / "training_networks" / "model_t2.pt", weights_only=True)
-    assert all(torch.equal(state[name], tensor.half()) for name, tensor in trained.items())
+    trained = [torch.load(work / f"training_networks_{number}" / "model_t2.pt", weights_only=True) for number in (1, 2)]
+    assert any(not torch.equal(trained[0][name], trained[1][name]) for name in state)
+    assert all(torch.equal(state[name], ((trained[0][name] + trained[1][name]) / 2).half()) for name in state)
     assert (published / "models" / "model_t2.pt").read_bytes() == (work / "model_t2.pt").read_bytes()
+    of = provenance_of(published / "models" / "model_t2.pt")["mean_of"]
+    assert [(each["seed"], each["steps"]) for each in of] == [(7, 1), (0, 1)]
+    assert all(each["gradient_ratios"]["barlow_twins"] > 0 for each in of)
+
+
+def test_the_network_for_any_subset_is_published_as_it_was_trained_last(published):
+    state = torch.load(published / "models" / "any_subset.pt", weights_only=True)
+    last = torch.load(published / "work" / "all" / "training_any_subset_2" / "any_subset.pt", weights_only=True)
+    assert all(torch.equal(state[name], tensor.half()) for name, tensor in last.items())
+    assert "mean_of" not in provenance_of(published / "models" / "any_subset.pt")
+
+
+def test_the_mean_of_weights_by_hand_keeps_a_tensor_with_two_names_as_one():
+    one, other = torch.tensor([1.0, 2.0]), torch.tensor([3.0, 6.0])
+    mean = averaged([{"a": one, "b": one}, {"a": other, "b": other}])
+    assert mean["a"].tolist() == [2.0, 4.0] and mean["b"] is mean["a"]
 
 
 def test_every_subject_of_the_folds_is_measured_once_by_networks_that_have_not_seen_it(published):
@@ -145,7 +162,11 @@ def test_chosen_networks_are_trained_alone(plan, published, monkeypatch):
         "scripts.research.train_weights.run_all", lambda tasks, _: names.extend(task[0] for task in tasks)
     )
     train_weights(plan, published / "work", published / "models", published / "results", 1, ["fold1"])
-    assert names == ["any-subset network, fold1", "teacher and students, fold1", "evaluate fold1 on_real"]
+    assert names == [
+        "any-subset network, fold1",
+        *(f"teacher and students, fold1, training_networks_{number}" for number in (1, 2)),
+        "evaluate fold1 on_real",
+    ]
 
 
 def test_without_real_subjects_there_are_no_folds(plan, tmp_path):
@@ -161,6 +182,8 @@ def test_without_real_subjects_there_are_no_folds(plan, tmp_path):
         ({"real": {"collections": {"SIM": ["nowhere"]}, "folds": 2}}, "nowhere does not exist: correct 'real'"),
         ({"network": {}}, "has the unknown key 'network': .* networks"),
         ({"any_subset": {}}, "'any_subset' in .* must be a list of one stage or more"),
+        ({"networks": {}}, "'networks' in .* must be a list of one training to 2"),
+        ({"networks": [{}, {}, {}]}, "'networks' in .* must be a list of one training to 2"),
         ({"any_subset": ...}, "lacks the key 'any_subset'"),
         ({"keys": ...}, "lacks the key 'keys'"),
         ({"start": "HEAD:models/nowhere.pt"}, "git has no HEAD:models/nowhere.pt"),
@@ -187,7 +210,7 @@ def test_weights_of_an_earlier_commit_come_with_their_record(tmp_path):
 def test_shipped_plans_have_known_keys_and_a_validation_at_the_end_of_every_stage(name, tmp_path):
     plan = json.loads((PLANS / name).read_text())
     run = WeightsRun(plan, tmp_path, ("all",))
-    for stages, overlays in ((plan["any_subset"], ("any_subset",)), ([plan["networks"]], STUDENTS)):
+    for stages, overlays in ((plan["any_subset"], ("any_subset",)), (plan["networks"], STUDENTS)):
         parser = ConfigParser()
         parser.read_config(configs(*overlays, *run.overlays))
         for stage in stages:
