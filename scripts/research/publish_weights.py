@@ -64,7 +64,9 @@ def averaged(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     once = {}
     return {
         name: (
-            once.setdefault((tensor.data_ptr(), tensor.shape), torch.stack([state[name] for state in states]).mean(dim=0))
+            once.setdefault(
+                (tensor.data_ptr(), tensor.shape), torch.stack([state[name] for state in states]).mean(dim=0)
+            )
             if tensor.is_floating_point()
             else tensor
         )
