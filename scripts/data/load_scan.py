@@ -86,8 +86,8 @@ class LoadSequencesd(Transform):
             if self.resample:
                 scan = resample_to_first(subject, first, (scan, path))
             check_grid(subject, first, (scan, path))
+            _check_distinct(subject, name, scan.as_tensor(), scans, data)
             scans[name] = scan.as_tensor()
-            _check_distinct(subject, name, scans, data)
         image = torch.stack([scans[name] if name in scans else torch.zeros(first[0].shape) for name in sequences])
         out = {
             "subject": subject,
@@ -103,12 +103,9 @@ class LoadSequencesd(Transform):
         return out
 
 
-def _check_distinct(subject: str, name: str, scans: dict[str, torch.Tensor], data) -> None:
+def _check_distinct(subject: str, name: str, scan: torch.Tensor, scans: dict[str, torch.Tensor], data) -> None:
     """Raise if the sequence is one that was loaded before, also with rescaled voxels, or if its brain lies elsewhere."""
-    scan = scans[name]
     for other, loaded in scans.items():
-        if other == name:
-            continue
         files = f"{data[other]} and {data[name]}, given as {other} and {name},"
         files = files if not isinstance(data[name], torch.Tensor) else f"the arrays given as {other} and {name}"
         if _is_same(loaded, scan):

@@ -101,7 +101,7 @@ def segment(
     """
     if others:
         raise UserError(
-            f"{4 + len(others)} scans were given by their place, but there are only t1, t1ce, t2 and flair: give each by its "
+            f"{len(SEQUENCES) + len(others)} scans were given by their place, but there are only t1, t1ce, t2 and flair: give each by its "
             "name, such as flair='S1_flair.nii.gz'."
         )
     try:

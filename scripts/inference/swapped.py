@@ -111,9 +111,9 @@ def fluid_contrast(t2: np.ndarray, other: np.ndarray, depth: np.ndarray) -> floa
 def tissue_contrast(t1: np.ndarray, flair: np.ndarray, depth: np.ndarray) -> float | None:
     """A weighted sum of three differences between a T1 (or T1ce) and a FLAIR, about 1 for right pairs.
 
-    The differences are those of white to grey matter (the 75th percentiles of their voxels), of the mean depth of the
-    brightest voxels (vessels are at the surface, oedema is deep), and of the 90th percentile of the brain. Source: ours,
-    chosen and weighted on real subjects, see `LEAST_TISSUE`. Exchanging the two volumes changes the sign.
+    The first is of white to grey matter: of the 75th percentiles of their voxels. The second is of the mean depth of the
+    brightest voxels, as vessels are at the surface and oedema is deep. The third is of the brain's 90th percentile. Source:
+    ours, chosen and weighted on real subjects, see `LEAST_TISSUE`. Exchanging the two volumes changes the sign.
 
     Args:
         t1, flair: (X, Y, Z), z-scored in the brain, 0 outside.

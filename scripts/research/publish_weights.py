@@ -4,6 +4,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -54,35 +55,24 @@ def collect(trainings: list[Path], folder: Path) -> None:
 
 
 def averaged(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """The mean of the weights of networks that were trained from one start (Izmailov et al. 2018, arXiv:1803.05407).
-
-    A tensor with two names is one in the result too, as in the first of them.
-    """
-    first = states[0]
-    if len(states) == 1:
-        return first
-    once = {}
-    return {
-        name: (
-            once.setdefault(
-                (tensor.data_ptr(), tensor.shape), torch.stack([state[name] for state in states]).mean(dim=0)
-            )
-            if tensor.is_floating_point()
-            else tensor
-        )
-        for name, tensor in first.items()
-    }
+    """The mean of the weights of networks that were trained from one start (Izmailov et al. 2018, arXiv:1803.05407)."""
+    return _changed(states[0], lambda name: torch.stack([state[name] for state in states]).mean(dim=0))
 
 
 def halved(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The state dict in float16; a tensor that has two names is stored once."""
-    once = {}
-    return {
-        name: (
-            once.setdefault((tensor.data_ptr(), tensor.shape), tensor.half()) if tensor.is_floating_point() else tensor
-        )
-        for name, tensor in state.items()
-    }
+    """The state dict in float16."""
+    return _changed(state, lambda name: state[name].half())
+
+
+def _changed(state: dict[str, torch.Tensor], change: Callable) -> dict[str, torch.Tensor]:
+    """The state dict with ``change(name)`` for each floating point tensor; one that has two names stays one."""
+    once, result = {}, {}
+    for name, tensor in state.items():
+        key = tensor.data_ptr(), tensor.shape
+        if tensor.is_floating_point() and key not in once:
+            once[key] = change(name)
+        result[name] = once[key] if tensor.is_floating_point() else tensor
+    return result
 
 
 def provenance(stages: list[dict]) -> dict:

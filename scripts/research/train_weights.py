@@ -36,11 +36,11 @@ class WeightsRun:
 
     A plan is a JSON file with these entries:
 
-    - ``start``: the weights that the first stage starts from, a teacher's in an earlier commit (``<commit>:<path>``);
-      null for random weights;
-    - ``real``: the real subjects, see `scripts.research.real_subjects.gather`; null for none;
-    - ``keys``: config keys of all trainings;
-    - ``any_subset``: a list of stages, each with its own keys; each starts from the one before;
+    - ``start``: the weights that the first stage starts from, a teacher's in an earlier commit (``<commit>:<path>``).
+      Null for random weights.
+    - ``real``: the real subjects, see `scripts.research.real_subjects.gather`. Null for none.
+    - ``keys``: config keys of all trainings.
+    - ``any_subset``: a list of stages, each with its own keys. Each starts from the one before.
     - ``networks``: a list with the keys of each training of teacher and students. The last one starts from the last
       stage of the any-subset network, the one before from the stage before, and so on. The mean of their weights is
       published.
@@ -66,11 +66,11 @@ class WeightsRun:
         numbers = range(1, len(self.plan["any_subset"]) + 1)
         return [self.work / name / f"training_any_subset_{number}" / FILE for number in numbers]
 
-    def trainings(self, name: str) -> dict[Path, Path]:
-        """Folders of the trainings of teacher and students, each with the any-subset network that it starts from."""
+    def trainings(self, name: str) -> dict[Path, tuple[Path, dict]]:
+        """Folders of the trainings of teacher and students: the any-subset network that each starts from, and its keys."""
         starts = self.any_subset(name)[-len(self.plan["networks"]) :]
-        folders = [start.parent.name.replace("any_subset", "networks") for start in starts]
-        return {self.work / name / folder: start for folder, start in zip(folders, starts)}
+        folders = [self.work / name / start.parent.name.replace("any_subset", "networks") for start in starts]
+        return dict(zip(folders, zip(starts, self.plan["networks"])))
 
     @property
     def start(self) -> Path:
@@ -106,9 +106,8 @@ def train_any_subset(run: WeightsRun, name: str) -> None:
 
 def train_networks(run: WeightsRun, name: str, output: Path) -> None:
     """Train the teacher and all students on the same batches, with distillation, from a stage of the any-subset network."""
-    trainings = run.trainings(name)
-    own = run.plan["networks"][list(trainings).index(output)]
-    start = {"warm_start": True, "teacher_from": str(trainings[output])}
+    network, own = run.trainings(name)[output]
+    start = {"warm_start": True, "teacher_from": str(network)}
     train_once((*STUDENTS, *run.overlays), output, run.keys(name) | own | start)
 
 
