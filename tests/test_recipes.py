@@ -213,11 +213,14 @@ def test_scans_without_label_maps_teach_the_students_by_the_teachers_labels(coho
     shutil.copy(ROOT / "models" / "teacher.pt", teacher)  # without its record, so that it may run at 4 mm
     keys |= {"unlabelled_dir": str(one_subject), "unlabelled_share": 1.0, "teacher_from": str(teacher)}
     keys |= {"student_subsets": [["flair"]], "students_per_step": 1} if "train_all" in recipe else {}
+    keys |= {"unlabelled_labels": "confident"} if "no_distillation" in recipe else {}
     if recipe in ((), ("train_all",)):
         keys["objective#terms#barlow_twins#loss#project_dim"] = 8
     started = run(*files, **keys)
     loaded = started.parser.get_parsed_content("train#dataset")[-1][0]
     assert not loaded["expert"] and loaded["label"].shape[0] == 3
+    segmentation = started.parser.get_parsed_content("objective").terms["student_segmentation"].loss
+    assert segmentation.confidence == ("no_distillation" in recipe)
     values = started.parser.get_parsed_content("train#trainer").state.output[0]["pred"]
     # every patch is of the scan without a label map: nothing teaches the teacher
     assert "student_segmentation" in values and "teacher_segmentation" not in values

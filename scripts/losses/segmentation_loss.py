@@ -9,6 +9,7 @@ from torch.nn import functional
 from torch.nn.modules.loss import _Loss
 
 KINDS = ("ce", "dice_ce")
+SMOOTHING = 1e-5
 
 
 class SegmentationLoss(_Loss):
@@ -19,12 +20,17 @@ class SegmentationLoss(_Loss):
     with :math:`\ell` the binary cross-entropy averaged over batch, regions and voxels (``ce``), to which ``dice_ce``
     adds the soft Dice loss. :math:`y^{(s)}` is the label at the scale of the logits (nearest voxel, as nnU-Net does).
 
+    With ``confidence`` a label that is a probability, :math:`y = p`, counts as the hard label :math:`[p > 1/2]` with the
+    weight :math:`|2p - 1|`, in the mean of the cross-entropy and in the sums of Dice. Labels of 0 and 1 have weight 1.
+
     Source: deep-supervised cross-entropy on teacher and student is Choi et al. 2023, "A Single Stage Knowledge
     Distillation Network ..." (CMPB 107644); the scale weights and Dice + CE are nnU-Net's (Isensee et al. 2021).
+    The weight is ours.
 
     Args:
         network: ``"teacher"`` or ``"student"``: whose logits are taught.
         kind: ``"ce"`` (the paper's) or ``"dice_ce"``.
+        confidence: take labels between 0 and 1 for a hard label and its confidence.
 
     Raises:
         ValueError: on another ``network``.
@@ -33,20 +39,20 @@ class SegmentationLoss(_Loss):
 
     layers = ()
 
-    def __init__(self, network: str, kind: str = "ce") -> None:
+    def __init__(self, network: str, kind: str = "ce", confidence: bool = False) -> None:
         super().__init__()
         if network not in ("teacher", "student"):
             raise ValueError(f"network is '{network}', but must be 'teacher' or 'student'.")
         if kind not in KINDS:
             raise UserError(f"segmentation_loss is {kind!r}, but must be one of {', '.join(KINDS)}.")
-        self.network = network
-        self.dice = DiceLoss(sigmoid=True, smooth_nr=1e-5, smooth_dr=1e-5) if kind == "dice_ce" else None
+        self.network, self.confidence = network, confidence
+        self.dice = DiceLoss(sigmoid=True, smooth_nr=SMOOTHING, smooth_dr=SMOOTHING) if kind == "dice_ce" else None
 
     def forward(self, teacher: Output | None, student: Output, label: torch.Tensor) -> torch.Tensor:
         """
         Args:
             teacher, student: outputs whose ``logits`` are a list, finest scale first, of (B, 3, X/2^s, Y/2^s, Z/2^s).
-            label: (B, 3, X, Y, Z), 0 or 1 per region.
+            label: (B, 3, X, Y, Z), 0 to 1 per region.
 
         Raises:
             ValueError: if the teacher is taught and there is none.
@@ -64,5 +70,21 @@ class SegmentationLoss(_Loss):
     def _at_one_scale(self, logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
         if label.shape[2:] != logits.shape[2:]:
             label = functional.interpolate(label, size=logits.shape[2:], mode="nearest-exact")
+        if self.confidence:
+            return self._of_confident_label(logits, label)
         loss = functional.binary_cross_entropy_with_logits(logits, label)
         return loss if self.dice is None else loss + self.dice(logits, label)
+
+    def _of_confident_label(self, logits: torch.Tensor, probability: torch.Tensor) -> torch.Tensor:
+        label, weight = (probability > 0.5).to(logits.dtype), (2 * probability - 1).abs()
+        loss = functional.binary_cross_entropy_with_logits(logits, label, weight, reduction="sum") / weight.sum()
+        return loss if self.dice is None else loss + weighted_dice_loss(logits.sigmoid(), label, weight)
+
+
+def weighted_dice_loss(probability: torch.Tensor, label: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """1 - Dice of (B, C, X, Y, Z), where each voxel counts with its weight; the mean over batch and regions.
+
+    MONAI's ``DiceLoss`` has no weights of voxels; with weights of 1 the two are equal.
+    """
+    both, each = ((weight * values).flatten(2).sum(dim=2) for values in (probability * label, probability + label))
+    return (1 - (2 * both + SMOOTHING) / (each + SMOOTHING)).mean()

@@ -12,8 +12,8 @@ from scripts.common.sequences import SEQUENCES
 from scripts.common.weights import load_weights, teacher_path
 from torch import nn
 
-KINDS = ("hard", "soft")
-# Below this probability a soft label is 0, so that patches are drawn around the tumour.
+HARD, SOFT, CONFIDENT = KINDS = ("hard", "soft", "confident")
+# Below this probability a label that is one is 0, so that patches are drawn around the tumour.
 LEAST_PROBABILITY = 0.05
 
 
@@ -28,7 +28,9 @@ class LabelByTeacher(Transform):
         teacher_from: folder or file of the trained teacher.
         spacing: voxel size in mm.
         inferer: gives probabilities (1, 3, X, Y, Z) of a scan.
-        kind: ``hard``: 1 where the probability is above 0.5; ``soft``: the probability itself.
+        kind: ``hard``: 1 where the probability is above 0.5; ``soft``: the probability itself; ``confident``: that too,
+            for a loss that takes it for a hard label and its confidence
+            (`scripts.losses.segmentation_loss.SegmentationLoss`).
 
     Raises:
         UserError: another kind; at the first call, if there is no such teacher or it does not fit.
@@ -64,7 +66,7 @@ class LabelByTeacher(Transform):
         image = data["image"]
         device = next(self.network.parameters()).device
         probability = self.inferer(image.as_tensor()[None].to(device), self.network)[0]
-        least = 0.5 if self.kind == "hard" else LEAST_PROBABILITY
-        label = torch.where(probability > least, 1.0 if self.kind == "hard" else probability, 0.0)
+        hard = self.kind == HARD
+        label = torch.where(probability > (0.5 if hard else LEAST_PROBABILITY), 1.0 if hard else probability, 0.0)
         label = label.to(device=image.device, dtype=torch.float32)
         return dict(data) | {"label": MetaTensor(label, meta=image.meta)}

@@ -76,3 +76,22 @@ def test_unknown_kind_and_network_are_refused():
 def test_teaching_an_absent_teacher_is_refused():
     with pytest.raises(ValueError, match="the run has none"):
         SegmentationLoss("teacher")(None, Output([_constant(0.0, 2)]), torch.zeros(1, 3, 2, 2, 2))
+
+
+def test_confidence_weighs_voxels_and_hardens_the_label_by_hand():
+    # labels .75, .5, 0 and 0 count as 1, 0, 0 and 0 with weights .5, 0, 1 and 1; p = .75 everywhere:
+    # CE = (.5 ln(4/3) + 2 ln 4) / 2.5; Dice = 2 * .5 * .75 / (.75 * 2.5 + .5) = .3158
+    label = torch.tensor([0.75, 0.5, 0.0, 0.0]).expand(1, 3, 1, 2, 4)
+    logits = torch.full((1, 3, 1, 2, 4), math.log(3))
+    cross_entropy = (0.5 * math.log(4 / 3) + 2 * math.log(4)) / 2.5
+    for kind, expected in (("ce", cross_entropy), ("dice_ce", cross_entropy + 1 - 0.75 / 2.375)):
+        loss = SegmentationLoss("student", kind, confidence=True)(None, Output([logits]), label)
+        assert loss.item() == pytest.approx(expected, abs=1e-4), kind
+
+
+def test_confidence_changes_nothing_for_labels_of_0_and_1():
+    torch.manual_seed(0)
+    label = (torch.rand(2, 3, 4, 4, 4) > 0.5).float()
+    output = Output([torch.randn(2, 3, 4, 4, 4), torch.randn(2, 3, 2, 2, 2)])
+    plain, weighed = (SegmentationLoss("student", "dice_ce", confidence)(None, output, label) for confidence in (0, 1))
+    torch.testing.assert_close(weighed, plain)

@@ -42,10 +42,11 @@ def test_label_is_where_the_teacher_is_more_sure_than_not(teacher):
     assert label.dtype == torch.float32 and torch.equal(label.affine, torch.eye(4, dtype=label.affine.dtype))
 
 
-def test_soft_label_is_the_probability_and_0_where_that_is_small(teacher):
+@pytest.mark.parametrize("kind", ["soft", "confident"])
+def test_soft_label_is_the_probability_and_0_where_that_is_small(kind, teacher):
     item = _item()
     item["image"][3, 0, 0, 0] = -2.0  # logits -3, -2, -1
-    label = LabelByTeacher(nn.Conv3d(4, 3, 1), str(teacher), 2.0, _inferer, "soft")(item)["label"]
+    label = LabelByTeacher(nn.Conv3d(4, 3, 1), str(teacher), 2.0, _inferer, kind)(item)["label"]
     expected = torch.sigmoid(torch.tensor([[-3.0, 1.0], [-2.0, 2.0], [-1.0, 3.0]]))
     expected[0, 0] = 0.0  # 0.047
     torch.testing.assert_close(label[:, 0, 0].as_tensor(), expected)
