@@ -159,7 +159,13 @@ class Plan:
         given += [block.get("keys"), block.get("evaluation"), block.get("folds", [{}])[cell.fold]]
         given += [block["subsets"]] if cell.subset is None else []
         given = [{k: v for k, v in part.items() if k != "seeds"} if isinstance(part, dict) else part for part in given]
-        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:8]
+        return _short_hash(given)
+
+    def once_hash(self, part: str, name: str) -> str:
+        """The same of a training that all folds of a part share, and of those before it."""
+        block = self.parts[part]
+        until = list(block["once"]).index(name) + 1
+        return _short_hash([self.content.get("keys"), block.get("subjects"), list(block["once"].items())[:until]])
 
     def _keys(self, part: str, fold: int) -> dict:
         block = self.parts[part]
@@ -180,6 +186,10 @@ class Plan:
             return value
 
         return {key: resolved(value) for key, value in keys.items()}
+
+
+def _short_hash(content) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def read_plan(path: str | Path, work: str | Path) -> Plan:

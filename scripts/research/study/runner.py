@@ -5,11 +5,13 @@ Worker processes import these functions, so they cannot be in ``__main__``.
 """
 
 import json
+import shutil
 from pathlib import Path
 
 import torch
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
+from scripts.research import publish_weights
 from scripts.research.markdown import fill_between_markers
 from scripts.research.real_subjects import gather
 from scripts.research.runs import ensure_simulated, evaluate_once, run_all, train_once
@@ -22,10 +24,25 @@ COMMAND = "scripts.research.study"
 PAGE = "page"
 
 
-def train_once_for_all(plan: Plan, part: str) -> None:
-    """Run the trainings that all folds of a part share, in order."""
+def train_once_for_all(plan: Plan, part: str, results: str | Path) -> None:
+    """Run the trainings that all folds of a part share, in order, and store their networks beside the results.
+
+    A stored network is taken instead of training it again. So arms that are run later, or on another machine, start from
+    the same weights.
+    """
     for name, entry in plan.parts[part].get("once", {}).items():
-        train_once(tuple(entry["overlays"]), plan.once(part) / name, plan.once_keys(part, name))
+        folder, stored = plan.once(part) / name, start_folder(plan, part, name, results)
+        if not any(stored.glob("*.pt")):
+            train_once(tuple(entry["overlays"]), folder, plan.once_keys(part, name))
+            publish_weights.collect([folder], stored)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in stored.iterdir():
+            save_atomically(folder / path.name, lambda file, path=path: shutil.copyfile(path, file))
+
+
+def start_folder(plan: Plan, part: str, name: str, results: str | Path) -> Path:
+    """Where the networks of a shared training are stored, such as ``study_starts/real/source_1a2b3c4d``."""
+    return Path(results) / "study_starts" / part / f"{name}_{plan.once_hash(part, name)}"
 
 
 def train_shared(plan: Plan, part: str, fold: int) -> None:
@@ -87,7 +104,7 @@ def run_study(
             gather(table, plan.gathered(part) / name)
         ensure_simulated(tuple(plan.arm(cells[0])["overlays"]), plan.keys(cells[0]))
         if "once" in plan.parts[part]:
-            run_all([(f"{part}, trainings of all folds", train_once_for_all, (plan, part))], workers)
+            run_all([(f"{part}, trainings of all folds", train_once_for_all, (plan, part, results))], workers)
         folds = sorted({cell.fold for cell in cells})
         run_all(
             [(f"{part}, shared trainings, fold {fold}", train_shared, (plan, part, fold)) for fold in folds], workers

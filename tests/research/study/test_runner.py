@@ -4,10 +4,12 @@
 import json
 
 import pytest
+import torch
 from scripts.common.errors import UserError
 from scripts.research.markdown import markers
+from scripts.research.study.plan import read_plan
 from scripts.research.study.results import TRAINING_COLUMNS, read_table
-from scripts.research.study.runner import COMMAND, run_study
+from scripts.research.study.runner import COMMAND, run_study, train_once_for_all
 from tiny import tiny
 
 
@@ -82,3 +84,26 @@ def test_subjects_of_a_part_are_gathered_before_its_trainings(tmp_path, cohort, 
     run_study(**study, only=["tiny"])
     gathered = tmp_path / "work" / "tiny" / "subjects" / "target"
     assert (gathered / "subjects" / "S1").is_dir() and (gathered / "fold0.json").is_file()
+
+
+def test_a_network_that_all_folds_start_from_is_trained_once_and_stored_for_other_machines(tmp_path, monkeypatch):
+    trained = []
+
+    def train(overlays, output, keys):
+        output.mkdir(parents=True)
+        torch.save({"weight": torch.tensor([1 + 2**-12])}, output / "model.pt")  # 1 in float16
+        (output / "model.json").write_text('{"recipe": "a", "epoch": 1, "steps_per_epoch": 1}')
+        trained.append((output.name, keys["epochs"]))
+
+    monkeypatch.setattr("scripts.research.study.runner.train_once", train)
+    part = {"title": "T", "control": "a", "subsets": [["flair"]], "seeds": [0], "arms": {"a": {"overlays": []}}}
+    for work, epochs in (("first", 1), ("second", 1), ("third", 2)):
+        once = {"source": {"overlays": ["unpaired"], "keys": {"epochs": epochs}}}
+        (tmp_path / "plan.json").write_text(json.dumps({"parts": {"real": part | {"once": once}}}))
+        plan = read_plan(tmp_path / "plan.json", tmp_path / work)
+        train_once_for_all(plan, "real", tmp_path / "results")
+        start = tmp_path / work / "real" / "once" / "source"
+        assert torch.load(start / "model.pt")["weight"].tolist() == [1.0]
+        assert json.loads((start / "model.json").read_text())["recipe"] == "a"
+    assert trained == [("source", 1), ("source", 2)]  # the second work folder takes the stored one
+    assert len(list((tmp_path / "results" / "study_starts" / "real").iterdir())) == 2
