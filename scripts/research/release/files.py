@@ -14,7 +14,15 @@ from scripts.common.large_files import matches, read_list
 
 NAME = "brats_limited_modality_segmentation"
 # What only developers need: tests and their tools, and the making of documents, weights and releases.
-LEFT_OUT = ("tests/", "scripts/research/", ".ci/", ".gitignore", "pyproject.toml", "requirements-test.txt")
+LEFT_OUT = (
+    "tests/",
+    "scripts/research/",
+    "docs/results/study_starts/",
+    ".ci/",
+    ".gitignore",
+    "pyproject.toml",
+    "requirements-test.txt",
+)
 
 
 def files_to_release(bundle_root: str | Path, allow_dirty: bool = False) -> list[str]:

@@ -31,13 +31,20 @@ def train_once_for_all(plan: Plan, part: str, results: str | Path) -> None:
     the same weights.
     """
     for name, entry in plan.parts[part].get("once", {}).items():
-        folder, stored = plan.once(part) / name, start_folder(plan, part, name, results)
+        stored = start_folder(plan, part, name, results)
         if not any(stored.glob("*.pt")):
+            folder = plan.once(part) / name
             train_once(tuple(entry["overlays"]), folder, plan.once_keys(part, name))
             publish_weights.collect([folder], stored)
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in stored.iterdir():
-            save_atomically(folder / path.name, lambda file, path=path: shutil.copyfile(path, file))
+        take_stored_starts(plan, part, results)
+
+
+def take_stored_starts(plan: Plan, part: str, results: str | Path) -> None:
+    """Copy the stored networks of a part to where its trainings look for them."""
+    for name in plan.parts[part].get("once", {}):
+        for path in start_folder(plan, part, name, results).glob("*"):
+            to = plan.once(part) / name / path.name
+            save_atomically(to, lambda file, path=path: shutil.copyfile(path, file))
 
 
 def start_folder(plan: Plan, part: str, name: str, results: str | Path) -> Path:
@@ -96,6 +103,7 @@ def run_study(
         raise UserError(f"{plan_file} has no part '{unknown[0]}': choose from {', '.join([*plan.parts, PAGE])}.")
     for part in plan.parts:  # also what a killed run has finished, so that the page shows it
         collect(plan, part, results)
+        take_stored_starts(plan, part, results)
     for part in (name for name in plan.parts if name in chosen):
         cells = pending(plan, part, results)
         if not cells:
