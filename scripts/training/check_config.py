@@ -96,9 +96,10 @@ def check_config(parser: ConfigParser | None = None) -> None:
     parser = parser or calling_parser()
     config = parser.get()
     known = {name.split("#")[0] for name in references(config)} | READ_BY_MONAI
-    # an overlay inherits all keys of its base config, also those that it does not use
-    base = "train.json" if "train" in config else "inference.json"
-    known |= set(ConfigParser.load_config_file(str(CONFIGS / base)))
+    # an overlay inherits all keys of its base configs, also those that it does not use
+    bases = ["train.json" if "train" in config else "inference.json", *(["unpaired.json"] if "target" in config else [])]
+    for base in bases:
+        known |= set(ConfigParser.load_config_file(str(CONFIGS / base)))
     known &= set(config)
     for key in config:
         if key not in known:

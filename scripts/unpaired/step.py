@@ -33,6 +33,8 @@ class Step:
     def __init__(self, networks, source: Side, target: Side) -> None:
         self.networks = networks
         self.sides = {"source": source, "target": target}
+        # that of the step, not of the loss that first asks for an image: others want the gradient to its translator
+        self._with_gradient = torch.is_grad_enabled()
         self._images: dict[str, torch.Tensor] = {}
         self._outputs: dict[tuple, Output] = {}
 
@@ -51,7 +53,8 @@ class Step:
             return self.sides[name].image
         if name not in self._images:
             brain = self.side(name).image != 0
-            self._images[name] = self.networks.translate(self, before, last) * brain
+            with torch.set_grad_enabled(self._with_gradient):
+                self._images[name] = self.networks.translate(self, before, last) * brain
         return self._images[name]
 
     def output(self, network: str, image: str, to_image: bool = False, to_network: bool = True) -> Output:
@@ -67,7 +70,7 @@ class Step:
         key = (network, image, to_image, to_network)
         if key not in self._outputs:
             pixels = self.image(image)
-            with torch.set_grad_enabled(torch.is_grad_enabled() and (to_image or to_network)):
+            with torch.set_grad_enabled(self._with_gradient and (to_image or to_network)):
                 pixels = pixels if to_image else pixels.detach()
                 self._outputs[key] = self.networks.run_on(network, pixels, image.split(AS)[-1], to_network)
         return self._outputs[key]

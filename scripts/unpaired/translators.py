@@ -27,7 +27,9 @@ class Translator(nn.Module):
         self.down = nn.ModuleList([_convolution(c, 2 * c, strides=2), _convolution(2 * c, 4 * c, strides=2)])
         self.middle = nn.Sequential(*(_residual_unit(4 * c) for _ in range(blocks)))
         self.up = nn.ModuleList([_Up(4 * c, 2 * c), _Up(2 * c, c)])
-        self.last = new_image_head(c)
+        self.last = nn.Conv3d(c, 1, kernel_size=1)  # gives 0 at first
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(B, 1, X, Y, Z), divisible by 4, to the same."""
@@ -49,7 +51,7 @@ class FeatureDecoder(nn.Module):
         super().__init__()
         pairs = list(zip(channels[:0:-1], channels[-2::-1]))
         self.up = nn.ModuleList([_Up(below, above) for below, above in pairs])
-        self.last = new_image_head(channels[0])
+        self.last = nn.Conv3d(channels[0], 1, kernel_size=1)
 
     def forward(self, features: Iterable[torch.Tensor]) -> torch.Tensor:
         """Features (B, C, x, y, z), the finest first, to an image (B, 1, X, Y, Z) of the finest one's size."""
@@ -60,11 +62,14 @@ class FeatureDecoder(nn.Module):
 
 
 class _Up(nn.Module):
-    """Twice the resolution, joined with the features of that scale."""
+    """Twice the resolution, joined with the features of that scale.
+
+    Interpolated: transposed convolutions left a checkerboard on the translated scans (Odena et al. 2016, Distill).
+    """
 
     def __init__(self, below: int, above: int) -> None:
         super().__init__()
-        self.upsample = UpSample(3, below, above, scale_factor=2, mode="deconv")
+        self.upsample = UpSample(3, below, above, scale_factor=2, mode="nontrainable", align_corners=False)
         self.join = _convolution(2 * above, above)
 
     def forward(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
@@ -77,11 +82,3 @@ def _convolution(in_channels: int, out_channels: int, strides: int = 1) -> nn.Mo
 
 def _residual_unit(channels: int) -> nn.Module:
     return ResidualUnit(3, channels, channels, subunits=2, norm="INSTANCE", act="LEAKYRELU")
-
-
-def new_image_head(channels: int) -> nn.Module:
-    """The last layer (B, C, X, Y, Z) -> (B, 1, X, Y, Z), which gives 0 at first."""
-    head = nn.Conv3d(channels, 1, kernel_size=1)
-    nn.init.zeros_(head.weight)
-    nn.init.zeros_(head.bias)
-    return head

@@ -9,6 +9,7 @@ import pytest
 import torch
 from scripts.common.errors import user_message
 from scripts.simulation.cohort import make_cohort
+from scripts.unpaired.step import Step
 from tiny import run, run_killed, tiny
 
 SEGMENTATION = {"student_segmentation"}
@@ -19,11 +20,28 @@ TERMS = {
     "mkd": SEGMENTATION | GAN | {"assistant_segmentation", "student_taught", "assistant_taught"},
     "cmedl": CMEDL,
     "cmedl_cbct": CMEDL | {"contextual_source", "contextual_target"},
-    "dsan": SEGMENTATION | GAN | {"reconstruction", "adversary_prediction"},
+    "dsan": SEGMENTATION | GAN | {"translated_segmentation", "reconstruction", "adversary_prediction"},
     "vae_prior": SEGMENTATION | {"reconstruction", "prior", "adversary_latent"},
     "ummkd": SEGMENTATION | {"class_confusion"},
 }
 NEED_LABELS = ("mkd", "ummkd")
+# The networks that each term teaches; a translator is called after the style that it gives.
+OF_GAN = {"adversary_target": {"target"}, "adversary_source": {"source"}, "cycle": {"source", "target"}}
+OF_CMEDL = OF_GAN | {"student_segmentation": {"student"}, "teacher_segmentation": {"teacher"}, "hint": {"student"}}
+ENCODED = {"student", "source", "target"}
+TAUGHT = {
+    "mkd": OF_GAN
+    | {"student_segmentation": {"student"}, "assistant_segmentation": {"assistant"}}
+    | {"student_taught": {"student"}, "assistant_taught": {"assistant"}},
+    "cmedl": OF_CMEDL,
+    "cmedl_cbct": OF_CMEDL | {"contextual_source": {"source"}, "contextual_target": {"target"}},
+    "dsan": {"student_segmentation": {"student"}, "translated_segmentation": {"student"}}
+    | {"reconstruction": ENCODED, "cycle": ENCODED, "adversary_prediction": {"student"}}
+    | {"adversary_target": {"student", "target"}, "adversary_source": {"student", "source"}},
+    "vae_prior": {"student_segmentation": {"student"}, "prior": {"student"}, "adversary_latent": {"student"}}
+    | {"reconstruction": ENCODED},
+    "ummkd": {"student_segmentation": {"student"}, "class_confusion": {"student"}},
+}
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +67,10 @@ def _keys(hospitals, cohort, **more):
     return keys | {"split#split_file": str(hospitals / "split.json")}
 
 
+def _without_ramps(recipe):
+    return {f"objective#terms#{term}#ramp": 0 for term in TERMS[recipe] - SEGMENTATION - GAN}
+
+
 def _configs(recipe):
     return ("train.json", "unpaired.json", *([f"{recipe}.json"] if recipe else []))
 
@@ -59,8 +81,7 @@ def test_recipe_trains_evaluates_and_segments(recipe, hospitals, cohort, tmp_pat
     keys = _keys(hospitals, cohort, **{"target#labels": 1 if recipe in NEED_LABELS else "none"})
     if recipe in NEED_LABELS:
         keys["target#labelled_share"] = 1
-    for term in TERMS[recipe] - SEGMENTATION - GAN:
-        keys[f"objective#terms#{term}#ramp"] = 0
+    keys |= _without_ramps(recipe)
     started = run(*_configs(recipe), **keys, output_dir=str(trained))
     values = started.parser.get_parsed_content("train#trainer").state.output[0]["pred"]
     terms = {name for name in values if not name.startswith("discriminator_")}
@@ -69,7 +90,7 @@ def test_recipe_trains_evaluates_and_segments(recipe, hospitals, cohort, tmp_pat
     record = json.loads((trained / "model_flair.json").read_text())
     assert record["sequences"] == ["flair"] and record["source"]["subjects"] == ["a0", "a1"]
     labelled = ["b3"] if recipe in NEED_LABELS else []
-    assert record["target"]["labelled"] == labelled and "b4" in record["target"]["unlabelled"]
+    assert record["target"]["labelled"] == labelled and "b4" in record["unlabelled_subjects"]
     assert record["real_subjects"] == ["a0", "a1", *labelled]
     assert (trained / "translation.png").is_file()
 
@@ -85,6 +106,26 @@ def test_recipe_trains_evaluates_and_segments(recipe, hospitals, cohort, tmp_pat
     assert len(list((tmp_path / "segmentations").rglob("*_seg.nii.gz"))) == 3
 
 
+@pytest.mark.parametrize("recipe", TAUGHT)
+def test_each_term_teaches_the_networks_that_it_should_and_no_other(recipe, hospitals, cohort, tmp_path):
+    few = {"target#labels": 1, "target#labelled_share": 1} if recipe in NEED_LABELS else {}
+    keys = _keys(hospitals, cohort, **few) | _without_ramps(recipe)
+    parser = run(*_configs(recipe), **keys, output_dir=str(tmp_path)).parser
+    networks, loader = parser.get_parsed_content("distiller"), parser.get_parsed_content("train#dataloader")
+    step = Step(networks, *parser.get_parsed_content("train#prepare_batch")(next(iter(loader)), torch.device("cpu")))
+    members = dict(networks.segmentors) | dict(networks.translators)
+    taught = {}
+    for name, term in networks.objective.terms.items():  # in the order of a training, as all share the step
+        networks.zero_grad()
+        term.loss(step).backward(retain_graph=True)
+        taught[name] = {
+            member
+            for member, network in members.items()
+            if any(parameter.grad is not None and parameter.grad.any() for parameter in network.parameters())
+        }
+    assert taught == TAUGHT[recipe]
+
+
 @pytest.mark.parametrize(
     "images, keys",
     [
@@ -98,7 +139,8 @@ def test_controls_are_the_same_network_on_the_source_on_the_target_or_on_both(
 ):
     keys = _keys(hospitals, cohort, **keys, **{"objective#terms#student_segmentation#loss#images": images})
     run(*_configs(None), **keys, output_dir=str(tmp_path))
-    assert (tmp_path / "model_flair.pt").is_file()
+    record = json.loads((tmp_path / "model_flair.json").read_text())
+    assert record["recipe"] == f"no adaptation: trained on the {' and the '.join(images)}"
 
 
 def test_the_simulated_cohort_may_be_the_source(hospitals, cohort, tmp_path, one_subject):
@@ -108,9 +150,12 @@ def test_the_simulated_cohort_may_be_the_source(hospitals, cohort, tmp_path, one
     assert record["source"]["sequence"] == "flair" and record["source"]["subjects"] == [one_subject.name]
 
 
-@pytest.mark.parametrize("recipe", ["cmedl", "vae_prior"])
+@pytest.mark.parametrize("recipe", TERMS)
 def test_a_killed_and_resumed_run_ends_at_the_weights_of_an_uninterrupted_one(recipe, hospitals, cohort, tmp_path):
-    keys = _keys(hospitals, cohort, patches_per_epoch=2) | {"epochs": 2}
+    few = {"target#labels": 1, "target#labelled_share": 1} if recipe in NEED_LABELS else {}
+    keys = _keys(hospitals, cohort, patches_per_epoch=2, **few) | {"epochs": 2}
+    adversaries = [name for name in TERMS[recipe] if name in ("adversary_target", "adversary_source")]
+    keys |= {f"objective#terms#{name}#loss#pool": 1 for name in adversaries}  # swaps from the second fake on
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     run(*_configs(recipe), **keys, output_dir=str(whole))
     run_killed(*_configs(recipe), before=5, at_step=3, **keys, output_dir=str(parts))  # the second epoch's first step
@@ -118,7 +163,11 @@ def test_a_killed_and_resumed_run_ends_at_the_weights_of_an_uninterrupted_one(re
     one, other = (torch.load(folder / "last.pt", weights_only=True) for folder in (whole, parts))
     for name, value in one["distiller"].items():
         torch.testing.assert_close(other["distiller"][name], value, atol=1e-5, rtol=1e-4)
-    assert ("discriminator_optimizer" in one) and one["trainer"]["iteration"] == other["trainer"]["iteration"] == 4
+    for optimizer in ("optimizer", "discriminator_optimizer"):
+        states = [end.get(optimizer, {"state": {}})["state"] for end in (other, one)]
+        torch.testing.assert_close(*states, atol=1e-5, rtol=1e-4)
+    assert ("discriminator_optimizer" in one) == (recipe != "ummkd")
+    assert one["trainer"]["iteration"] == other["trainer"]["iteration"] == 4
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,7 @@ class Contextual(_Loss):
     def forward(self, step: Step) -> torch.Tensor:
         values = []
         made = step.output(self.network, self.image, to_image=True, to_network=False).features[self.layers[0]]
-        with torch.no_grad():
-            style = step.output(self.network, self.style, to_network=False).features[self.layers[0]]
+        style = step.output(self.network, self.style, to_network=False).features[self.layers[0]]  # without a gradient
         for number in range(len(made)):
             one = self._places(made[number], step.side(self.image).image[number])
             other = self._places(style[number], step.side(self.style).image[number])

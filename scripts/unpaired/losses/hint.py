@@ -36,8 +36,7 @@ class Hint(_Loss):
 
     def forward(self, step: Step) -> torch.Tensor:
         ours = step.output(self.student, self.student_image).features
-        with torch.no_grad():
-            hints = step.output(self.teacher, self.teacher_image, to_network=False).features
+        hints = step.output(self.teacher, self.teacher_image, to_network=False).features  # without a gradient
         total = 0.0
         for layer in self.layers:
             check_same_grid(hints[layer], ours[layer], layer)
