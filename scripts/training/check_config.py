@@ -49,8 +49,8 @@ NUMBERS = (
     ("train#trainer#max_epochs", int, 1, None),
     *(("val_interval", int, 1, None), ("patience", int, 0, None), ("gradient_ratio_interval", int, 1, None)),
     *(("patches_per_epoch", int, 1, None), ("batch_size", int, 1, None), ("report_slices", int, 1, 60)),
-    *(("learning_rate", REAL, SMALLEST, None), ("clip_norm", REAL, SMALLEST, None)),
-    *(("unenhanced", REAL, 0, 1), ("unlabelled_share", REAL, 0, 1)),
+    *((key, REAL, SMALLEST, None) for key in ("learning_rate", "translator_learning_rate", "clip_norm")),
+    *(("unenhanced", REAL, 0, 1), ("unlabelled_share", REAL, 0, 1), ("target#labelled_share", REAL, 0, 1)),
     ("initial_probability", REAL, SMALLEST, 1 - SMALLEST),
     *((key, REAL, 0, None) for key in ("et_min_ml", "max_entropy", "max_disagreement")),
     *(("simulated#training", int, 1, None), ("simulated#validation", int, 0, None), ("simulated#test", int, 0, None)),
@@ -97,7 +97,10 @@ def check_config(parser: ConfigParser | None = None) -> None:
     config = parser.get()
     known = {name.split("#")[0] for name in references(config)} | READ_BY_MONAI
     # an overlay inherits all keys of its base configs, also those that it does not use
-    bases = ["train.json" if "train" in config else "inference.json", *(["unpaired.json"] if "target" in config else [])]
+    bases = [
+        "train.json" if "train" in config else "inference.json",
+        *(["unpaired.json"] if "target" in config else []),
+    ]
     for base in bases:
         known |= set(ConfigParser.load_config_file(str(CONFIGS / base)))
     known &= set(config)

@@ -7,10 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from monai.bundle import ckpt_export
 from scripts.common.errors import user_message
 from scripts.simulation.cohort import make_cohort
 from scripts.unpaired.step import Step
-from tiny import run, run_killed, tiny
+from tiny import ROOT, run, run_killed, tiny
 
 SEGMENTATION = {"student_segmentation"}
 GAN = {"adversary_target", "adversary_source", "cycle"}
@@ -104,6 +105,27 @@ def test_recipe_trains_evaluates_and_segments(recipe, hospitals, cohort, tmp_pat
     out = {"dataset_dir": str(hospitals / "b"), "ckpt_dir": str(trained), "output_dir": str(tmp_path / "segmentations")}
     run("inference.json", kind="infer", **shared, **out, student_modalities=["flair"])
     assert len(list((tmp_path / "segmentations").rglob("*_seg.nii.gz"))) == 3
+
+
+@pytest.mark.parametrize("recipe", TERMS)
+def test_a_recipe_learns_from_all_labels_and_its_student_is_exported(recipe, hospitals, cohort, tmp_path):
+    split = {"training": ["b3"], "validation": [], "test": ["b2"]}
+    (tmp_path / "split.json").write_text(json.dumps(split))
+    keys = _keys(hospitals, cohort, **{"target#labels": "all"}) | {"split#split_file": str(tmp_path / "split.json")}
+    run(*_configs(recipe), **keys, output_dir=str(tmp_path))
+    record = json.loads((tmp_path / "model_flair.json").read_text())
+    assert record["target"]["labelled"] == ["b3"] and record["unlabelled_subjects"] == []
+
+    ckpt_export(
+        "network_def",
+        filepath=str(tmp_path / "model.ts"),
+        ckpt_file=str(tmp_path / "model_flair.pt"),
+        meta_file=str(ROOT / "configs" / "metadata.json"),
+        config_file=str(ROOT / "configs" / "inference.json"),
+        student_modalities=["flair"],
+        filters=keys["filters"],
+    )
+    assert torch.jit.load(str(tmp_path / "model.ts"))(torch.zeros(1, 1, 16, 16, 16)).shape == (1, 3, 16, 16, 16)
 
 
 @pytest.mark.parametrize("recipe", TAUGHT)

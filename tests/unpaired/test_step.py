@@ -52,3 +52,11 @@ def test_an_unknown_image_is_refused(name):
 def test_no_graph_is_built_in_a_picture():
     with torch.no_grad():
         assert not step().output("student", "source_as_target", to_image=True).logits[0].requires_grad
+
+
+def test_an_image_keeps_its_gradient_whatever_the_loss_that_asks_first_wants():
+    one = step()
+    with torch.no_grad():
+        one.image("source_as_target")
+    one.image("source_as_target").sum().backward()
+    assert one.networks.target.factor.grad is not None

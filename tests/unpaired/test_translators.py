@@ -1,4 +1,4 @@
-"""Translators and decoders: shapes, and that nothing is changed at first."""
+"""Translators and decoders: shapes, what they do at first, and what they can learn."""
 
 import pytest
 import torch
@@ -15,6 +15,6 @@ def test_a_new_translator_changes_nothing_and_can_learn_to():
 def test_a_decoder_makes_an_image_of_features_of_each_scale():
     features = [torch.randn(1, 4 * 2**level, *(16 // 2**level,) * 3) for level in range(3)]
     decoder = FeatureDecoder([4, 8, 16])
-    assert decoder(iter(features)).shape == (1, 1, 16, 16, 16)
+    assert decoder(iter(features)).shape == (1, 1, 16, 16, 16) and decoder(features).std() > 0
     decoder(features).sum().backward()
     assert decoder.last.bias.grad == pytest.approx(16**3)

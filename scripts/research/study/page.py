@@ -17,7 +17,8 @@ READING = """\
 Gain is the mean Dice of WT, TC and ET minus that of the control: the same subsets, seeds and subjects, each subject
 averaged first. In brackets the 95% bootstrap interval over subjects; **bold** where it excludes zero. "New seeds too"
 is the interval with seeds drawn anew as well, "p" Wilcoxon's signed rank test over subjects, not corrected for the
-number of comparisons. "Share of the gap" is the gain over that of the arm with all labels, where a part has one."""
+number of comparisons. "Share of the gap" is the gain over that of the arm with all labels, where a part has one. "Minutes" is the time of one training on one core,
+beside whatever else the machine did."""
 
 
 def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: int = 10_000) -> list[str]:
@@ -41,12 +42,20 @@ def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: 
             chosen = found[found.group == group]
             title = "" if group == ALL else f"### {group}"
             lines += [title, ""] if title else []
-            lines += [*summary_table(chosen, block["control"]), "", *subset_table(chosen, block["control"]), ""]
+            cost = minutes_of_one_core(trainings[trainings.part == part])
+            lines += [*summary_table(chosen, block["control"], cost), "", *subset_table(chosen, block["control"]), ""]
             is_control = (chosen.arm == block["control"]) & (chosen.network == "student")
             panels[block["title"] if group == ALL else f"{part}: {group}"] = chosen[~is_control]
     drawn = gain_figure(panels, figure)
     picture = [f"![Gain of each arm over the control]({Path(figure).name})", ""] if drawn else []
     return [*picture, READING, "", *lines] if lines else []
+
+
+def minutes_of_one_core(trainings: pd.DataFrame) -> dict[str, float]:
+    """What a training of each arm took on average, without those that were interrupted."""
+    known = trainings.dropna(subset="seconds")
+    minutes = known.seconds.astype(float) * known.cores.astype(float) / 60
+    return minutes.groupby(known.arm).mean().to_dict()
 
 
 def _size(trainings: pd.DataFrame, table: pd.DataFrame) -> str:
@@ -65,8 +74,14 @@ def _range(values: Iterable[int]) -> str:
     return " to ".join(map(str, ends))
 
 
-def summary_table(gains: pd.DataFrame, control: str) -> list[str]:
-    """A row for each arm over all subsets: the control first, then by gain."""
+def summary_table(gains: pd.DataFrame, control: str, cost: dict[str, float] | None = None) -> list[str]:
+    """A row for each arm over all subsets: the control first, then by gain.
+
+    Args:
+        gains: of `scripts.research.study.statistics.gains`.
+        control: name of the arm that the others are compared with.
+        cost: of `minutes_of_one_core`.
+    """
     chosen = gains[gains.subset == ALL]
     wide = chosen.pivot(index=["arm", "network"], columns="region", values="dice")
     chosen = chosen[chosen.region == "mean"]
@@ -80,9 +95,10 @@ def summary_table(gains: pd.DataFrame, control: str) -> list[str]:
         if not line.first:
             gain = [_gain(line), span(line.seeds_low, line.seeds_high), number(line.p, "#.2g")]
         share = [_share(line)] if "share" in chosen else []
-        rows.append([arm_label(line.arm, line.network), *size, *dice, *gain, *share])
+        minutes = [number((cost or {}).get(line.arm, math.nan), ".0f")]
+        rows.append([arm_label(line.arm, line.network), *size, *dice, *gain, *share, *minutes])
     head = ["arm", "subsets", "seeds", "subjects", *(f"Dice {name}" for name in REGION_NAMES.values())]
-    head += ["gain [95%]", "new seeds too", "p", *(["share of the gap [95%]"] if "share" in chosen else [])]
+    head += ["gain [95%]", "new seeds too", "p", *(["share of the gap [95%]"] if "share" in chosen else []), "minutes"]
     return markdown_table(head, rows)
 
 

@@ -16,6 +16,7 @@ def test_hint_teaches_the_student_alone():
     networks = one.networks
     assert networks.student.factor.grad is not None
     assert networks.teacher.factor.grad is None and networks.source.factor.grad is None
+    assert one.image("target_as_source").requires_grad  # for the losses of the translator
 
 
 def test_layers_must_be_named():
