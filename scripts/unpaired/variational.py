@@ -18,7 +18,7 @@ class VariationalEncoder(SharedEncoder):
     that the decoder uses is ours: a skip connection without a prior would be a way around it.
 
     Attributes:
-        log_variances: a 1 x 1 x 1 convolution for each level, which gives 0 at first (variance 1) minus `START`.
+        log_variances: a 1 x 1 x 1 convolution for each level, which gives -`START` at first.
     """
 
     START = 4.0  # log variance -4: a standard deviation of 0.14 leaves the features readable at first

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A translated image has, somewhere, the features of the other domain's images: the contextual loss, without pairs."""
+"""Each place of a scan has its like somewhere in a translated image, without pairs: the contextual loss."""
 
 import torch
 from scripts.unpaired.step import Step, check_image
