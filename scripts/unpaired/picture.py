@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A picture of the last step of each epoch: source, target, translations, and what the student finds."""
+"""A picture of the last step of each epoch: source, target, their translations, and what the student finds."""
 
 import torch
 from ignite.engine import Engine
@@ -7,14 +7,17 @@ from matplotlib.figure import Figure
 from monai.engines.utils import IterationEvents
 from scripts.common.files import save_atomically
 from scripts.common.sequences import REGIONS
+from scripts.unpaired.domains import DOMAINS
 from scripts.unpaired.networks import UnpairedNetworks
-from scripts.unpaired.step import AS, Step
+from scripts.unpaired.step import TO_SOURCE, TO_TARGET, Step
 
 COLOURS = {"wt": "yellow", "tc": "red", "et": "cyan"}
 
 
 class SavePicture:
     """Writes ``translation.png``: one row for each domain, with the scan, its translation, and the student's regions.
+
+    Recipes that translate nothing get no picture.
 
     The slice of the source is the one with the most tumour, that of the target the one where the student finds most.
 
@@ -30,9 +33,11 @@ class SavePicture:
         engine.add_event_handler(IterationEvents.MODEL_COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
-        if engine.state.iteration % engine.state.epoch_length == 0:
+        step = engine.state.output["step"]
+        translated = {TO_TARGET, TO_SOURCE} & step.made()
+        if translated and engine.state.iteration % engine.state.epoch_length == 0:
             with torch.no_grad():
-                figure = draw(self.networks, engine.state.output["step"])
+                figure = draw(self.networks, step)
             save_atomically(self.path, lambda file: figure.savefig(file, format="png", dpi=110))
 
 
@@ -40,13 +45,12 @@ def draw(networks: UnpairedNetworks, step: Step) -> Figure:
     """The picture of a step, of its first patches."""
     figure = Figure(figsize=(7.5, 5.4), layout="constrained")
     axes = figure.subplots(2, 3)
-    for row, (domain, other) in zip(axes, (("source", "target"), ("target", "source"))):
+    for row, domain, translated in zip(axes, DOMAINS, (TO_TARGET, TO_SOURCE)):
         scan = step.image(domain)[0, 0]
         found = torch.sigmoid(step.output("student", domain, to_network=False).logits[0][0].float()) > 0.5
         regions = step.side(domain).label[0] > 0.5 if domain == "source" else found
         place = int(regions[REGIONS.index("wt")].sum(dim=(0, 1)).argmax())
         _show(row[0], scan[..., place], domain)
-        translated = f"{domain}{AS}{other}"
         if translated in step.made():
             _show(row[1], step.image(translated)[0, 0][..., place], translated.replace("_", " "))
         else:

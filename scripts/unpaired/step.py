@@ -7,6 +7,8 @@ from scripts.unpaired.domains import DOMAINS
 from scripts.unpaired.pairs import Side
 
 AS = "_as_"
+# The two scans of a step in the style of the other domain.
+TO_TARGET, TO_SOURCE = f"source{AS}target", f"target{AS}source"
 
 
 def check_image(name: str) -> str:

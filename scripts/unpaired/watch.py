@@ -6,7 +6,7 @@ import logging
 from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from scripts.unpaired.networks import UnpairedNetworks
-from scripts.unpaired.step import AS
+from scripts.unpaired.step import TO_SOURCE, TO_TARGET
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +55,7 @@ class WatchTranslations:
         if engine.state.iteration % self.every:
             return
         step = engine.state.output["step"]
-        for name in (f"source{AS}target", f"target{AS}source"):
-            if name.rpartition(AS)[2] not in self.networks.translators or name not in step.made():
-                continue
+        for name in sorted({TO_TARGET, TO_SOURCE} & step.made()):
             scan = step.side(name).image
             brain = scan != 0
             made = step.image(name).detach()[brain]

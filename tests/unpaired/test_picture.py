@@ -17,9 +17,12 @@ def test_picture_has_a_row_for_each_domain_and_names_the_translations_that_were_
     assert titles == ["source", "source as target", "student on source", "target", "", "student on target"]
 
 
-def test_it_is_written_at_the_end_of_each_epoch(tmp_path):
-    group, path = networks(), tmp_path / "translation.png"
-    one, there = real_step(group), []
+def _train(translating: bool, path) -> list[bool]:
+    """Whether the picture is there after each of the two steps of an epoch."""
+    group, there = networks(translators={"target": Translator(4, 1)}), []
+    one = real_step(group)
+    if translating:
+        one.image("source_as_target")
 
     def work(engine, batch):
         engine.state.output = {"step": one}
@@ -30,4 +33,13 @@ def test_it_is_written_at_the_end_of_each_epoch(tmp_path):
     engine.register_events(*IterationEvents)
     SavePicture(group, str(path)).attach(engine)
     engine.run([0, 1], max_epochs=1)
-    assert there == [False, True] and np.ptp(imread(path)) > 0
+    return there
+
+
+def test_it_is_written_at_the_end_of_each_epoch(tmp_path):
+    path = tmp_path / "translation.png"
+    assert _train(True, path) == [False, True] and np.ptp(imread(path)) > 0
+
+
+def test_a_recipe_that_translates_nothing_gets_none(tmp_path):
+    assert _train(False, tmp_path / "translation.png") == [False, False]

@@ -2,6 +2,7 @@
 """The tables of the study's page, from the stored results."""
 
 import math
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from scripts.common.sequences import subset_order
 from scripts.research.markdown import DASH, REGION_NAMES, difference, markdown_table, number, span, subset_title
 from scripts.research.study.figure import arm_label, gain_figure
 from scripts.research.study.plan import Plan
-from scripts.research.study.results import TRAINING_COLUMNS, TRAININGS, read_table, table_path
+from scripts.research.study.results import TRAINING_COLUMNS, TRAININGS, picture_path, read_table, table_path
 from scripts.research.study.statistics import ALL, ROWS, gains
 
 READING = """\
@@ -46,9 +47,20 @@ def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: 
             lines += [*summary_table(chosen, block["control"], cost), "", *subset_table(chosen, block["control"]), ""]
             is_control = (chosen.arm == block["control"]) & (chosen.network == "student")
             panels[block["title"] if group == ALL else f"{part}: {group}"] = chosen[~is_control]
+        lines += _pictures({arm: picture_path(results, part, arm) for arm in block["arms"]}, Path(figure).parent)
     drawn = gain_figure(panels, figure)
     picture = [f"![Gain of each arm over the control]({Path(figure).name})", ""] if drawn else []
     return [*picture, READING, "", *lines] if lines else []
+
+
+def _pictures(paths: dict[str, Path], folder: Path) -> list[str]:
+    """The pictures that there are, each with the name of its arm, as links from the page's folder."""
+    lines = []
+    for arm, path in paths.items():
+        if path.is_file():
+            link = Path(os.path.relpath(path, folder)).as_posix()
+            lines += [f"{arm_label(arm, 'student')}, at the end of its first training:", "", f"![{arm}]({link})", ""]
+    return lines
 
 
 def minutes_of_one_core(trainings: pd.DataFrame) -> dict[str, float]:

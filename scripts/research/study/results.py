@@ -2,6 +2,7 @@
 """The stored results of a study: one table of Dice for each part, one row per subject and region of each network."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +21,8 @@ _TEXT = {"arm": str, "subset": str, "network": str, "subject": str, "region": st
 OTHERS = ("teacher", "assistant", "ensemble")
 # Beside a cell's weights: steps, seconds and cores of its training.
 FACTS = "facts.json"
+# What a training that translates scans leaves beside them (`scripts.unpaired.picture`).
+PICTURE = "translation.png"
 
 
 def table_path(results: str | Path, part: str) -> Path:
@@ -39,6 +42,11 @@ def read_table(path: str | Path, columns: list[str] = COLUMNS) -> pd.DataFrame:
     if missing := [column for column in columns if column not in table]:
         raise UserError(f"{path} lacks the columns {', '.join(missing)}: remove it and run the study again.")
     return table[columns]
+
+
+def picture_path(results: str | Path, part: str, arm: str) -> Path:
+    """Where the picture of an arm's training is stored."""
+    return Path(results) / "study_pictures" / part / f"{arm}.png"
 
 
 def pending(plan: Plan, part: str, results: str | Path) -> list[Cell]:
@@ -63,7 +71,7 @@ def pending(plan: Plan, part: str, results: str | Path) -> list[Cell]:
 
 
 def collect(plan: Plan, part: str, results: str | Path) -> None:
-    """Add the finished cells of a part to its table and to `TRAININGS`."""
+    """Add the finished cells of a part to its table and to `TRAININGS`; keep the picture of each arm's first training."""
     rows, trainings = [], []
     for cell in pending(plan, part, results):
         output = plan.output(cell)
@@ -72,6 +80,9 @@ def collect(plan: Plan, part: str, results: str | Path) -> None:
             rows.append(rows_of(cell, read_cases(output / "evaluation" / "cases.csv")))
             own = {"part": part, "arm": cell.arm, "subset": cell.subset or "together", "seed": cell.seed}
             trainings.append(own | {"fold": cell.fold, "plan": plan.hash(cell)} | facts)
+            picture, to = output / PICTURE, picture_path(results, part, cell.arm)
+            if picture.is_file() and not to.is_file():
+                save_atomically(to, lambda file, picture=picture: shutil.copyfile(picture, file))
     if not rows:
         return
     order = ["arm", "subset", "seed", "fold", "network", "subject", "region"]

@@ -47,7 +47,7 @@ def test_gains_of_each_subset_stand_below_the_control():
 
 
 def test_page_tells_size_and_time_of_each_part_with_results(tmp_path):
-    part = {"title": "Real subjects", "control": "alone", "groups": {"GLI": "a"}}
+    part = {"title": "Real subjects", "control": "alone", "groups": {"GLI": "a"}, "arms": {"alone": {}, "soft": {}}}
     plan = Plan({"parts": {"real": part, "later": part}}, tmp_path)
     assert study_lines(plan, tmp_path, tmp_path / "study.png") == []
     _table().to_csv(tmp_path / "study_real.csv", index=False)
@@ -56,7 +56,11 @@ def test_page_tells_size_and_time_of_each_part_with_results(tmp_path):
         for n, arm, seconds in ((1, "alone", 1800), (1, "soft", 3600), (3, "masked", None))
     ]
     pd.DataFrame(trainings, columns=TRAINING_COLUMNS).to_csv(tmp_path / "study_trainings.csv", index=False)
+    picture = tmp_path / "study_pictures" / "real" / "soft.png"
+    picture.parent.mkdir(parents=True)
+    picture.touch()
     lines = study_lines(plan, tmp_path, tmp_path / "study.png", resamples=300)
+    assert "![soft](study_pictures/real/soft.png)" in lines and not any("![alone]" in line for line in lines)
     assert lines[0].endswith("(study.png)") and (tmp_path / "study.png").is_file()
     # (1800 + 3600) s x 2 cores
     assert (

@@ -13,6 +13,7 @@ from scripts.research.study.results import (
     TRAININGS,
     collect,
     pending,
+    picture_path,
     read_table,
     rows_of,
     table_path,
@@ -106,3 +107,12 @@ def test_a_table_without_columns_is_refused(tmp_path):
     pd.DataFrame({"arm": ["alone"]}).to_csv(tmp_path / "study_real.csv")
     with pytest.raises(UserError, match="study_real.csv lacks the columns subset"):
         read_table(tmp_path / "study_real.csv")
+
+
+def test_the_picture_of_an_arms_first_training_is_kept(tmp_path):
+    plan = _plan(tmp_path)
+    for number, cell in enumerate(plan.cells("real")[:2]):  # flair and t2 of one arm
+        _finish(plan, cell, {"student": cell.subset})
+        (plan.output(cell) / "translation.png").write_text(str(number))
+    collect(plan, "real", tmp_path)
+    assert picture_path(tmp_path, "real", "alone").read_text() == "0"
