@@ -220,13 +220,25 @@ def test_scans_without_label_maps_teach_the_students_by_the_teachers_labels(coho
     loaded = started.parser.get_parsed_content("train#dataset")[-1][0]
     assert not loaded["expert"] and loaded["label"].shape[0] == 3
     segmentation = started.parser.get_parsed_content("objective").terms["student_segmentation"].loss
-    assert segmentation.confidence == ("no_distillation" in recipe)
+    assert segmentation.confident == ("no_distillation" in recipe)
     values = started.parser.get_parsed_content("train#trainer").state.output[0]["pred"]
     # every patch is of the scan without a label map: nothing teaches the teacher
     assert "student_segmentation" in values and "teacher_segmentation" not in values
     name = "model_flair.json" if "train_all" in recipe else "model.json"
     record = json.loads((tmp_path / "o" / name).read_text())
     assert record["unlabelled_subjects"] == [one_subject.name] and "real_subjects" not in record
+
+
+@pytest.mark.parametrize("place", ["parts", "real_subjects"])
+def test_a_subject_that_is_held_out_is_not_trained_on_without_its_label(place, one_subject):
+    parser = ConfigParser()
+    parser.read_config([str(ROOT / "configs" / f"{name}.json") for name in ("train", "with_real", "unlabelled")])
+    nothing = {"training": [], "validation": [], "test": []}
+    held_out = nothing | {"test": [{"subject": one_subject.name}]}
+    parser.update({"unlabelled_dir": str(one_subject), "parts": nothing, "real_subjects": nothing} | {place: held_out})
+    with pytest.raises(Exception) as caught:
+        parser.get_parsed_content("unlabelled_subjects")
+    assert f"has {one_subject.name}, whose patient is held out" in user_message(caught.value)
 
 
 def test_one_network_for_any_subset_trains_and_is_evaluated_in_each_subset(cohort, tmp_path):

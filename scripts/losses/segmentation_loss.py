@@ -9,6 +9,8 @@ from torch.nn import functional
 from torch.nn.modules.loss import _Loss
 
 KINDS = ("ce", "dice_ce")
+# How labels between 0 and 1 are taken.
+HARD, SOFT, CONFIDENT = LABELS = ("hard", "soft", "confident")
 SMOOTHING = 1e-5
 
 
@@ -20,8 +22,10 @@ class SegmentationLoss(_Loss):
     with :math:`\ell` the binary cross-entropy averaged over batch, regions and voxels (``ce``), to which ``dice_ce``
     adds the soft Dice loss. :math:`y^{(s)}` is the label at the scale of the logits (nearest voxel, as nnU-Net does).
 
-    With ``confidence`` a label that is a probability, :math:`y = p`, counts as the hard label :math:`[p > 1/2]` with the
-    weight :math:`|2p - 1|`, in the mean of the cross-entropy and in the sums of Dice. Labels of 0 and 1 have weight 1.
+    Labels that are probabilities, :math:`y = p`, are taken in one of two ways; for labels of 0 and 1 both are the plain
+    loss. ``soft``: Dice is MONAI's for soft labels (Dice semimetric loss, Wang et al. 2023, arXiv:2303.16296), as plain
+    Dice would push every probability to 0 or 1. ``confident``: y counts as the hard label :math:`[p > 1/2]` with the
+    weight :math:`|2p - 1|`, in the mean of the cross-entropy and in the sums of Dice.
 
     Source: deep-supervised cross-entropy on teacher and student is Choi et al. 2023, "A Single Stage Knowledge
     Distillation Network ..." (CMPB 107644); the scale weights and Dice + CE are nnU-Net's (Isensee et al. 2021).
@@ -30,23 +34,26 @@ class SegmentationLoss(_Loss):
     Args:
         network: ``"teacher"`` or ``"student"``: whose logits are taught.
         kind: ``"ce"`` (the paper's) or ``"dice_ce"``.
-        confidence: take labels between 0 and 1 for a hard label and its confidence.
+        labels: ``"hard"``, ``"soft"`` or ``"confident"``, see above.
 
     Raises:
         ValueError: on another ``network``.
-        UserError: on another ``kind``.
+        UserError: on another ``kind`` or other ``labels``.
     """
 
     layers = ()
 
-    def __init__(self, network: str, kind: str = "ce", confidence: bool = False) -> None:
+    def __init__(self, network: str, kind: str = "ce", labels: str = HARD) -> None:
         super().__init__()
         if network not in ("teacher", "student"):
             raise ValueError(f"network is '{network}', but must be 'teacher' or 'student'.")
         if kind not in KINDS:
             raise UserError(f"segmentation_loss is {kind!r}, but must be one of {', '.join(KINDS)}.")
-        self.network, self.confidence = network, confidence
-        self.dice = DiceLoss(sigmoid=True, smooth_nr=SMOOTHING, smooth_dr=SMOOTHING) if kind == "dice_ce" else None
+        if labels not in LABELS:
+            raise UserError(f"unlabelled_labels is {labels!r}, but must be one of {', '.join(LABELS)}.")
+        self.network, self.confident = network, labels == CONFIDENT
+        dice = DiceLoss(sigmoid=True, smooth_nr=SMOOTHING, smooth_dr=SMOOTHING, soft_label=labels == SOFT)
+        self.dice = dice if kind == "dice_ce" else None
 
     def forward(self, teacher: Output | None, student: Output, label: torch.Tensor) -> torch.Tensor:
         """
@@ -70,7 +77,7 @@ class SegmentationLoss(_Loss):
     def _at_one_scale(self, logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
         if label.shape[2:] != logits.shape[2:]:
             label = functional.interpolate(label, size=logits.shape[2:], mode="nearest-exact")
-        if self.confidence:
+        if self.confident:
             return self._of_confident_label(logits, label)
         loss = functional.binary_cross_entropy_with_logits(logits, label)
         return loss if self.dice is None else loss + self.dice(logits, label)

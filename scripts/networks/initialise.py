@@ -12,6 +12,7 @@ from scripts.networks.teacher_student import NetworkGroup
 from torch import nn
 
 RANDOM = "random weights"
+TEACHER = "teacher"
 # behind the path of a frozen teacher
 FROZEN = " (frozen)"
 
@@ -25,6 +26,7 @@ def load_starting_weights(
     teacher_from: str | None = None,
     warm_start: bool = False,
     provenance: dict | None = None,
+    student_from: str | None = None,
 ) -> dict[str, str]:
     """Fill the networks, in place, with the weights that a training starts from, and log them with the loss.
 
@@ -32,9 +34,9 @@ def load_starting_weights(
 
     1. A frozen teacher: the trained teacher of ``teacher_from``.
     2. With ``start_from``: that network's weights in the folder of an earlier training.
-    3. With ``warm_start``: the trained teacher's weights; a student takes the columns of its own sequences in the first
-       layer (`scripts.common.weights.start_from_teacher`). A network with other filters than the trained teacher keeps
-       its random weights.
+    3. With ``warm_start``: the trained teacher's weights, and for a student those of ``student_from``; it takes the
+       columns of its own sequences in the first layer (`scripts.common.weights.start_from_teacher`). A network with
+       other filters than the trained one keeps its random weights.
     4. Random weights.
 
     Args:
@@ -44,6 +46,8 @@ def load_starting_weights(
         teacher_from: folder or file of a trained teacher, or None.
         warm_start: see above.
         provenance: gets what each network starts from under ``starts_from``.
+        student_from: folder or file of a trained network of all four sequences, a teacher or ``any_subset.pt``; that of
+            ``teacher_from`` if None.
 
     Returns:
         What each network starts from, by name.
@@ -57,6 +61,10 @@ def load_starting_weights(
             "configs/train_teacher.json, or start from random weights with --warm_start false (a recipe with a frozen "
             "teacher needs one in any case)."
         )
+
+    def trained_for(name: str) -> str:
+        return teacher_path(teacher_from if name == TEACHER else student_from or teacher_from)
+
     starts = {}
     for name, (path, sequences) in networks.weights(start_from or "").items():
         network = networks.network(name)
@@ -66,8 +74,8 @@ def load_starting_weights(
         elif start_from:
             load_weights(network, path, sequences)
             starts[name] = path
-        elif warm_start and start_from_teacher(network, teacher_path(teacher_from), sequences):
-            starts[name] = teacher_path(teacher_from)
+        elif warm_start and start_from_teacher(network, trained := trained_for(name), sequences):
+            starts[name] = trained
         else:
             starts[name] = RANDOM + (", since the trained teacher has other filters" if warm_start else "")
     if provenance is not None:

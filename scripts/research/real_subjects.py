@@ -41,8 +41,10 @@ def gather(real: Mapping, folder: str | Path) -> list[str]:
     collections = {name: _subjects(folders, left_out) for name, folders in real["collections"].items()}
     folds = draw_folds(collections, real["folds"], real.get("same_patient", ()))
     folder = Path(folder)
-    for subjects in (trained, *collections.values()):
-        _link(subjects, folder / "subjects")
+    _link(
+        {name: path for subjects in (trained, *collections.values()) for name, path in subjects.items()},
+        folder / "subjects",
+    )
     splits = {ALL: (sorted({*trained, *(name for fold in folds for name in fold)}), [])}
     for number, test in enumerate(folds):
         rest = [name for other in folds if other is not test for name in other]
@@ -50,7 +52,7 @@ def gather(real: Mapping, folder: str | Path) -> list[str]:
     if (unlabelled := real.get("unlabelled")) is not None:
         for number, test in enumerate(folds):
             rest = {name: [s for s in members if s not in test] for name, members in collections.items()}
-            without = _without_labels(rest, unlabelled, real.get("same_patient", ()))
+            without = _without_labels(rest, unlabelled, real.get("same_patient", ()), seed=number + 1)
             labelled = [name for name in splits[f"fold{number}"][0] if name not in without]
             splits[f"fold{number}_labelled"] = labelled, sorted(test)
             _link({name: folder / "subjects" / name for name in without}, folder / f"fold{number}_unlabelled")
@@ -90,9 +92,15 @@ def _by_patient(subjects: Mapping | Sequence[str], same_patient: Sequence[Sequen
 
 
 def _without_labels(
-    collections: Mapping[str, Sequence[str]], unlabelled: float | Sequence[str], same_patient: Sequence[Sequence[str]]
+    collections: Mapping[str, Sequence[str]],
+    unlabelled: float | Sequence[str],
+    same_patient: Sequence[Sequence[str]],
+    seed: int,
 ) -> list[str]:
-    """The subjects whose label maps are not to be used: of whole collections, or a share of each one's patients."""
+    """The subjects whose label maps are not to be used: of whole collections, or a share of each one's patients.
+
+    With the seed of the folds, patients would have their labels in all folds or in none.
+    """
     if not isinstance(unlabelled, (int, float)):
         if unknown := sorted(set(unlabelled) - collections.keys()):
             raise UserError(f"'unlabelled' names '{unknown[0]}': choose from {', '.join(collections)}.")
@@ -100,17 +108,17 @@ def _without_labels(
     chosen = []
     for subjects in collections.values():
         members = _by_patient(subjects, same_patient)
-        patients = in_drawn_order(members)
+        patients = in_drawn_order(members, seed)
         chosen += [subject for patient in patients[: round(unlabelled * len(patients))] for subject in members[patient]]
     return chosen
 
 
 def _link(subjects: Mapping[str, Path], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    for earlier in (path for path in folder.iterdir() if path.is_symlink()):
+        earlier.unlink()  # such as those of an earlier draw
     for subject, path in subjects.items():
-        link = folder / subject
-        link.unlink(missing_ok=True)
-        link.symlink_to(Path(path).resolve())
+        (folder / subject).symlink_to(Path(path).resolve())
 
 
 def _subjects(folders: Sequence[str], left_out: set[str]) -> dict[str, Path]:

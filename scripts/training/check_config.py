@@ -58,9 +58,9 @@ NUMBERS = (
     *(("split#validation", REAL, 0, 1), ("split#test", REAL, 0, 1), ("real#share", REAL, 0, 1)),
     *(("students_per_step", int, 1, None), ("split#fold", int, 0, None), ("real_share", REAL, 0, 1)),
 )
-PATHS = ("dataset_dir", "unlabelled_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from")
+PATHS = ("dataset_dir", "unlabelled_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from", "student_from")
 # Paths and numbers that may be null.
-MAY_BE_NULL = ("unlabelled_dir", "start_from", "teacher_from", "split#fold", "real_share")
+MAY_BE_NULL = ("unlabelled_dir", "start_from", "teacher_from", "student_from", "split#fold", "real_share")
 # Keys that are lists of positive whole numbers, and how many; None for two and more.
 SIZES = {"window": 3, "patch_size": 3, "filters": None}
 # keys of versions up to 0.6.0 and their present names

@@ -10,9 +10,9 @@ from monai.transforms import Transform
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.common.weights import load_weights, teacher_path
+from scripts.losses.segmentation_loss import HARD, LABELS
 from torch import nn
 
-HARD, SOFT, CONFIDENT = KINDS = ("hard", "soft", "confident")
 # Below this probability a label that is one is 0, so that patches are drawn around the tumour.
 LEAST_PROBABILITY = 0.05
 
@@ -28,19 +28,18 @@ class LabelByTeacher(Transform):
         teacher_from: folder or file of the trained teacher.
         spacing: voxel size in mm.
         inferer: gives probabilities (1, 3, X, Y, Z) of a scan.
-        kind: ``hard``: 1 where the probability is above 0.5; ``soft``: the probability itself; ``confident``: that too,
-            for a loss that takes it for a hard label and its confidence
-            (`scripts.losses.segmentation_loss.SegmentationLoss`).
+        kind: ``hard``: 1 where the probability is above 0.5; ``soft`` and ``confident``: the probability itself, which
+            the loss takes in two ways (`scripts.losses.segmentation_loss.SegmentationLoss`).
 
     Raises:
         UserError: another kind; at the first call, if there is no such teacher or it does not fit.
     """
 
     def __init__(
-        self, network: nn.Module, teacher_from: str, spacing: float, inferer: Inferer, kind: str = "hard"
+        self, network: nn.Module, teacher_from: str, spacing: float, inferer: Inferer, kind: str = HARD
     ) -> None:
-        if kind not in KINDS:
-            raise UserError(f"unlabelled_labels is {kind!r}, but must be one of {', '.join(KINDS)}.")
+        if kind not in LABELS:
+            raise UserError(f"unlabelled_labels is {kind!r}, but must be one of {', '.join(LABELS)}.")
         self.network, self.teacher_from, self.spacing, self.inferer = network, teacher_from, spacing, inferer
         self.kind = kind
         self.loaded, self.lock = False, Lock()

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from scripts.common.errors import UserError
 from scripts.losses.output import Output
 from scripts.losses.segmentation_loss import SegmentationLoss
 
@@ -85,13 +86,31 @@ def test_confidence_weighs_voxels_and_hardens_the_label_by_hand():
     logits = torch.full((1, 3, 1, 2, 4), math.log(3))
     cross_entropy = (0.5 * math.log(4 / 3) + 2 * math.log(4)) / 2.5
     for kind, expected in (("ce", cross_entropy), ("dice_ce", cross_entropy + 1 - 0.75 / 2.375)):
-        loss = SegmentationLoss("student", kind, confidence=True)(None, Output([logits]), label)
+        loss = SegmentationLoss("student", kind, "confident")(None, Output([logits]), label)
         assert loss.item() == pytest.approx(expected, abs=1e-4), kind
 
 
-def test_confidence_changes_nothing_for_labels_of_0_and_1():
+@pytest.mark.parametrize("labels", ["soft", "confident"])
+def test_labels_of_0_and_1_are_taken_as_they_are(labels):
     torch.manual_seed(0)
     label = (torch.rand(2, 3, 4, 4, 4) > 0.5).float()
     output = Output([torch.randn(2, 3, 4, 4, 4), torch.randn(2, 3, 2, 2, 2)])
-    plain, weighed = (SegmentationLoss("student", "dice_ce", confidence)(None, output, label) for confidence in (0, 1))
-    torch.testing.assert_close(weighed, plain)
+    plain, other = (SegmentationLoss("student", "dice_ce", kind)(None, output, label) for kind in ("hard", labels))
+    torch.testing.assert_close(other, plain)
+
+
+def test_a_soft_label_is_reached_by_its_own_probability():
+    # hard Dice has its minimum at a probability of 1; that for soft labels at the label
+    label = torch.full((1, 3, 2, 2, 2), 0.6)
+    logits = torch.logit(label).requires_grad_()
+    SegmentationLoss("student", "dice_ce", "soft")(None, Output([logits]), label).backward()
+    below = torch.logit(label - 0.1)
+    values = [SegmentationLoss("student", "dice_ce", "soft")(None, Output([z]), label).item() for z in (logits, below)]
+    assert values[0] < values[1]
+    above = SegmentationLoss("student", "dice_ce", "soft")(None, Output([torch.logit(label + 0.1)]), label).item()
+    assert values[0] < above
+
+
+def test_other_labels_are_refused():
+    with pytest.raises(UserError, match="unlabelled_labels is 'sure'"):
+        SegmentationLoss("student", labels="sure")

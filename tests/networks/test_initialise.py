@@ -75,6 +75,16 @@ def test_warm_start_fills_teacher_and_student_and_says_so(trained, caplog):
     assert f"teacher, student start from {path}; loss = 1 student_segmentation" in caplog.text
 
 
+def test_students_may_start_from_another_network_than_the_teacher(trained, tmp_path):
+    path = str(tmp_path / "any_subset.pt")
+    save_weights(path, _network(4), {"sequences": list(SEQUENCES), "spacing": 2.0})
+    pair = _pair()
+    starts = load_starting_weights(pair, 2.0, None, str(trained), True, student_from=path)
+    assert starts == {"teacher": str(trained / "teacher.pt"), "student": path}
+    state = torch.load(path, weights_only=True)
+    torch.testing.assert_close(pair.student.state_dict()[FIRST], state[FIRST][:, [1, 3]] * 2)
+
+
 def test_network_of_other_filters_keeps_its_random_weights_and_the_log_says_which(trained, caplog):
     pair = _pair(filters=(4, 8, 8))
     before = pair.student.state_dict()[FIRST].clone()

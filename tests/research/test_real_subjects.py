@@ -4,6 +4,7 @@ import json
 
 import pytest
 from scripts.common.errors import UserError
+from scripts.data.splits import in_drawn_order
 from scripts.research.real_subjects import draw_folds, gather
 
 
@@ -43,6 +44,25 @@ def test_part_of_the_training_subjects_is_set_aside_as_unlabelled(real, tmp_path
         # four GLI and two SSA are left for training in each fold, and the two that are always there
         assert [name[0] for name in aside] == gone and labelled["test"] == whole["test"]
         assert sorted(labelled["training"] + aside) == whole["training"] and {"K1", "K2"} <= set(labelled["training"])
+
+
+def test_gathering_again_leaves_no_subject_of_an_earlier_draw(real, tmp_path):
+    for unlabelled in (["GLI"], ["SSA"]):
+        gather(real | {"unlabelled": unlabelled}, tmp_path / "out")
+    assert {path.name[0] for path in (tmp_path / "out" / "fold0_unlabelled").iterdir()} == {"S"}
+
+
+def test_each_fold_draws_its_own_unlabelled_subjects(tmp_path):
+    for number in range(40):
+        (tmp_path / "x" / f"s{number:02d}").mkdir(parents=True)
+    gather({"collections": {"X": [str(tmp_path / "x")]}, "folds": 2, "unlabelled": 0.5}, tmp_path / "out")
+    draws = [{path.name for path in (tmp_path / "out" / f"fold{number}_unlabelled").iterdir()} for number in range(2)]
+    # each fold has 20 training subjects of which 10 are set aside; the same hash would set aside the first of the order
+    first = [
+        set(in_drawn_order(json.loads((tmp_path / "out" / f"fold{n}.json").read_text())["training"])[:10])
+        for n in range(2)
+    ]
+    assert all(len(draw) == 10 for draw in draws) and draws[0] != first[0] and draws[1] != first[1]
 
 
 def test_an_unknown_collection_without_labels_is_refused(real, tmp_path):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of the study's page, from the stored results."""
 
+import json
 import math
 import os
 from collections.abc import Iterable
@@ -16,10 +17,11 @@ from scripts.research.study.statistics import ALL, ROWS, gains
 
 READING = """\
 Gain is the mean Dice of WT, TC and ET minus that of the control: the same subsets, seeds and subjects, each subject
-averaged first. In brackets the 95% bootstrap interval over subjects; **bold** where it excludes zero. "New seeds too"
+averaged first. In brackets the 95% bootstrap interval over subjects; **bold** where it excludes zero. It takes the
+networks as they are; the gain of each fold, which has networks of its own, shows how much they differ. "New seeds too"
 is the interval with seeds drawn anew as well, "p" Wilcoxon's signed rank test over subjects, not corrected for the
-number of comparisons. "Share of the gap" is the gain over that of the arm with all labels, where a part has one. "Minutes" is the time of one training on one core,
-beside whatever else the machine did."""
+number of comparisons. "Share of the gap" is the gain over that of the arm with all labels, where that gain is sure. "Minutes" is the time of one training on one core, beside
+whatever else the machine did; a gradient ratio says how strongly a term acted on the student."""
 
 
 def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: int = 10_000) -> list[str]:
@@ -37,20 +39,35 @@ def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: 
         table = read_table(table_path(results, part))
         if table.empty:
             continue
-        found = gains(table, block["control"], block.get("groups"), resamples=resamples, ceiling=block.get("ceiling"))
+        found = gains(
+            table,
+            block["control"],
+            block.get("groups"),
+            resamples=resamples,
+            ceiling=block.get("ceiling"),
+            controls=_controls(block),
+        )
         lines += [f"## {block['title']}", "", _size(trainings[trainings.part == part], table), ""]
         for group in dict.fromkeys(found.group) if len(found) else ():
             chosen = found[found.group == group]
             title = "" if group == ALL else f"### {group}"
             lines += [title, ""] if title else []
-            cost = minutes_of_one_core(trainings[trainings.part == part])
-            lines += [*summary_table(chosen, block["control"], cost), "", *subset_table(chosen, block["control"]), ""]
+            lines += [
+                *summary_table(chosen, block["control"], trainings[trainings.part == part]),
+                "",
+                *subset_table(chosen, block["control"]),
+                "",
+            ]
             is_control = (chosen.arm == block["control"]) & (chosen.network == "student")
             panels[block["title"] if group == ALL else f"{part}: {group}"] = chosen[~is_control]
         lines += _pictures({arm: picture_path(results, part, arm) for arm in block["arms"]}, Path(figure).parent)
     drawn = gain_figure(panels, figure)
     picture = [f"![Gain of each arm over the control]({Path(figure).name})", ""] if drawn else []
     return [*picture, READING, "", *lines] if lines else []
+
+
+def _controls(block: dict) -> dict[str, str]:
+    return {arm: entry["control"] for arm, entry in block["arms"].items() if "control" in entry}
 
 
 def _pictures(paths: dict[str, Path], folder: Path) -> list[str]:
@@ -63,11 +80,15 @@ def _pictures(paths: dict[str, Path], folder: Path) -> list[str]:
     return lines
 
 
-def minutes_of_one_core(trainings: pd.DataFrame) -> dict[str, float]:
-    """What a training of each arm took on average, without those that were interrupted."""
-    known = trainings.dropna(subset="seconds")
-    minutes = known.seconds.astype(float) * known.cores.astype(float) / 60
-    return minutes.groupby(known.arm).mean().to_dict()
+def facts_of(trainings: pd.DataFrame) -> list[str]:
+    """The time of a training of one arm on average, in minutes of one core, and the median of each term's ratios.
+
+    Interrupted trainings have no time.
+    """
+    minutes = (trainings.seconds.astype(float) * trainings.cores.astype(float)).mean() / 60
+    ratios = pd.DataFrame([json.loads(text) for text in trainings.ratios]).median()
+    texts = [f"{name.replace('_', ' ')} {number(value, '.2f')}" for name, value in ratios.items()]
+    return [number(minutes, ".0f"), ", ".join(texts) or DASH]
 
 
 def _size(trainings: pd.DataFrame, table: pd.DataFrame) -> str:
@@ -86,13 +107,13 @@ def _range(values: Iterable[int]) -> str:
     return " to ".join(map(str, ends))
 
 
-def summary_table(gains: pd.DataFrame, control: str, cost: dict[str, float] | None = None) -> list[str]:
+def summary_table(gains: pd.DataFrame, control: str, trainings: pd.DataFrame) -> list[str]:
     """A row for each arm over all subsets: the control first, then by gain.
 
     Args:
         gains: of `scripts.research.study.statistics.gains`.
         control: name of the arm that the others are compared with.
-        cost: of `minutes_of_one_core`.
+        trainings: rows of `TRAININGS` of the part.
     """
     chosen = gains[gains.subset == ALL]
     wide = chosen.pivot(index=["arm", "network"], columns="region", values="dice")
@@ -103,14 +124,25 @@ def summary_table(gains: pd.DataFrame, control: str, cost: dict[str, float] | No
     for line in chosen.itertuples():
         dice = [number(wide.loc[(line.arm, line.network), region]) for region in ROWS]
         size = [str(len(line.subsets)), str(len(line.seeds)), str(line.subjects)]
-        gain = [DASH] * 3
+        gain = [DASH] * 4
         if not line.first:
-            gain = [_gain(line), span(line.seeds_low, line.seeds_high), number(line.p, "#.2g")]
+            folds = ", ".join(number(gain, "+.3f") for gain in line.by_fold) if len(line.by_fold) > 1 else DASH
+            gain = [_gain(line), folds, span(line.seeds_low, line.seeds_high), number(line.p, "#.2g")]
         share = [_share(line)] if "share" in chosen else []
-        minutes = [number((cost or {}).get(line.arm, math.nan), ".0f")]
-        rows.append([arm_label(line.arm, line.network), *size, *dice, *gain, *share, *minutes])
+        facts = facts_of(trainings[trainings.arm == line.arm])
+        label = arm_label(line.arm, line.network)
+        label += "" if line.against == control else f" (against {arm_label(line.against, 'student')})"
+        rows.append([label, *size, *dice, *gain, *share, *facts])
     head = ["arm", "subsets", "seeds", "subjects", *(f"Dice {name}" for name in REGION_NAMES.values())]
-    head += ["gain [95%]", "new seeds too", "p", *(["share of the gap [95%]"] if "share" in chosen else []), "minutes"]
+    head += [
+        "gain [95%]",
+        "each fold",
+        "new seeds too",
+        "p",
+        *(["share of the gap [95%]"] if "share" in chosen else []),
+        "minutes",
+        "gradient ratios",
+    ]
     return markdown_table(head, rows)
 
 

@@ -16,7 +16,7 @@ SHARED, ONCE, GATHERED, WORK, FOLD = "{shared}", "{once}", "{gathered}", "{work}
 PLAN_KEYS = {"keys", "evaluation", "parts"}
 PART_KEYS = {"title", "control", "ceiling", "subsets", "seeds", "folds", "groups", "subjects"}
 PART_KEYS |= {"keys", "evaluation", "once", "shared", "arms"}
-ARM_KEYS = {"overlays", "keys", "evaluation", "together", "seeds"}
+ARM_KEYS = {"overlays", "keys", "evaluation", "together", "seeds", "folds", "control"}
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Plan:
     - ``shared`` (optional): the same once for each fold, after those; their folder is `SHARED`.
 
     An arm has ``overlays`` (names of configs after ``train.json``) and optionally ``keys``, ``evaluation``, ``seeds``,
+    ``folds`` (numbers of those that it is run on), ``control`` (an arm that it is compared with instead of the part's),
     and ``together``: one training of all subsets (``train_all``, ``any_subset``) instead of one for each subset.
 
     Attributes:
@@ -88,7 +89,7 @@ class Plan:
             for seed in sorted(set().union(*seeds.values()))
             for fold in self.folds(part)
             for arm, entry in block["arms"].items()
-            if seed in seeds[arm]
+            if seed in seeds[arm] and fold in entry.get("folds", [fold])
             for subset in ([None] if entry.get("together") else self.subsets(part))
         ]
 
@@ -158,14 +159,19 @@ class Plan:
         given += [block[key] for key in ("once", "subjects") if key in block]
         given += [block.get("keys"), block.get("evaluation"), block.get("folds", [{}])[cell.fold]]
         given += [block["subsets"]] if cell.subset is None else []
-        given = [{k: v for k, v in part.items() if k != "seeds"} if isinstance(part, dict) else part for part in given]
+        # what says which trainings there are, or compares them, does not change their results
+        apart = ("seeds", "folds", "control")
+        given = [
+            {k: v for k, v in part.items() if k not in apart} if isinstance(part, dict) else part for part in given
+        ]
         return _short_hash(given)
 
     def once_hash(self, part: str, name: str) -> str:
         """The same of a training that all folds of a part share, and of those before it."""
         block = self.parts[part]
-        until = list(block["once"]).index(name) + 1
-        return _short_hash([self.content.get("keys"), block.get("subjects"), list(block["once"].items())[:until]])
+        entries = list(block["once"].items())[: list(block["once"]).index(name) + 1]
+        subjects = block.get("subjects") if GATHERED in json.dumps(entries) else None
+        return _short_hash([self.content.get("keys"), subjects, entries])
 
     def _keys(self, part: str, fold: int) -> dict:
         block = self.parts[part]
@@ -204,11 +210,12 @@ def read_plan(path: str | Path, work: str | Path) -> Plan:
         _check(path, f"parts#{name}#", part, PART_KEYS, {"title", "control", "subsets", "seeds", "arms"})
         for arm, entry in part["arms"].items():
             _check(path, f"parts#{name}#arms#{arm}#", entry, ARM_KEYS, {"overlays"})
-        for key in ("control", "ceiling"):
-            if key in part and part[key] not in part["arms"]:
+        named = {key: part[key] for key in ("control", "ceiling") if key in part}
+        named |= {f"arms#{arm}#control": entry["control"] for arm, entry in part["arms"].items() if "control" in entry}
+        for key, arm in named.items():
+            if arm not in part["arms"]:
                 raise UserError(
-                    f"parts#{name}#{key} in {path} is '{part[key]}', but must be one of its arms: "
-                    f"{', '.join(part['arms'])}."
+                    f"parts#{name}#{key} in {path} is '{arm}', but must be one of its arms: {', '.join(part['arms'])}."
                 )
     return Plan(content, Path(work).absolute())
 

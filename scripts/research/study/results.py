@@ -14,12 +14,21 @@ from scripts.research.study.plan import Cell, Plan
 
 CELL = ["arm", "subset", "seed", "fold"]
 COLUMNS = [*CELL, "network", "subject", "region", "dice", "hd95_mm", "true_ml", "predicted_ml"]
-TRAINING_COLUMNS = ["part", *CELL, "steps", "seconds", "cores", "plan"]
+TRAINING_COLUMNS = ["part", *CELL, "steps", "seconds", "cores", "ratios", "plan"]
 TRAININGS = "study_trainings.csv"
-_TEXT = {"arm": str, "subset": str, "network": str, "subject": str, "region": str, "part": str, "plan": str}
+_TEXT = {
+    "arm": str,
+    "subset": str,
+    "network": str,
+    "subject": str,
+    "region": str,
+    "part": str,
+    "plan": str,
+    "ratios": str,
+}
 # Networks beside the students, which keep their names.
 OTHERS = ("teacher", "assistant", "ensemble")
-# Beside a cell's weights: steps, seconds and cores of its training.
+# Beside a cell's weights: steps, seconds, cores and gradient ratios of its training.
 FACTS = "facts.json"
 # What a training that translates scans leaves beside them (`scripts.unpaired.picture`).
 PICTURE = "translation.png"

@@ -48,8 +48,8 @@ def take_stored_starts(plan: Plan, part: str, results: str | Path) -> None:
 
 
 def start_folder(plan: Plan, part: str, name: str, results: str | Path) -> Path:
-    """Where the networks of a shared training are stored, such as ``study_starts/real/source_1a2b3c4d``."""
-    return Path(results) / "study_starts" / part / f"{name}_{plan.once_hash(part, name)}"
+    """Where the networks of a shared training are stored, such as ``study_starts/source_1a2b3c4d``."""
+    return Path(results) / "study_starts" / f"{name}_{plan.once_hash(part, name)}"
 
 
 def train_shared(plan: Plan, part: str, fold: int) -> None:
@@ -70,6 +70,7 @@ def run_cell(plan: Plan, cell: Cell) -> None:
         "steps": record["epochs"] * record["steps_per_epoch"],
         "seconds": seconds,
         "cores": torch.get_num_threads(),
+        "ratios": json.dumps(record.get("gradient_ratios", {})),
     }
     save_atomically(output / FACTS, lambda file: file.write_text(json.dumps(facts)))
 

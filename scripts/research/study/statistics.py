@@ -2,7 +2,9 @@
 """Each arm's gain over the control, paired by subject, with 95% intervals over subjects and over seeds."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -100,19 +102,30 @@ def two_level_interval(differences, seed: int = 0, resamples: int = 10_000) -> t
     return float(low), float(high)
 
 
-def gain_of(both: Pair, region: str, seed: int = 0, resamples: int = 10_000) -> dict:
+def gain_of(
+    both: Pair, region: str, folds: Mapping[str, int] | None = None, seed: int = 0, resamples: int = 10_000
+) -> dict:
     """Gain in one region; each subject's Dice is first averaged over subsets and seeds.
+
+    Args:
+        both: the network and its control.
+        region: one of `ROWS`.
+        folds: the number of the fold that measures each subject.
+        seed, resamples: of the bootstraps.
 
     Returns:
         ``subsets``, ``seeds`` (tuples), ``subjects`` (number), ``dice``, ``control`` and ``gain`` (means), ``low`` and
         ``high`` (95% bootstrap over subjects), ``p`` (Wilcoxon signed rank over subjects, two-sided), ``seeds_low`` and
-        ``seeds_high`` (`two_level_interval`), and ``by_seed`` (the gain of each seed).
+        ``seeds_high`` (`two_level_interval`), and ``by_seed`` and ``by_fold`` (the gain of each seed and each fold).
     """
     row = ROWS.index(region)
     dice, control = both.dice[..., row], both.control[..., row]
     differences = np.round((dice - control).mean(0), 9)  # as in paired_difference: rounding errors are no gain
     over_subjects = paired_difference(dice.mean((0, 1)), control.mean((0, 1)), seed, resamples)
     low, high = two_level_interval(differences, seed, resamples)
+    of_folds = {}
+    for subject, gain in zip(both.subjects, differences.mean(0)):
+        of_folds.setdefault((folds or {}).get(subject, 0), []).append(gain)
     return {
         "subsets": both.subsets,
         "seeds": both.seeds,
@@ -126,6 +139,7 @@ def gain_of(both: Pair, region: str, seed: int = 0, resamples: int = 10_000) -> 
         "seeds_low": low,
         "seeds_high": high,
         "by_seed": tuple(float(gain) for gain in differences.mean(1)),
+        "by_fold": tuple(float(np.mean(of_folds[fold])) for fold in sorted(of_folds)),
     }
 
 
@@ -140,26 +154,30 @@ def share_of_gap(
         resamples: of the bootstrap over subjects, which draws all three together.
 
     Returns:
-        ``share`` with ``share_low`` and ``share_high`` (95%); NaN without common trainings, or where the ceiling gains
-        nothing.
+        ``share`` with ``share_low`` and ``share_high`` (95%), of the trainings and subjects that all three have; NaN
+        without any, or where the 95% interval of the ceiling's gain is not above 0.
     """
     nothing = dict.fromkeys(("share", "share_low", "share_high"), math.nan)
+    dice, control, ceiling = _in_common(dice, control, ceiling)
     pairs = pair(dice, control, subset), pair(ceiling, control, subset)
-    if None in pairs or pairs[0].subjects != pairs[1].subjects:
+    if None in pairs:
         return nothing
     row = ROWS.index("mean")
     own, whole = ((each.dice - each.control)[..., row].mean((0, 1)) for each in pairs)
-    if whole.mean() <= 0:
-        return nothing
     subjects = len(own)
     drawn = np.random.default_rng(0).multinomial(subjects, np.full(subjects, 1 / subjects), resamples)
-    # where a resample's ceiling gains nothing, the share has no bound
-    low, high = np.nanpercentile(_ratio(drawn @ own, drawn @ whole), [2.5, 97.5])
+    own_drawn, whole_drawn = drawn @ own, drawn @ whole
+    if np.percentile(whole_drawn, 2.5) <= 0:
+        return nothing
+    low, high = np.percentile(own_drawn[whole_drawn > 0] / whole_drawn[whole_drawn > 0], [2.5, 97.5])
     return {"share": float(own.mean() / whole.mean()), "share_low": float(low), "share_high": float(high)}
 
 
-def _ratio(gain: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(gain, whole, out=np.full_like(gain, math.inf), where=whole > 0)
+def _in_common(*tables: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows of each table whose subset, seed and subject all tables have."""
+    indices = [pd.MultiIndex.from_frame(table[["subset", "seed", "subject"]]) for table in tables]
+    common = reduce(pd.MultiIndex.intersection, indices)
+    return [table[index.isin(common)] for table, index in zip(tables, indices)]
 
 
 def gains(
@@ -169,6 +187,7 @@ def gains(
     seed: int = 0,
     resamples: int = 10_000,
     ceiling: str | None = None,
+    controls: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Gain over the control's student of every student and ensemble, for each group and subset and for all of them.
 
@@ -178,22 +197,28 @@ def gains(
         groups: start, or starts joined by ``|``, of the subjects' names by group.
         seed, resamples: of the bootstraps.
         ceiling: name of the arm that has what the others lack, or None.
+        controls: names of the arms that some arms are compared with instead of ``control``.
 
     Returns:
-        columns ``group``, ``arm``, ``network``, ``subset``, ``region``, those of `gain_of` and, with a ceiling, those of
-        `share_of_gap`; arms that share no training with the control are absent; the control is compared with itself.
+        columns ``group``, ``arm``, ``network``, ``against`` (its control), ``subset``, ``region``, those of `gain_of`
+        and, with a ceiling, those of `share_of_gap`; arms that share no training with their control are absent; the
+        control is compared with itself.
     """
-    dice = dice_of_subjects(table[table.network != "teacher"])
+    dice, controls = dice_of_subjects(table[table.network != "teacher"]), controls or {}
+    folds = dict(zip(table.subject, table.fold))
     names = {ALL: ""} | (groups or {})
     rows = []
     for group, starts in names.items():
         here = dice[dice.subject.str.startswith(tuple(starts.split("|")))]
-        reference, best = (here[(here.arm == arm) & (here.network == "student")] for arm in (control, ceiling))
+        students = here[here.network == "student"]
+        best = students[students.arm == ceiling]
         for (arm, network), own in here.groupby(["arm", "network"], sort=False):
+            against = controls.get(arm, control)
+            reference = students[students.arm == against]
             for subset in (ALL, *sorted(own.subset.unique(), key=subset_order)):
                 both = pair(own, reference, subset)
-                share = share_of_gap(own, reference, best, subset, resamples) if ceiling else {}
+                share = share_of_gap(own, reference, best, subset, resamples) if ceiling and against == control else {}
                 for region in ROWS if both else ():
-                    key = {"group": group, "arm": arm, "network": network, "subset": subset, "region": region}
-                    rows.append(key | gain_of(both, region, seed, resamples) | share)
+                    key = {"group": group, "arm": arm, "network": network, "against": against, "subset": subset}
+                    rows.append(key | {"region": region} | gain_of(both, region, folds, seed, resamples) | share)
     return pd.DataFrame(rows)

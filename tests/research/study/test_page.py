@@ -23,21 +23,34 @@ def _table() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def _trainings() -> pd.DataFrame:
+    """30 minutes of two cores for the control, an hour for soft; masked was interrupted."""
+    trainings = [
+        ("real", arm, "flair", 0, 0, 100 * n, seconds, 2, ratios, "hash")
+        for n, arm, seconds, ratios in (
+            (1, "alone", 1800, "{}"),
+            (1, "soft", 3600, '{"soft_targets": 0.3}'),
+            (3, "masked", None, "{}"),
+        )
+    ]
+    return pd.DataFrame(trainings, columns=TRAINING_COLUMNS)
+
+
 def test_summary_has_the_control_first_and_then_the_arms_by_gain():
-    lines = summary_table(gains(_table(), "alone", resamples=300), "alone", {"alone": 30.0, "soft": 60.4})
-    assert lines[0].endswith("| p | minutes |") and lines[2:] == [
-        "| alone | 1 | 1 | 2 | 0.500 | 0.500 | 0.500 | 0.500 | – | – | – | 30 |",
-        "| soft | 1 | 1 | 2 | 0.540 | 0.540 | 0.540 | 0.540 | **+0.040** [+0.020, +0.060] | – | 0.50 | 60 |",
-        "| masked | 1 | 1 | 2 | 0.425 | 0.425 | 0.425 | 0.425 | **-0.075** [-0.100, -0.050] | – | 0.50 | – |",
+    lines = summary_table(gains(_table(), "alone", resamples=300), "alone", _trainings())
+    assert lines[0].endswith("| each fold | new seeds too | p | minutes | gradient ratios |") and lines[2:] == [
+        "| alone | 1 | 1 | 2 | 0.500 | 0.500 | 0.500 | 0.500 | – | – | – | – | 60 | – |",
+        "| soft | 1 | 1 | 2 | 0.540 | 0.540 | 0.540 | 0.540 | **+0.040** [+0.020, +0.060] | – | – | 0.50 | 120 | soft targets 0.30 |",
+        "| masked | 1 | 1 | 2 | 0.425 | 0.425 | 0.425 | 0.425 | **-0.075** [-0.100, -0.050] | – | – | 0.50 | – | – |",
     ]
 
 
 def test_a_part_with_a_ceiling_tells_which_share_of_its_gain_each_arm_reaches():
-    lines = summary_table(gains(_table(), "alone", resamples=300, ceiling="soft"), "alone")
-    assert lines[0].endswith("| share of the gap [95%] | minutes |") and lines[2].endswith("| – | – |")
-    assert lines[3].endswith("| 100% [100%, 100%] | – |")
+    lines = summary_table(gains(_table(), "alone", resamples=300, ceiling="soft"), "alone", _trainings())
+    assert lines[0].endswith("| share of the gap [95%] | minutes | gradient ratios |") and "| – | 60 | – |" in lines[2]
+    assert "| 100% [100%, 100%] | 120 |" in lines[3]
     # masked loses .1 and .05 where soft gains .06 and .02: of single subjects -1.67 and -2.5
-    assert lines[4].endswith("% [-250%, -167%] | – |")
+    assert lines[4].endswith("% [-250%, -167%] | – | – |")
 
 
 def test_gains_of_each_subset_stand_below_the_control():
@@ -51,11 +64,7 @@ def test_page_tells_size_and_time_of_each_part_with_results(tmp_path):
     plan = Plan({"parts": {"real": part, "later": part}}, tmp_path)
     assert study_lines(plan, tmp_path, tmp_path / "study.png") == []
     _table().to_csv(tmp_path / "study_real.csv", index=False)
-    trainings = [
-        ("real", arm, "flair", 0, 0, 100 * n, seconds, 2, "hash")
-        for n, arm, seconds in ((1, "alone", 1800), (1, "soft", 3600), (3, "masked", None))
-    ]
-    pd.DataFrame(trainings, columns=TRAINING_COLUMNS).to_csv(tmp_path / "study_trainings.csv", index=False)
+    _trainings().to_csv(tmp_path / "study_trainings.csv", index=False)
     picture = tmp_path / "study_pictures" / "real" / "soft.png"
     picture.parent.mkdir(parents=True)
     picture.touch()
@@ -67,5 +76,5 @@ def test_page_tells_size_and_time_of_each_part_with_results(tmp_path):
         "3 arms, 3 trainings of 100 to 300 steps, 2 subjects; 3.0 core-hours (1 trainings were interrupted and are not "
         "in it)." in lines
     )
-    assert any(line.startswith("| soft |") and line.endswith("| 120 |") for line in lines)
+    assert any(line.startswith("| soft |") and line.endswith("| 120 | soft targets 0.30 |") for line in lines)
     assert lines.count("## Real subjects") == 1 and "### GLI" in lines

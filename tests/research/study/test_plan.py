@@ -94,12 +94,25 @@ def test_hash_changes_with_what_determines_the_result_and_not_with_the_seeds(tmp
     assert first != other and first == same
 
 
+def test_an_arm_may_be_run_on_some_folds_and_be_compared_with_another_arm(tmp_path):
+    content = copy.deepcopy(CONTENT)
+    content["parts"]["real"]["arms"]["soft"] |= {"folds": [1], "control": "all"}
+    plan = _plan(tmp_path, content)
+    assert {cell.fold for cell in plan.cells("real") if cell.arm == "soft"} == {1}
+    cell = Cell("real", "soft", "flair", 0, 1)
+    assert plan.hash(cell) == _plan(tmp_path).hash(cell)
+
+
 @pytest.mark.parametrize(
     "change, complaint",
     [
         ({"seed": [0]}, "unknown key 'parts#real#seed'"),
         ({"control": "kd"}, "parts#real#control in .* is 'kd', but must be one of its arms: alone, soft, all"),
         ({"ceiling": "kd"}, "parts#real#ceiling in .* is 'kd', but must be one of its arms"),
+        (
+            {"arms": {"alone": {"overlays": [], "control": "kd"}}},
+            "parts#real#arms#alone#control in .* is 'kd', but must be one of its arms: alone",
+        ),
         ({"arms": {"alone": {}}}, "lacks the key 'parts#real#arms#alone#overlays'"),
     ],
 )

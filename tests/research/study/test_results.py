@@ -19,7 +19,7 @@ from scripts.research.study.results import (
     table_path,
 )
 
-FACTS = {"steps": 10, "seconds": 1800.0, "cores": 1}
+FACTS = {"steps": 10, "seconds": 1800.0, "cores": 1, "ratios": "{}"}
 
 
 def _plan(folder, **keys) -> Plan:

@@ -145,3 +145,42 @@ def test_pair_without_a_common_seed_is_none():
         pd.DataFrame(_rows("soft", 0, {"a": 0.5}) + _rows("control", 1, {"a": 0.5}), columns=COLUMNS)
     )
     assert pair(dice[dice.arm == "soft"], dice[dice.arm == "control"]) is None
+
+
+def test_share_of_the_gap_takes_only_the_trainings_that_all_three_have():
+    rows = [
+        *(row for seed in (0, 1) for row in _rows("control", seed, {"a": 0.5, "b": 0.5})),
+        *_rows("half", 0, {"a": 0.6, "b": 0.55}),
+        *_rows("half", 1, {"a": 0.9, "b": 0.9}),  # the ceiling has no second seed
+        *_rows("all", 0, {"a": 0.7, "b": 0.6}),
+    ]
+    line = _gain(rows, "half", ceiling="all")
+    assert line.share == pytest.approx(0.5) and (line.share_low, line.share_high) == pytest.approx((0.5, 0.5))
+
+
+def test_there_is_no_share_of_a_gap_that_is_not_sure():
+    rows = [
+        *_rows("control", 0, {"a": 0.5, "b": 0.5}),
+        *_rows("half", 0, {"a": 0.6, "b": 0.6}),
+        *_rows("all", 0, {"a": 0.7, "b": 0.45}),  # both draws b: a loss
+    ]
+    assert math.isnan(_gain(rows, "half", ceiling="all").share)
+
+
+def test_the_gain_of_each_fold_is_that_of_its_subjects():
+    rows = [
+        (*row[:3], {"a": 0, "b": 1, "c": 1}[row[5]], *row[4:])
+        for row in (
+            *_rows("control", 0, {"a": 0.5, "b": 0.5, "c": 0.5}),
+            *_rows("soft", 0, {"a": 0.6, "b": 0.4, "c": 0.5}),
+        )
+    ]
+    assert _gain(rows).by_fold == pytest.approx((0.1, -0.05))
+
+
+def test_an_arm_may_have_a_control_of_its_own():
+    rows = [*STUDY, *_rows("self", 0, {"a": 0.57, "b": 0.55})]
+    line = _gain(rows, "self", controls={"self": "soft"}, ceiling="soft")
+    # against soft with the same seed: .01 and .03
+    assert line.against == "soft" and line.gain == pytest.approx(0.02) and math.isnan(line.share)
+    assert _gain(rows, "soft", controls={"self": "soft"}).against == "control"
