@@ -42,9 +42,11 @@ def gain_figure(gains: dict[str, pd.DataFrame], path: str | Path) -> bool:
     of_all = together[together.subset == ALL].groupby("label").gain.mean()
     labels = list(of_all.sort_values(ascending=False, kind="stable").index)
     subsets = sorted(set(together.subset) - {ALL}, key=subset_order)
+    if alone := len(subsets) == 1:  # the same as all of them
+        gains = {title: table[table.subset == ALL] for title, table in gains.items()}
     styles = {
         subset: {"color": COLOURS[n % len(COLOURS)], "marker": MARKERS[n // len(COLOURS) % len(MARKERS)], "ms": 6}
-        for n, subset in enumerate(subsets)
+        for n, subset in enumerate([] if alone else subsets)
     } | {ALL: {"color": "black", "marker": "D", "ms": 7}}
     figure = Figure(
         (4 + 3.5 * len(gains), 1.7 + len(labels) * max(0.42, 0.15 * len(styles))), 150, layout="constrained"
@@ -56,7 +58,8 @@ def gain_figure(gains: dict[str, pd.DataFrame], path: str | Path) -> bool:
     panels[0].set_yticks(range(len(labels)), labels, fontsize=11)
     panels[0].set_ylim(len(labels) - 0.5, -0.5)
     figure.supxlabel("gain in mean Dice over the control", fontsize=12)
-    names = {subset: "all subsets" if subset == ALL else subset_title(subset) for subset in styles}
+    names = {subset: subset_title(subset) for subset in subsets} | {ALL: "all subsets"}
+    names |= {ALL: names[subsets[0]]} if alone else {}
     handles = [Line2D([], [], linewidth=1.8, label=names[subset], **style) for subset, style in styles.items()]
     handles.append(Line2D([], [], color="0.35", linestyle="", marker="|", ms=9, mew=1.3, label="a single seed"))
     figure.legend(handles=handles, loc="outside upper center", ncols=min(5, len(handles)), frameon=False, fontsize=10)

@@ -20,8 +20,9 @@ Gain is the mean Dice of WT, TC and ET minus that of the control: the same subse
 averaged first. In brackets the 95% bootstrap interval over subjects; **bold** where it excludes zero. It takes the
 networks as they are; the gain of each fold, which has networks of its own, shows how much they differ. "New seeds too"
 is the interval with seeds drawn anew as well, "p" Wilcoxon's signed rank test over subjects, not corrected for the
-number of comparisons. "Share of the gap" is the gain over that of the arm with all labels, where that gain is sure. "Minutes" is the time of one training on one core, beside
-whatever else the machine did; a gradient ratio says how strongly a term acted on the student."""
+number of comparisons. "Share of the gap" is the gain over that of the arm with all labels, where that gain
+is sure. "Minutes" is the time of one training on one core, beside whatever else the machine did. A gradient ratio says
+how strongly a term acted on the student."""
 
 
 def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: int = 10_000) -> list[str]:
@@ -52,12 +53,9 @@ def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: 
             chosen = found[found.group == group]
             title = "" if group == ALL else f"### {group}"
             lines += [title, ""] if title else []
-            lines += [
-                *summary_table(chosen, block["control"], trainings[trainings.part == part]),
-                "",
-                *subset_table(chosen, block["control"]),
-                "",
-            ]
+            lines += [*summary_table(chosen, block["control"], trainings[trainings.part == part]), ""]
+            if chosen.subset.nunique() > 2:  # a single one is the same as all of them
+                lines += [*subset_table(chosen, block["control"]), ""]
             is_control = (chosen.arm == block["control"]) & (chosen.network == "student")
             panels[block["title"] if group == ALL else f"{part}: {group}"] = chosen[~is_control]
         lines += _pictures({arm: picture_path(results, part, arm) for arm in block["arms"]}, Path(figure).parent)
