@@ -40,6 +40,7 @@ def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: 
         table = read_table(table_path(results, part))
         if table.empty:
             continue
+        table, left_out = _folds_of_all(table, block)
         found = gains(
             table,
             block["control"],
@@ -48,12 +49,13 @@ def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: 
             ceiling=block.get("ceiling"),
             controls=_controls(block),
         )
-        lines += [f"## {block['title']}", "", _size(trainings[trainings.part == part], table), ""]
+        own = trainings[(trainings.part == part) & ~trainings.fold.isin(left_out)]
+        lines += [f"## {block['title']}", "", _size(own, table, left_out), ""]
         for group in dict.fromkeys(found.group) if len(found) else ():
             chosen = found[found.group == group]
             title = "" if group == ALL else f"### {group}"
             lines += [title, ""] if title else []
-            lines += [*summary_table(chosen, block["control"], trainings[trainings.part == part]), ""]
+            lines += [*summary_table(chosen, block["control"], own), ""]
             if chosen.subset.nunique() > 2:  # a single one is the same as all of them
                 lines += [*subset_table(chosen, block["control"]), ""]
             is_control = (chosen.arm == block["control"]) & (chosen.network == "student")
@@ -62,6 +64,18 @@ def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: 
     drawn = gain_figure(panels, figure)
     picture = [f"![Gain of each arm over the control]({Path(figure).name})", ""] if drawn else []
     return [*picture, READING, "", *lines] if lines else []
+
+
+def _folds_of_all(table: pd.DataFrame, block: dict) -> tuple[pd.DataFrame, list[int]]:
+    """The folds that all arms with results have, so that all have the same subjects, and the numbers of the others.
+
+    Without a fold in common the table stays whole.
+    """
+    everywhere = [arm for arm, entry in block["arms"].items() if "folds" not in entry]
+    folds = table[table.arm.isin(everywhere)].groupby("arm").fold.agg(set)
+    common = set.intersection(*folds) if len(folds) else set()
+    left_out = sorted(set(table.fold) - common) if common else []
+    return table[~table.fold.isin(left_out)], left_out
 
 
 def _controls(block: dict) -> dict[str, str]:
@@ -89,14 +103,15 @@ def facts_of(trainings: pd.DataFrame) -> list[str]:
     return [number(minutes, ".0f"), ", ".join(texts) or DASH]
 
 
-def _size(trainings: pd.DataFrame, table: pd.DataFrame) -> str:
+def _size(trainings: pd.DataFrame, table: pd.DataFrame, left_out: list[int]) -> str:
     hours = (trainings.seconds.astype(float) * trainings.cores.astype(float)).sum() / 3600
     unknown = int(trainings.seconds.isna().sum())
     partly = f" ({unknown} trainings were interrupted and are not in it)" if unknown else ""
+    folds = f" Left out, as not all arms have it yet: fold {', '.join(map(str, left_out))}." if left_out else ""
     steps = _range(trainings.steps.astype(int))
     return (
         f"{table.arm.nunique()} arms, {len(trainings)} trainings of {steps} steps, {table.subject.nunique()} subjects; "
-        f"{hours:.1f} core-hours{partly}."
+        f"{hours:.1f} core-hours{partly}.{folds}"
     )
 
 

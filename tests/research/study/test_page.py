@@ -78,3 +78,18 @@ def test_page_tells_size_and_time_of_each_part_with_results(tmp_path):
     )
     assert any(line.startswith("| soft |") and line.endswith("| 120 | soft targets 0.30 |") for line in lines)
     assert lines.count("## Real subjects") == 1 and "### GLI" in lines
+
+
+def test_a_fold_that_not_all_arms_have_yet_is_left_out(tmp_path):
+    part = {"title": "Real subjects", "control": "alone", "arms": {"alone": {}, "soft": {}, "masked": {}}}
+    table = _table()
+    more = table[table.arm != "masked"].assign(fold=1, subject=lambda rows: rows.subject + "1")
+    pd.concat([table, more]).to_csv(tmp_path / "study_real.csv", index=False)
+    trainings = _trainings()
+    pd.concat([trainings, trainings[trainings.arm == "soft"].assign(fold=1)]).to_csv(
+        tmp_path / "study_trainings.csv", index=False
+    )
+    plan = Plan({"parts": {"real": part}}, tmp_path)
+    lines = study_lines(plan, tmp_path, tmp_path / "study.png", resamples=300)
+    assert any("3 trainings" in line and line.endswith("not all arms have it yet: fold 1.") for line in lines)
+    assert any(line.startswith("| soft | 1 | 1 | 2 |") for line in lines)
