@@ -106,4 +106,4 @@ def test_a_network_that_all_folds_start_from_is_trained_once_and_stored_for_othe
         assert torch.load(start / "model.pt")["weight"].tolist() == [1.0]
         assert json.loads((start / "model.json").read_text())["recipe"] == "a"
     assert trained == [("source", 1), ("source", 2)]  # the second work folder takes the stored one
-    assert len(list((tmp_path / "results" / "study_starts" / "real").iterdir())) == 2
+    assert len(list((tmp_path / "results" / "study_starts").iterdir())) == 2
