@@ -101,8 +101,8 @@ def segment(
     """
     if others:
         raise UserError(
-            f"{len(SEQUENCES) + len(others)} scans were given by their place, but there are only t1, t1ce, t2 and flair: give each by its "
-            "name, such as flair='S1_flair.nii.gz'."
+            f"{len(SEQUENCES) + len(others)} scans were given by their place, but there are only t1, t1ce, t2 and flair: "
+            "give each by its name, such as flair='S1_flair.nii.gz'."
         )
     try:
         return _segment(
