@@ -14,6 +14,12 @@ HARD, SOFT, CONFIDENT = LABELS = ("hard", "soft", "confident")
 SMOOTHING = 1e-5
 
 
+def check_labels(labels: str) -> None:
+    """UserError on another choice than those of `LABELS`."""
+    if labels not in LABELS:
+        raise UserError(f"unlabelled_labels is {labels!r}, but must be one of {', '.join(LABELS)}.")
+
+
 class SegmentationLoss(_Loss):
     r"""Deep-supervised segmentation loss of one network, from logits, not probabilities.
 
@@ -49,8 +55,7 @@ class SegmentationLoss(_Loss):
             raise ValueError(f"network is '{network}', but must be 'teacher' or 'student'.")
         if kind not in KINDS:
             raise UserError(f"segmentation_loss is {kind!r}, but must be one of {', '.join(KINDS)}.")
-        if labels not in LABELS:
-            raise UserError(f"unlabelled_labels is {labels!r}, but must be one of {', '.join(LABELS)}.")
+        check_labels(labels)
         self.network, self.confident = network, labels == CONFIDENT
         dice = DiceLoss(sigmoid=True, smooth_nr=SMOOTHING, smooth_dr=SMOOTHING, soft_label=labels == SOFT)
         self.dice = dice if kind == "dice_ce" else None

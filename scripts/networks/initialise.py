@@ -12,7 +12,6 @@ from scripts.networks.teacher_student import NetworkGroup
 from torch import nn
 
 RANDOM = "random weights"
-TEACHER = "teacher"
 # behind the path of a frozen teacher
 FROZEN = " (frozen)"
 
@@ -63,7 +62,7 @@ def load_starting_weights(
         )
 
     def trained_for(name: str) -> str:
-        return teacher_path(teacher_from if name == TEACHER else student_from or teacher_from)
+        return teacher_path(teacher_from if name == "teacher" else student_from or teacher_from)
 
     starts = {}
     for name, (path, sequences) in networks.weights(start_from or "").items():

@@ -7,10 +7,9 @@ import torch
 from monai.data import MetaTensor
 from monai.inferers import Inferer
 from monai.transforms import Transform
-from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.common.weights import load_weights, teacher_path
-from scripts.losses.segmentation_loss import HARD, LABELS
+from scripts.losses.segmentation_loss import HARD, check_labels
 from torch import nn
 
 # Below this probability a label that is one is 0, so that patches are drawn around the tumour.
@@ -38,8 +37,7 @@ class LabelByTeacher(Transform):
     def __init__(
         self, network: nn.Module, teacher_from: str, spacing: float, inferer: Inferer, kind: str = HARD
     ) -> None:
-        if kind not in LABELS:
-            raise UserError(f"unlabelled_labels is {kind!r}, but must be one of {', '.join(LABELS)}.")
+        check_labels(kind)
         self.network, self.teacher_from, self.spacing, self.inferer = network, teacher_from, spacing, inferer
         self.kind = kind
         self.loaded, self.lock = False, Lock()

@@ -34,8 +34,7 @@ class SavePicture:
 
     def __call__(self, engine: Engine) -> None:
         step = engine.state.output["step"]
-        translated = {TO_TARGET, TO_SOURCE} & step.made()
-        if translated and engine.state.iteration % engine.state.epoch_length == 0:
+        if engine.state.iteration % engine.state.epoch_length == 0 and step.translations():
             with torch.no_grad():
                 figure = draw(self.networks, step)
             save_atomically(self.path, lambda file: figure.savefig(file, format="png", dpi=110))

@@ -44,6 +44,10 @@ class Step:
         """The names of the translated images that some loss has asked for."""
         return set(self._images)
 
+    def translations(self) -> list[str]:
+        """Those of the two scans in the style of the other domain that some loss has asked for."""
+        return [name for name in (TO_TARGET, TO_SOURCE) if name in self._images]
+
     def side(self, image: str) -> Side:
         """The patches that an image was made of; they have its labels."""
         return self.sides[image.split(AS)[0]]

@@ -14,7 +14,7 @@ class VariationalEncoder(SharedEncoder):
     """A `SharedEncoder` whose features are means of normal distributions (Ouyang et al. 2019, MICCAI).
 
     In training, the decoder of the segmentation and that of the reconstruction see a sample z = mean + sigma * noise of
-    each encoder level; at test the student sees the mean, so that it is a DynUNet like any other. Sampling every level
+    each encoder level. At test the student sees the mean, so that it is a DynUNet like any other. Sampling every level
     that the decoder uses is ours: a skip connection without a prior would be a way around it.
 
     Attributes:

@@ -6,7 +6,6 @@ import logging
 from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from scripts.unpaired.networks import UnpairedNetworks
-from scripts.unpaired.step import TO_SOURCE, TO_TARGET
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ class WatchTranslations:
         if engine.state.iteration % self.every:
             return
         step = engine.state.output["step"]
-        for name in sorted({TO_TARGET, TO_SOURCE} & step.made()):
+        for name in step.translations():
             scan = step.side(name).image
             brain = scan != 0
             made = step.image(name).detach()[brain]

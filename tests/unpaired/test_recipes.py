@@ -68,6 +68,11 @@ def _keys(hospitals, cohort, **more):
     return keys | {"split#split_file": str(hospitals / "split.json")}
 
 
+def _few_labels(recipe):
+    """For a recipe that needs labels of the target: those of one subject, drawn in every step."""
+    return {"target#labels": 1, "target#labelled_share": 1} if recipe in NEED_LABELS else {}
+
+
 def _without_ramps(recipe):
     return {f"objective#terms#{term}#ramp": 0 for term in TERMS[recipe] - SEGMENTATION - GAN}
 
@@ -79,10 +84,7 @@ def _configs(recipe):
 @pytest.mark.parametrize("recipe", TERMS)
 def test_recipe_trains_evaluates_and_segments(recipe, hospitals, cohort, tmp_path):
     trained = tmp_path / "trained"
-    keys = _keys(hospitals, cohort, **{"target#labels": 1 if recipe in NEED_LABELS else "none"})
-    if recipe in NEED_LABELS:
-        keys["target#labelled_share"] = 1
-    keys |= _without_ramps(recipe)
+    keys = _keys(hospitals, cohort, **_few_labels(recipe)) | _without_ramps(recipe)
     started = run(*_configs(recipe), **keys, output_dir=str(trained))
     values = started.parser.get_parsed_content("train#trainer").state.output[0]["pred"]
     terms = {name for name in values if not name.startswith("discriminator_")}
@@ -130,8 +132,7 @@ def test_a_recipe_learns_from_all_labels_and_its_student_is_exported(recipe, hos
 
 @pytest.mark.parametrize("recipe", TAUGHT)
 def test_each_term_teaches_the_networks_that_it_should_and_no_other(recipe, hospitals, cohort, tmp_path):
-    few = {"target#labels": 1, "target#labelled_share": 1} if recipe in NEED_LABELS else {}
-    keys = _keys(hospitals, cohort, **few) | _without_ramps(recipe)
+    keys = _keys(hospitals, cohort, **_few_labels(recipe)) | _without_ramps(recipe)
     parser = run(*_configs(recipe), **keys, output_dir=str(tmp_path)).parser
     networks, loader = parser.get_parsed_content("distiller"), parser.get_parsed_content("train#dataloader")
     step = Step(networks, *parser.get_parsed_content("train#prepare_batch")(next(iter(loader)), torch.device("cpu")))
@@ -174,8 +175,7 @@ def test_the_simulated_cohort_may_be_the_source(hospitals, cohort, tmp_path, one
 
 @pytest.mark.parametrize("recipe", TERMS)
 def test_a_killed_and_resumed_run_ends_at_the_weights_of_an_uninterrupted_one(recipe, hospitals, cohort, tmp_path):
-    few = {"target#labels": 1, "target#labelled_share": 1} if recipe in NEED_LABELS else {}
-    keys = _keys(hospitals, cohort, patches_per_epoch=2, **few) | {"epochs": 2}
+    keys = _keys(hospitals, cohort, patches_per_epoch=2, **_few_labels(recipe)) | {"epochs": 2}
     adversaries = [name for name in TERMS[recipe] if name in ("adversary_target", "adversary_source")]
     keys |= {f"objective#terms#{name}#loss#pool": 1 for name in adversaries}  # swaps from the second fake on
     whole, parts = tmp_path / "whole", tmp_path / "parts"

@@ -50,22 +50,26 @@ class Plan:
     evaluations) and ``parts``. A part is one question: all of its arms have the same training subjects, and are
     compared with the arm ``control``. It has
 
-    - ``title``, ``subsets`` (lists of sequences), ``seeds``, ``arms``,
-    - ``folds`` (optional): for each fold ``{"keys": ..., "evaluation": ...}``, such as ``split#fold``; `FOLD` in a value
-      of a key stands for its number,
-    - ``groups`` (optional): start of the subjects' names by group; a group is reported apart,
+    - ``title``, ``subsets`` (lists of sequences), ``seeds``, ``arms``.
+    - ``folds`` (optional): for each fold ``{"keys": ..., "evaluation": ...}``, such as ``split#fold``. `FOLD` in a value
+      of a key stands for its number.
+    - ``groups`` (optional): start of the subjects' names by group. A group is reported apart.
     - ``ceiling`` (optional): an arm that has what the others lack, such as all labels. The page then says which share of
-      its gain over the control each arm reaches,
-    - ``subjects`` (optional): tables of `scripts.research.real_subjects.gather` by name; `GATHERED` in a value of a key
-      stands for the folder in which each has a folder of its name,
-    - ``keys``, ``evaluation`` (optional): further keys,
+      its gain over the control each arm reaches.
+    - ``subjects`` (optional): tables of `scripts.research.real_subjects.gather` by name. `GATHERED` in a value of a key
+      stands for the folder in which each has a folder of its name.
+    - ``keys``, ``evaluation`` (optional): further keys.
     - ``once`` (optional): trainings that see no subject of the folds, ``{name: {"overlays", "keys"}}``, in order, with the
       plan's keys and their own. `ONCE` in a value of a key stands for the folder that they are in,
-    - ``shared`` (optional): the same once for each fold, after those; their folder is `SHARED`.
+    - ``shared`` (optional): the same once for each fold, after those. Their folder is `SHARED`.
 
-    An arm has ``overlays`` (names of configs after ``train.json``) and optionally ``keys``, ``evaluation``, ``seeds``,
-    ``folds`` (numbers of those that it is run on), ``control`` (an arm that it is compared with instead of the part's),
-    and ``together``: one training of all subsets (``train_all``, ``any_subset``) instead of one for each subset.
+    An arm has
+
+    - ``overlays``: names of configs after ``train.json``.
+    - ``keys``, ``evaluation``, ``seeds`` (optional): its own.
+    - ``folds`` (optional): numbers of those that it is run on.
+    - ``control`` (optional): an arm that it is compared with instead of the part's.
+    - ``together`` (optional): one training of all subsets (``train_all``, ``any_subset``) instead of one for each.
 
     Attributes:
         content: of the file.
