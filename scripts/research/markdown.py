@@ -61,11 +61,22 @@ def fill_between_markers(path: str | Path, command: str, lines: list[str]) -> No
         UserError: the page has not each of the markers once, in order.
     """
     path, (begin, end) = Path(path), markers(command)
+    text = text_with_markers(path, command)
+    text = text.split(begin)[0] + "\n".join([begin, "", *lines, "", end]) + text.split(end)[1]
+    save_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def text_with_markers(path: str | Path, command: str) -> str:
+    """The text of a page that `fill_between_markers` can write to.
+
+    Raises:
+        UserError: the page has not each of the markers once, in order.
+    """
+    path, (begin, end) = Path(path), markers(command)
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise UserError(f"{path} must have the line '{begin}' once and then '{end}' once: add them around the tables.")
-    text = text.split(begin)[0] + "\n".join([begin, "", *lines, "", end]) + text.split(end)[1]
-    save_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+    return text
 
 
 def markers(command: str) -> tuple[str, str]:

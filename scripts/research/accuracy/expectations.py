@@ -45,8 +45,8 @@ def visible(subset: str) -> tuple[list[str], list[str]]:
 
 
 def verdict(dice: float) -> str:
-    """A word for a mean Dice (`VERDICTS`)."""
-    return next((word for least, word in VERDICTS if dice >= least), UNRELIABLE)
+    """A word for a mean Dice, judged as it is printed, with two digits (`VERDICTS`)."""
+    return next((word for least, word in VERDICTS if round(dice, 2) >= least), UNRELIABLE)
 
 
 def expectation_table(evaluations: Mapping[str, Evaluation]) -> list[str]:

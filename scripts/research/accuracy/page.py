@@ -21,8 +21,9 @@ READING = """\
   table says so.
 - A region that is empty in truth and prediction counts as 1, in one of them as 0. HD95 is undefined then: such subjects
   are left out and counted in brackets.
-- "ET without tiny" removes a predicted ET below 0.5 ml altogether, as RFNet and DeMoSeg do.
-- The real subjects are those of the folds that were run: [research.md](research.md#weights).
+- "ET without tiny" leaves out a predicted ET below 0.5 ml (500 voxels of 1 mm): the rule in RFNet's code and of DeMoSeg.
+  Whether RFNet's published table has it is not stated.
+- The real subjects are those of the folds that were run: [research.md](research.md#run-so-far).
 - Each network was trained once, with one seed: the intervals do not include differences between trainings."""
 # What each evaluation is.
 TITLES = {
@@ -39,7 +40,7 @@ def card_tables(evaluations: Mapping[str, Evaluation]) -> list[str]:
         f"Dice on real subjects by cross-validation: **{evaluations['GLI'].subjects} of adult glioma (GLI)** and "
         f"**{evaluations['SSA'].subjects} of BraTS-Africa (SSA)**. The networks were trained like the shipped ones, but "
         "without the subjects that they are measured on. The shipped networks have been trained on all of them. Only the "
-        "folds that were run are measured (docs/research.md). In brackets 95% intervals over subjects.",
+        "folds that were run are measured ([research.md](research.md#run-so-far)). In brackets 95% intervals over subjects.",
         "",
         *overview_table(_real(evaluations)),
         "",
@@ -49,7 +50,7 @@ def card_tables(evaluations: Mapping[str, Evaluation]) -> list[str]:
         "",
         "**What can and cannot be expected.** What the sequences show of a glioma, beside what was measured on the "
         f"real subjects by cross-validation. In words: {words}, else {UNRELIABLE} (our choice, no clinical standard). "
-        "No medical device: an expert must check every outline.",
+        "ET without T1ce is always called a guess. No medical device: an expert must check every outline.",
         "",
         *expectation_table(_real(evaluations)),
     ]

@@ -12,7 +12,7 @@ import torch
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 from scripts.research import publish_weights
-from scripts.research.markdown import fill_between_markers
+from scripts.research.markdown import fill_between_markers, text_with_markers
 from scripts.research.real_subjects import gather
 from scripts.research.runs import ensure_simulated, evaluate_once, run_all, train_once
 from scripts.research.study.page import study_lines
@@ -96,12 +96,14 @@ def run_study(
         resamples: of the bootstraps.
 
     Raises:
-        UserError: a wrong plan or part, or trainings that failed; the others are stored then.
+        UserError: a wrong plan or part, a page without markers, or trainings that failed; the others are stored then.
     """
     plan = read_plan(plan_file, work)
     chosen = only or [*plan.parts, PAGE]
     if unknown := sorted(set(chosen) - {*plan.parts, PAGE}):
         raise UserError(f"{plan_file} has no part '{unknown[0]}': choose from {', '.join([*plan.parts, PAGE])}.")
+    if PAGE in chosen:
+        text_with_markers(page, COMMAND)  # a page that cannot be written to is refused before the trainings
     for part in plan.parts:  # also what a killed run has finished, so that the page shows it
         collect(plan, part, results)
         take_stored_starts(plan, part, results)

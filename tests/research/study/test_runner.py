@@ -74,6 +74,14 @@ def test_an_unknown_part_is_refused_before_anything_runs(tmp_path, cohort):
         run_study(**_study(tmp_path, cohort), only=["real"])
 
 
+def test_a_page_that_cannot_be_written_to_is_refused_before_anything_runs(tmp_path, cohort, monkeypatch):
+    names, study = _in_this_process(monkeypatch), _study(tmp_path, cohort)
+    study["page"].write_text("no markers\n")
+    with pytest.raises(UserError, match="must have the line '<!-- from here made by python -m scripts.research.study"):
+        run_study(**study)
+    assert not names
+
+
 def test_subjects_of_a_part_are_gathered_before_its_trainings(tmp_path, cohort, monkeypatch):
     monkeypatch.setattr("scripts.research.study.runner.run_all", lambda tasks, _: None)
     study = _study(tmp_path, cohort)
