@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -10,8 +11,9 @@ import pandas as pd
 import pytest
 import torch
 from ignite.engine import Events
+from monai.bundle import ConfigParser
 from scripts.common.errors import user_message
-from tiny import TINY, run, tiny, workflow
+from tiny import ROOT, TINY, run, tiny, workflow
 
 
 def test_training_writes_student_teacher_and_last_with_provenance(trained):
@@ -56,6 +58,23 @@ def test_a_finished_training_goes_on_with_more_epochs_and_with_no_other_key(trai
     assert state["trainer"]["iteration"] == 8 and state["lr_scheduler"]["last_epoch"] == 8
     rate = started.parser.get_parsed_content("optimizer").param_groups[0]["lr"]
     assert rate == pytest.approx(0.002 / 25 / 1e4)  # the lowest of the schedule, at its end
+
+
+@pytest.mark.parametrize("overlay", ["train.json", "unpaired.json"])
+def test_a_training_of_nine_steps_has_a_schedule_and_its_rate_is_that_of_the_optimiser(overlay):
+    schedule = ConfigParser.load_config_file(str(ROOT / "configs" / overlay))["lr_scheduler"]
+    parser = ConfigParser({"imports": ["$import torch"], "steps": [0] * 3, "train": {"trainer": {"max_epochs": 3}}})
+    parser["distiller"] = SimpleNamespace(rate_groups=lambda rate, _: [{"lr": rate}])
+    parser["translator_learning_rate"], parser["train#dataloader"] = 0.0, [0] * 3
+    parser["optimizer"] = {"_target_": "torch.optim.SGD", "params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.5}
+    parser["lr_scheduler"] = schedule
+    made = parser.get_parsed_content("lr_scheduler")
+    rates = []
+    for _ in range(9):
+        rates.append(made.get_last_lr()[0])
+        made.optimizer.step()
+        made.step()
+    assert max(rates) == pytest.approx(0.5, rel=0.05) and made.get_last_lr()[0] == pytest.approx(0.5 / 25 / 1e4)
 
 
 def test_diverging_training_stops_and_never_saves_weights_that_are_not_finite(cohort, tmp_path):

@@ -9,13 +9,13 @@ from scripts.research.runs import TINY
 
 ROOT = Path(__file__).parent.parent
 # Overlays that are listed after another one.
-AFTER = {f"{name}.json": "unpaired.json" for name in ("mkd", "cmedl", "cmedl_cbct", "dsan", "vae_prior", "ummkd")}
-AFTER |= {"self_distillation.json": "any_subset.json"}
+AFTER = {f"{name}.json": "unpaired.json" for name in ("mkd", "cmedl", "dsan", "vae_prior", "ummkd")}
+AFTER |= {"cmedl_cbct.json": "cmedl.json", "self_distillation.json": "any_subset.json"}
 
 
 def with_base(base: str, overlay: str) -> tuple[str, ...]:
     """The files of a run with this overlay, in order."""
-    return base, *([AFTER[overlay]] if overlay in AFTER else []), overlay
+    return (*with_base(base, AFTER[overlay]), overlay) if overlay in AFTER else (base, overlay)
 
 
 def workflow(*files, kind="train", **overrides):

@@ -22,6 +22,23 @@ LABEL_CONVENTIONS = {
 }
 
 
+WRITTEN_CONVENTIONS = ("brats", "brats2023")
+
+
+def check_written_convention(label_convention: str) -> str:
+    """The label convention, if label maps are written in it.
+
+    Raises:
+        UserError: another one.
+    """
+    if label_convention not in WRITTEN_CONVENTIONS:
+        raise UserError(
+            f"Label maps are written in the label convention 'brats' or 'brats2023', not '{label_convention}': set "
+            "--label_convention to one of them."
+        )
+    return label_convention
+
+
 def detect_convention(values: Iterable[float], label_convention: str = "brats") -> str:
     """The convention of a label map that holds these values, starting from the one that its file's name suggests.
 
@@ -77,12 +94,7 @@ def label_from_regions(regions, label_convention: str = "brats"):
     Raises:
         UserError: another label convention.
     """
-    if label_convention not in ("brats", "brats2023"):
-        raise UserError(
-            f"Label maps are written in the label convention 'brats' or 'brats2023', not '{label_convention}': set "
-            "--label_convention to one of them."
-        )
-    numbers = LABEL_CONVENTIONS[label_convention]
+    numbers = LABEL_CONVENTIONS[check_written_convention(label_convention)]
     tensor = torch.as_tensor(regions).bool()
     label = tensor.new_zeros(tensor.shape[1:], dtype=torch.uint8)
     for region, tissue in (("wt", "oedema"), ("tc", "core"), ("et", "enhancing")):  # a later one overwrites
@@ -96,6 +108,14 @@ def nest(regions):
     tc |= et
     wt |= tc
     return regions
+
+
+def nested_probabilities(probability: torch.Tensor) -> torch.Tensor:
+    """Probabilities (3, X, Y, Z) of tc, wt, et so that none is above that of a region around it, as in `nest`."""
+    tc, wt, et = (probability[REGIONS.index(region)] for region in ("tc", "wt", "et"))
+    tc = torch.maximum(tc, et)
+    nested = {"tc": tc, "wt": torch.maximum(wt, tc), "et": et}
+    return torch.stack([nested[region] for region in REGIONS])
 
 
 class NestedRegionsd(MapTransform):

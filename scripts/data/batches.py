@@ -31,15 +31,18 @@ class LoadSubject(Transform):
     def __call__(self, item: dict) -> dict:
         """
         Returns:
-            ``simulated``, ``expert``, ``patch`` and ``label``: of a simulated subject True, uint8 (5, X, Y, Z) and (1, X, Y, Z)
-            in the label convention ``brats``; of a real one False, float32 (4, X, Y, Z) in z-units and (3, X, Y, Z)
-            with the regions. ``expert`` is False where the label is not an expert's (of a simulated subject it is the
+            ``simulated``, ``expert``, ``patch``, ``brain`` and ``label``: of a simulated subject True, uint8 (5, X, Y, Z)
+            and (1, X, Y, Z) in the label convention ``brats``; of a real one False, float32 (4, X, Y, Z) in z-units and
+            (3, X, Y, Z) with the regions. ``brain``, uint8 (1, X, Y, Z), is 1 where the patch is not 0, which includes
+            what is darker than the brain's mean. ``expert`` is False where the label is not an expert's (of a simulated subject it is the
             truth, so True).
         """
         simulated, unlabelled = "maps" in item, item.get("unlabelled", False)
         loaded = self.maps(item) if simulated else self.unlabelled(item) if unlabelled else self.scan(item)
         patch = loaded["maps" if simulated else "image"]
-        return {"simulated": simulated, "expert": not unlabelled, "patch": patch, "label": loaded["label"]}
+        brain = (patch != 0).any(dim=0, keepdim=True).to(torch.uint8)
+        about = {"simulated": simulated, "expert": not unlabelled}
+        return about | {"patch": patch, "brain": brain, "label": loaded["label"]}
 
 
 class LoadMapsd(MapTransform):

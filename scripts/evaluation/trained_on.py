@@ -3,8 +3,8 @@
 
 import logging
 
-from scripts.common.weights import teacher_path
 from scripts.data.known_subjects import warnings_of
+from scripts.networks.initialise import trained_files
 from scripts.networks.teacher_student import NetworkGroup
 
 logger = logging.getLogger(__name__)
@@ -20,10 +20,7 @@ def trained_on_warnings(
         items: the subjects to evaluate.
         dataset_dir: their folder.
     """
-    paths = [
-        teacher_path(teacher_from) if name in networks.frozen and teacher_from else path
-        for name, (path, _) in networks.weights(folder).items()
-    ]
+    paths = [path for path, _ in trained_files(networks, folder, teacher_from).values()]
     sentences = warnings_of(paths, items, dataset_dir, "evaluated subjects")
     for sentence in sentences:
         logger.warning(sentence)

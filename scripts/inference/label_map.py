@@ -3,11 +3,9 @@
 
 import numpy as np
 from monai.data import MetaTensor
-from monai.data.utils import affine_to_spacing
 from monai.transforms import Transform
 from scipy.ndimage import find_objects, label
-from scripts.common.errors import UserError
-from scripts.common.labels import label_from_regions, nest
+from scripts.common.labels import check_written_convention, label_from_regions, nest
 from scripts.common.metrics import remove_tiny, voxel_ml
 from scripts.common.sequences import REGIONS
 
@@ -38,11 +36,9 @@ class LabelMapd(Transform):
         largest_component: bool = False,
         et_without_t1ce: bool = True,
     ) -> None:
-        if label_convention not in ("brats", "brats2023"):
-            raise UserError(f"label_convention is {label_convention!r}, but must be one of brats, brats2023.")
         self.key = key
         self.threshold = threshold
-        self.label_convention = label_convention
+        self.label_convention = check_written_convention(label_convention)
         self.et_min_ml = et_min_ml
         self.largest_component = largest_component
         self.et_without_t1ce = et_without_t1ce
@@ -57,7 +53,6 @@ class LabelMapd(Transform):
             (all labels), tc (core and enhancing tumour) and et.
         """
         probabilities = data[self.key]
-        spacing = affine_to_spacing(probabilities.affine).tolist()
         above = nest(probabilities.as_tensor().cpu().numpy() > self.threshold)
         tc, wt, et = (above[REGIONS.index(region)] for region in ("tc", "wt", "et"))
         if self.largest_component and wt.any():
@@ -66,9 +61,9 @@ class LabelMapd(Transform):
             et &= wt
         if not self.et_without_t1ce and "t1ce" not in data["sequences"].split("+"):
             et[:] = False
-        et[:] = remove_tiny(et, spacing, self.et_min_ml)
-        labels = label_from_regions(above, self.label_convention)
         ml = voxel_ml(probabilities.affine.cpu())
+        et[:] = remove_tiny(et, ml, self.et_min_ml)
+        labels = label_from_regions(above, self.label_convention)
         volumes = {name: np.count_nonzero(region) * ml for name, region in (("wt", wt), ("tc", tc), ("et", et))}
         label_map = MetaTensor(labels, affine=probabilities.affine.cpu())
         return dict(data) | {"label_map": label_map, "volumes_ml": volumes}

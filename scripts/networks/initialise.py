@@ -103,10 +103,16 @@ def load_trained_weights(networks: NetworkGroup, folder: str, spacing: float, te
     Raises:
         UserError: if weights are missing or do not fit.
     """
-    for name, (path, sequences) in networks.weights(folder).items():
-        if name in networks.frozen and teacher_from:
-            path = teacher_path(teacher_from)
+    for name, (path, sequences) in trained_files(networks, folder, teacher_from).items():
         load_weights(networks.network(name), path, sequences, spacing)
+
+
+def trained_files(
+    networks: NetworkGroup, folder: str, teacher_from: str | None = None
+) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Path of each network's trained weights and the sequences that they are for; arguments as `load_trained_weights`."""
+    own = {name: (teacher_path(teacher_from), SEQUENCES) for name in networks.frozen if teacher_from}
+    return networks.weights(folder) | own
 
 
 def set_output_prior(network: nn.Module, probability: float = 0.01) -> nn.Module:

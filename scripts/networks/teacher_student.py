@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Teacher and student in one module, so that MONAI's own trainer can train them together."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from scripts.common.sequences import SEQUENCES, channels_of
@@ -137,13 +137,16 @@ class NetworkGroup(nn.Module):
 
     def run(self, name: str, image: torch.Tensor) -> Output:
         """The output of one network on ``image`` (B, 4, X, Y, Z)."""
-        heads, hooks = self._recorded[id(self.network(name))]
+        network = self.network(name)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and name not in self.frozen):
+            return self.recorded(network, image.device, lambda: network(self.network_input(name, image)))
+
+    def recorded(self, network: nn.Module, device: torch.device, call: Callable[[], torch.Tensor]) -> Output:
+        """What ``call``, a forward pass of one of the networks, gives at each scale, and the features of its layers."""
+        heads, hooks = self._recorded[id(network)]
         hooks.start()
-        with (
-            torch.autocast(image.device.type, torch.bfloat16, enabled=self.amp),
-            torch.set_grad_enabled(torch.is_grad_enabled() and name not in self.frozen),
-        ):
-            finest = self.network(name)(self.network_input(name, image))
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.amp):
+            finest = call()
         features = hooks.take()
         coarser = [features.pop(head) for head in heads]
         return Output([finest, *coarser], features)

@@ -5,8 +5,10 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy import ndimage
 from scripts.common.sequences import SEQUENCES
+from scripts.data.normalise import NormaliseBraind
 
 REGIONS = {"wt": (1, 2, 4), "tc": (1, 4), "et": (4,), "ncr": (1,), "ed": (2,)}
 TISSUES = {"ncr": 1, "ed": 2, "et": 4, "healthy": 0}
@@ -78,14 +80,8 @@ def compare_shapes(simulated: dict, real: dict) -> pd.DataFrame:
 
 
 def brain_z_scores(image: np.ndarray) -> np.ndarray:
-    """Standardise (X, Y, Z) by its non-zero voxels, clipped to their 0.5 and 99.5 percentiles; zero stays zero."""
-    brain = image != 0
-    result = np.zeros(image.shape, dtype=np.float32)
-    if brain.any():
-        inside = image[brain].astype(np.float64)
-        inside = np.clip(inside, *np.percentile(inside, (0.5, 99.5)))
-        result[brain] = (inside - inside.mean()) / max(inside.std(), 1e-6)
-    return result
+    """The image (C, X, Y, Z) in z-units, as the networks see it; zero stays zero."""
+    return NormaliseBraind("image")({"image": torch.from_numpy(np.asarray(image, np.float32))})["image"].numpy()
 
 
 def intensity_statistics(images: Iterable[np.ndarray], labels: Iterable[np.ndarray], least_voxels: int = 20) -> dict:
@@ -101,8 +97,7 @@ def intensity_statistics(images: Iterable[np.ndarray], labels: Iterable[np.ndarr
     """
     rows = []
     for channels, label in zip(images, labels, strict=True):
-        for sequence, channel in zip(SEQUENCES, channels, strict=True):
-            scores = brain_z_scores(channel)
+        for sequence, channel, scores in zip(SEQUENCES, channels, brain_z_scores(channels), strict=True):
             for tissue, value in TISSUES.items():
                 values = scores[(channel != 0) & (label == value)].astype(np.float64)
                 if values.size >= least_voxels:

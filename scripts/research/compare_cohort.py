@@ -62,7 +62,7 @@ def simulated_subject(seed: int, spacing: float) -> tuple[np.ndarray, np.ndarray
     """(4, X, Y, Z) z-scores and (X, Y, Z) label of one simulated subject."""
     maps, _ = make_maps(seed, spacing)
     image = Contrast(spacing)(torch.from_numpy(maps)[None], torch.Generator().manual_seed(seed))[0]
-    return np.stack([brain_z_scores(channel) for channel in image.numpy()]), maps[MAPS.index("label")]
+    return brain_z_scores(image.numpy()), maps[MAPS.index("label")]
 
 
 def real_subject(folder: Path, spacing: float) -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +78,7 @@ def real_subject(folder: Path, spacing: float) -> tuple[np.ndarray, np.ndarray]:
         x, y, z = (length // step for length in volume.shape)
         return volume.reshape(x, step, y, step, z, step).mean((1, 3, 5))
 
-    images = np.stack([brain_z_scores(averaged(load(name))) for name in SEQUENCES])
+    images = brain_z_scores(np.stack([averaged(load(name)) for name in SEQUENCES]))
     return images, load("seg")[::step, ::step, ::step].astype(np.uint8)
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
-from scripts.common.choices import EXISTING, TEACHER_TRAINING
+from scripts.common.choices import EXISTING, PARTS, TEACHER_TRAINING
 from scripts.common.errors import UserError, is_told
-from scripts.common.labels import LABEL_CONVENTIONS
+from scripts.common.labels import LABEL_CONVENTIONS, WRITTEN_CONVENTIONS
 from scripts.common.sequences import ordered
 from scripts.training.expressions import broken_expression
 from scripts.training.known_keys import CONFIGS, references, unknown_key, wrong_kind
@@ -27,10 +27,10 @@ CHOICES = {
     "teacher_training": TEACHER_TRAINING,
     "label_convention": (None, *LABEL_CONVENTIONS),
     "existing": EXISTING,
-    "part": ("training", "validation", "test", "all"),
+    "part": (*PARTS, "all"),
 }
 # inference writes label maps, and only with these
-WRITTEN = {"label_convention": ("brats", "brats2023")}
+WRITTEN = {"label_convention": WRITTEN_CONVENTIONS}
 SWITCHES = (
     *("amp", "resume", "test_time_mirroring", "probabilities", "load_pretrain", "warm_start", "ensemble"),
     *("largest_component", "et_without_t1ce", "resample", "report", "split#allow_shared_patients"),
@@ -58,9 +58,19 @@ NUMBERS = (
     *(("split#validation", REAL, 0, 1), ("split#test", REAL, 0, 1), ("real#share", REAL, 0, 1)),
     *(("students_per_step", int, 1, None), ("split#fold", int, 0, None), ("real_share", REAL, 0, 1)),
 )
-PATHS = ("dataset_dir", "unlabelled_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from", "student_from")
+PATHS = (
+    *("dataset_dir", "unlabelled_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from", "student_from"),
+    *("source#dataset_dir", "target#dataset_dir", "real#dataset_dir"),
+)
 # Paths and numbers that may be null.
-MAY_BE_NULL = ("unlabelled_dir", "start_from", "teacher_from", "student_from", "split#fold", "real_share")
+MAY_BE_NULL = (
+    *("unlabelled_dir", "start_from", "teacher_from", "student_from", "split#fold", "real_share"),
+    *("source#dataset_dir", "target#dataset_dir", "real#dataset_dir"),  # which have an error of their own
+)
+# What the `dataset_dir` of an unpaired training is.
+TARGET_FOLDER = "@target#dataset_dir"
+# Keys of `train.json` that an unpaired training does not read.
+NOT_UNPAIRED = ("teacher_training", "teacher_from", "student_from", "warm_start", "best_metric", "patience")
 # Keys that are lists of positive whole numbers, and how many; None for two and more.
 SIZES = {"window": 3, "patch_size": 3, "filters": None}
 # keys of versions up to 0.6.0 and their present names
@@ -196,13 +206,20 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
                 wanted = f"{count} whole numbers such as {[64] * count}" if count else "a list such as [16, 32, 64]"
                 raise UserError(f"{key} is {sizes!r}, but must be {wanted}.")
     _check_multiples(parser, config)
+    if (
+        "target" in config
+        and config["target"].get("dataset_dir") is None
+        and config.get("dataset_dir") == TARGET_FOLDER
+    ):
+        raise UserError("target#dataset_dir is null: give the folder of the target's scans with --target#dataset_dir.")
     for key in PATHS:
-        if isinstance(config.get(key), int) and not isinstance(config[key], bool):
-            _replace(parser, config, key, str(config[key]))  # fire takes a folder called 2021 for a number
-        if isinstance(config.get(key), str) and config[key].startswith("~"):
-            _replace(parser, config, key, os.path.expanduser(config[key]))
-        if key not in config:
+        if key not in parser or key.split("#")[0] not in config:
             continue
+        given = parser[key]
+        if isinstance(given, int) and not isinstance(given, bool):
+            _replace(parser, config, key, str(given))  # fire takes a folder called 2021 for a number
+        if isinstance(given, str) and given.startswith("~"):
+            _replace(parser, config, key, os.path.expanduser(given))
         path = _parsed(parser, key)
         if not isinstance(path, (str, Path, *([type(None)] if key in MAY_BE_NULL else []))):
             raise UserError(f"{key} is {path!r}, but must be a path: write it with a folder, such as ./{path}.")
@@ -232,7 +249,12 @@ def _check_split(parser: ConfigParser, config: dict) -> None:
 
 
 def _check_unused(parser: ConfigParser, config: dict) -> None:
-    """Refuse keys for scans without labels where the overlay that reads them is not listed."""
+    """Refuse keys for scans without labels where the overlay that reads them is not listed, and those of other trainings."""
+    if "target" in config:
+        defaults = [ConfigParser.load_config_file(str(CONFIGS / name)) for name in ("train.json", "unpaired.json")]
+        for key in NOT_UNPAIRED:
+            if config[key] != (defaults[0] | defaults[1])[key]:
+                raise UserError(f"{key} is {config[key]!r}, but has no effect in an unpaired training: leave it out.")
     if "train" not in config or "unlabelled_subjects" in config:
         return
     for key in ("unlabelled_dir", "unlabelled_share"):

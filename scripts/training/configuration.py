@@ -26,7 +26,7 @@ WATCHERS = {
     *("StatsHandler", "TensorBoardStatsHandler", "MLFlowHandler", "LossProgressBar", "TrainingProgressBar"),
     *("ValidationHandler", "LastCheckpoint"),
 }
-PATHS = ("teacher_from", "start_from")
+PATHS = ("teacher_from", "student_from", "start_from")
 # The parts whose subjects change the result of a training.
 TRAINED_ON = ("training", "validation")
 

@@ -7,10 +7,13 @@ import torch
 from monai.data import MetaTensor
 from monai.inferers import Inferer
 from monai.transforms import Transform
+from scripts.common.errors import UserError
+from scripts.common.labels import nested_probabilities
 from scripts.common.sequences import SEQUENCES
 from scripts.common.weights import load_weights, teacher_path
 from scripts.losses.segmentation_loss import HARD, check_labels
 from torch import nn
+from torch.utils.data import get_worker_info
 
 # Below this probability a label that is one is 0, so that patches are drawn around the tumour.
 LEAST_PROBABILITY = 0.05
@@ -54,7 +57,10 @@ class LabelByTeacher(Transform):
             data: with ``image``, MetaTensor (4, X, Y, Z), preprocessed.
 
         Returns:
-            The item with ``label``, float32 (3, X, Y, Z), of tc, wt, et.
+            The item with ``label``, float32 (3, X, Y, Z), of tc, wt, et, nested as in a label map.
+
+        Raises:
+            UserError: the network is on a GPU and this is a worker process of a data loader, which cannot use it.
         """
         with self.lock:  # a cache is filled by several threads
             if not self.loaded:
@@ -62,7 +68,11 @@ class LabelByTeacher(Transform):
                 self.loaded = True
         image = data["image"]
         device = next(self.network.parameters()).device
-        probability = self.inferer(image.as_tensor()[None].to(device), self.network)[0]
+        if get_worker_info() is not None and device.type == "cuda":
+            raise UserError(
+                "A teacher cannot label scans in worker processes on a GPU: set --train#dataloader#num_workers 0."
+            )
+        probability = nested_probabilities(self.inferer(image.as_tensor()[None].to(device), self.network)[0])
         hard = self.kind == HARD
         label = torch.where(probability > (0.5 if hard else LEAST_PROBABILITY), 1.0 if hard else probability, 0.0)
         label = label.to(device=image.device, dtype=torch.float32)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The subjects of the two domains: the source has expert labels, the target has few, none, or all."""
 
+import os
 from collections.abc import Collection
 
 from scripts.common.errors import UserError
@@ -89,15 +90,16 @@ def check_domains(source: dict, target: dict) -> None:
         source, target: these tables of the config.
 
     Raises:
-        UserError: no folder, the same folder and sequence on both sides, or wrong or missing ``target#labels``.
+        UserError: no folder, the same folder on both sides, or wrong or missing ``target#labels``.
     """
     for name, table in (("source", source), ("target", target)):
         if table["dataset_dir"] is None:
             raise UserError(NO_FOLDER.format(name=name))
-    if source["dataset_dir"] == target["dataset_dir"] and source["sequence"] == target["sequence"]:
+    if os.path.abspath(source["dataset_dir"]) == os.path.abspath(target["dataset_dir"]):
+        nothing = ", and there is nothing to adapt to" if source["sequence"] == target["sequence"] else ""
         raise UserError(
-            f"Source and target are both the {target['sequence']} in {target['dataset_dir']}, so that there is nothing "
-            "to adapt to: choose another folder or another sequence for one of them."
+            f"Source and target are the same folder, {target['dataset_dir']}, but no patient may be in both{nothing}: "
+            "give another folder for one of them."
         )
     labels = target["labels"]
     if labels not in ("none", "all") and not isinstance(labels, list) and not (type(labels) is int and labels > 0):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from scripts.common.sequences import SEQUENCES, channels_of, ordered
+from scripts.common.sequences import channels_of, ordered
 from scripts.common.weights import student_file
 from scripts.losses.output import Output
 from scripts.networks.teacher_student import NetworkGroup
@@ -58,10 +58,6 @@ class UnpairedNetworks(NetworkGroup):
     def channels(self, name: str) -> list[int]:
         return channels_of(self.sequence)
 
-    def network_input(self, name: str, image: torch.Tensor) -> torch.Tensor:
-        """The target's channel of a scan (B, 4, X, Y, Z); the images of a training step have one channel already."""
-        return image[:, self.channels(name)] if image.shape[1] == len(SEQUENCES) else image
-
     def sequences(self, ensemble: bool = False) -> dict[str, tuple[str, ...]]:
         names = (*self.at_test, *(["ensemble"] if ensemble else []))
         return dict.fromkeys(names, self.sequence)
@@ -103,13 +99,8 @@ class UnpairedNetworks(NetworkGroup):
             domain: whose style the image has.
             to_network: whether the network's parameters get a gradient.
         """
-        heads, hooks = self._recorded[id(self.segmentors[name])]
-        hooks.start()
-        with torch.autocast(image.device.type, torch.bfloat16, enabled=self.amp):
-            finest = without_parameters(self.segmentors[name], image, to_network)
-        features = hooks.take()
-        coarser = [features.pop(head) for head in heads]
-        return Output([finest, *coarser], features)
+        network = self.segmentors[name]
+        return self.recorded(network, image.device, lambda: without_parameters(network, image, to_network))
 
     def forward(self, step: Step) -> dict[str, torch.Tensor]:
         """``loss`` (a scalar to minimise) and, detached, each weighted term of it by name."""

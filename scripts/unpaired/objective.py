@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loss of an unpaired training: the table of terms of `scripts.losses.objective`, whose losses see the whole step."""
 
+from collections.abc import Mapping
+
 import torch
-from scripts.losses.objective import Objective
+from scripts.common.errors import UserError
+from scripts.losses.objective import Objective, Term
 from scripts.unpaired.step import Step
 from torch import nn
 
@@ -12,7 +15,19 @@ class UnpairedObjective(Objective):
 
     Args:
         terms: as in `scripts.losses.objective.Objective`.
+
+    Raises:
+        UserError: a term with ``needs_expert_label``.
     """
+
+    def __init__(self, terms: Mapping[str, Term]) -> None:
+        super().__init__(terms)
+        for name, term in self.terms.items():
+            if term.needs_expert_label:
+                raise UserError(
+                    f"objective#terms#{name}#needs_expert_label has no effect in an unpaired training, where each loss "
+                    "looks for labels itself: leave it out."
+                )
 
     @property
     def adversaries(self) -> dict[str, nn.Module]:

@@ -51,7 +51,7 @@ class PairSampler(Sampler):
                 raise UserError(f"The {name} has no training subject: add scans to {name}#dataset_dir.")
         share = labelled_share if any(known) and any(unknown) else float(any(known))
         self.source = torch.tensor(source, dtype=torch.float64)
-        self.target = share * _mean_one(known) + (1 - share) * _mean_one(unknown)
+        self.target = share * _shares(known) + (1 - share) * _shares(unknown)
 
     def __len__(self) -> int:
         return self.batches
@@ -65,8 +65,8 @@ class PairSampler(Sampler):
             ]
 
 
-def _mean_one(there: list[bool]) -> torch.Tensor:
-    """Weights of the items that are there, which add up to 1; all 0 if there is none."""
+def _shares(there: list[bool]) -> torch.Tensor:
+    """Equal shares of the items that are there, which add up to 1; all 0 if there is none."""
     weights = torch.tensor(there, dtype=torch.float64)
     return weights / weights.sum().clamp_min(1)
 

@@ -50,7 +50,7 @@ def draw(networks: UnpairedNetworks, step: Step) -> Figure:
         regions = step.side(domain).label[0] > 0.5 if domain == "source" else found
         place = int(regions[REGIONS.index("wt")].sum(dim=(0, 1)).argmax())
         _show(row[0], scan[..., place], domain)
-        if translated in step.made():
+        if translated in step.translations():
             _show(row[1], step.image(translated)[0, 0][..., place], translated.replace("_", " "))
         else:
             row[1].set_axis_off()

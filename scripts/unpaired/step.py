@@ -21,6 +21,14 @@ def check_image(name: str) -> str:
     return name
 
 
+def check_images(images: list[str] | tuple[str, ...], count: int | None = None) -> list[str]:
+    """The names of images as a list; ValueError on another one (`check_image`), on none, and on any but ``count``."""
+    if isinstance(images, str) or not images or count not in (None, len(images)):
+        wanted = f"{count} images" if count else "one image or more"
+        raise ValueError(f"images is {images!r}, but must be a list of {wanted}, such as ['source_as_target'].")
+    return [check_image(image) for image in images]
+
+
 class Step:
     """What the losses ask for by name.
 
@@ -39,10 +47,6 @@ class Step:
         self._with_gradient = torch.is_grad_enabled()
         self._images: dict[str, torch.Tensor] = {}
         self._outputs: dict[tuple, Output] = {}
-
-    def made(self) -> set[str]:
-        """The names of the translated images that some loss has asked for."""
-        return set(self._images)
 
     def translations(self) -> list[str]:
         """Those of the two scans in the style of the other domain that some loss has asked for."""

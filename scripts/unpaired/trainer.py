@@ -81,6 +81,8 @@ class UnpairedTrainer(Trainer):
 
     def _discriminators(self, step: Step) -> dict[str, torch.Tensor]:
         losses = self.network.objective.discriminator_loss(step)
+        if not losses:  # no adversary has started yet
+            return {}
         self.discriminator_optimizer.zero_grad(set_to_none=True)
         sum(losses.values()).backward()
         self.discriminator_optimizer.step()

@@ -99,8 +99,9 @@ def test_each_kind_of_emptiness_is_named():
 )
 def test_regions_below_half_a_millilitre_are_removed_whatever_the_spacing(spacing, removed, kept):
     # 62 and 63 voxels of 8 mm3 are 496 and 504 mm3
-    assert not remove_tiny(_et_case(removed, 0)[0][2], spacing).any()
-    assert remove_tiny(_et_case(kept, 0)[0][2], spacing).sum() == kept
+    ml_of_voxel = math.prod(spacing) / 1000
+    assert not remove_tiny(_et_case(removed, 0)[0][2], ml_of_voxel).any()
+    assert remove_tiny(_et_case(kept, 0)[0][2], ml_of_voxel).sum() == kept
 
 
 def test_removing_tiny_enhancing_tumour_changes_only_its_cleaned_measures():

@@ -52,14 +52,20 @@ def _scan():
 
 
 def test_simulated_and_real_subjects_are_loaded_under_the_same_names():
+    patch = torch.tensor([[0.0, -1.0, 2.0], [0.0, 0.0, 3.0]]).view(2, 3, 1, 1)  # outside, dark and bright tissue
     load = LoadSubject(
-        lambda item: {"maps": item["maps"] + 1, "label": 4},
-        lambda item: {"image": item["t1"] + 2, "label": 5},
-        lambda item: {"image": item["t1"] + 3, "label": 6},
+        lambda item: {"maps": patch + 0, "label": 4},
+        lambda item: {"image": 2 * patch, "label": 5},
+        lambda item: {"image": 3 * patch, "label": 6},
     )
-    assert load({"maps": 10, "t1": 20}) == {"simulated": True, "expert": True, "patch": 11, "label": 4}
-    assert load({"t1": 20, "label": 0}) == {"simulated": False, "expert": True, "patch": 22, "label": 5}
-    assert load({"t1": 20, "unlabelled": True}) == {"simulated": False, "expert": False, "patch": 23, "label": 6}
+    for item, about, factor in (
+        ({"maps": 10, "t1": 20}, {"simulated": True, "expert": True, "label": 4}, 1),
+        ({"t1": 20, "label": 0}, {"simulated": False, "expert": True, "label": 5}, 2),
+        ({"t1": 20, "unlabelled": True}, {"simulated": False, "expert": False, "label": 6}, 3),
+    ):
+        loaded = load(item)
+        assert torch.equal(loaded.pop("patch"), factor * patch)
+        assert loaded.pop("brain").flatten().tolist() == [0, 1, 1] and loaded == about
 
 
 def test_the_networks_are_told_whose_labels_an_expert_made():

@@ -31,7 +31,7 @@ def test_nested_regions_become_label_numbers_and_volumes(label_convention, enhan
 
 
 def test_label_maps_are_not_written_in_the_convention_of_msd():
-    with pytest.raises(UserError, match="label_convention is 'msd', but must be one of brats, brats2023"):
+    with pytest.raises(UserError, match="convention 'brats' or 'brats2023', not 'msd'"):
         LabelMapd(label_convention="msd")
 
 

@@ -64,9 +64,9 @@ def _subject() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_z_scores_leave_the_background_and_have_mean_0_and_deviation_1():
-    scores = brain_z_scores(_subject()[0][0])
-    assert scores[0, 0, 0] == 0 and np.unique(scores).tolist() == [-1, 0, 1]  # (1 - 2) / 1, background, (3 - 2) / 1
-    assert not brain_z_scores(np.zeros((3, 3, 3))).any()
+    scores = brain_z_scores(_subject()[0])
+    assert scores[0, 0, 0, 0] == 0 and np.unique(scores).tolist() == [-1, 0, 1]  # (1 - 2) / 1, background, (3 - 2) / 1
+    assert not brain_z_scores(np.zeros((4, 3, 3, 3))).any()
 
 
 def test_intensity_statistics_by_hand():

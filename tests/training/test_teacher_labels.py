@@ -3,6 +3,7 @@
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ def _inferer(image, network):
 
 @pytest.fixture
 def teacher(tmp_path):
-    """A teacher whose logit of each region is the FLAIR minus 1, 0 or -1."""
+    """A teacher whose logits of tc, wt and et are the FLAIR minus 1, plus 0 and plus 1: not nested."""
     network = nn.Conv3d(4, 3, 1)
     nn.init.zeros_(network.weight)
     with torch.no_grad():
@@ -37,24 +38,36 @@ def _item():
 
 def test_label_is_where_the_teacher_is_more_sure_than_not(teacher):
     label = LabelByTeacher(nn.Conv3d(4, 3, 1), str(teacher), 2.0, _inferer)(_item())["label"]
-    # FLAIR of .5 and 2, minus 1, plus 0, plus 1
-    assert label[:, 0, 0].tolist() == [[0.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
+    # FLAIR of -.5 and 2: the et of a voxel makes it tc and wt too
+    assert label[:, 0, 0].tolist() == [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
     assert label.dtype == torch.float32 and torch.equal(label.affine, torch.eye(4, dtype=label.affine.dtype))
 
 
 @pytest.mark.parametrize("kind", ["soft", "confident"])
 def test_soft_label_is_the_probability_and_0_where_that_is_small(kind, teacher):
     item = _item()
-    item["image"][3, 0, 0, 0] = -2.0  # logits -3, -2, -1
+    item["image"][3, 0, 0, 0] = -4.0  # logits -5, -4, -3 and 1, 2, 3: that of et is the highest
     label = LabelByTeacher(nn.Conv3d(4, 3, 1), str(teacher), 2.0, _inferer, kind)(item)["label"]
-    expected = torch.sigmoid(torch.tensor([[-3.0, 1.0], [-2.0, 2.0], [-1.0, 3.0]]))
-    expected[0, 0] = 0.0  # 0.047
+    expected = torch.sigmoid(torch.tensor([[-3.0, 3.0]] * 3))
+    expected[:, 0] = 0.0  # 0.047
     torch.testing.assert_close(label[:, 0, 0].as_tensor(), expected)
 
 
 def test_another_kind_of_label_is_refused(teacher):
     with pytest.raises(UserError, match="unlabelled_labels is 'sure'"):
         LabelByTeacher(nn.Conv3d(4, 3, 1), str(teacher), 2.0, _inferer, "sure")
+
+
+def test_a_worker_of_a_data_loader_refuses_a_teacher_on_a_gpu(teacher, monkeypatch):
+    transform = LabelByTeacher(nn.Conv3d(4, 3, 1), str(teacher), 2.0, _inferer)
+    transform(_item())
+    monkeypatch.setattr("scripts.training.teacher_labels.get_worker_info", lambda: "a worker")
+    transform(_item())  # on the CPU it may
+    monkeypatch.setattr(
+        transform, "network", SimpleNamespace(parameters=lambda: iter([SimpleNamespace(device=torch.device("cuda"))]))
+    )
+    with pytest.raises(UserError, match="num_workers 0"):
+        transform(_item())
 
 
 def test_a_missing_teacher_is_named(tmp_path):

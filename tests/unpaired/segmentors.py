@@ -19,9 +19,10 @@ def segmentor(seed: int = 0) -> DynUNet:
 
 
 def objective(**terms) -> UnpairedObjective:
-    """The student's segmentation of the source, and further losses."""
+    """The student's segmentation of the source, and further losses or terms."""
     losses = {"student_segmentation": UnpairedSegmentation(["source"])} | terms
-    return UnpairedObjective({name: Term(loss) for name, loss in losses.items()})
+    named = {name: loss if isinstance(loss, Term) else Term(loss) for name, loss in losses.items()}
+    return UnpairedObjective(named)
 
 
 def networks(kind=UnpairedNetworks, terms=None, **more):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from scripts.common.errors import UserError
 from scripts.losses.objective import Term
 from scripts.unpaired.objective import UnpairedObjective
 from torch import nn
@@ -39,6 +40,11 @@ def test_a_term_that_has_not_started_is_not_computed_nor_is_its_discriminator_tr
     assert set(objective(step())) == {"loss", "a"} and objective.discriminator_loss(step()) == {}
     objective.progress = 0.5
     assert objective.discriminator_loss(step()) == {"discriminator_b": 7.0}
+
+
+def test_a_need_of_expert_labels_is_refused_since_no_unpaired_loss_asks_for_it():
+    with pytest.raises(UserError, match="objective#terms#a#needs_expert_label has no effect"):
+        UnpairedObjective({"a": Term(_Loss(torch.tensor(1.0)), needs_expert_label=True)})
 
 
 def test_parameters_of_discriminators_are_apart():

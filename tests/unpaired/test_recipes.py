@@ -11,7 +11,7 @@ from monai.bundle import ckpt_export
 from scripts.common.errors import user_message
 from scripts.simulation.cohort import make_cohort
 from scripts.unpaired.step import Step
-from tiny import ROOT, run, run_killed, tiny
+from tiny import ROOT, run, run_killed, tiny, with_base
 
 SEGMENTATION = {"student_segmentation"}
 GAN = {"adversary_target", "adversary_source", "cycle"}
@@ -78,7 +78,7 @@ def _without_ramps(recipe):
 
 
 def _configs(recipe):
-    return ("train.json", "unpaired.json", *([f"{recipe}.json"] if recipe else []))
+    return with_base("train.json", f"{recipe or 'unpaired'}.json")
 
 
 @pytest.mark.parametrize("recipe", TERMS)
@@ -161,7 +161,8 @@ def test_controls_are_the_same_network_on_the_source_on_the_target_or_on_both(
     images, keys, hospitals, cohort, tmp_path
 ):
     keys = _keys(hospitals, cohort, **keys, **{"objective#terms#student_segmentation#loss#images": images})
-    run(*_configs(None), **keys, output_dir=str(tmp_path))
+    parser = run(*_configs(None), **keys, output_dir=str(tmp_path)).parser
+    assert parser.get_parsed_content("objective").terms["student_segmentation"].loss.images == images
     record = json.loads((tmp_path / "model_flair.json").read_text())
     assert record["recipe"] == f"no adaptation: trained on the {' and the '.join(images)}"
 
@@ -196,6 +197,9 @@ def test_a_killed_and_resumed_run_ends_at_the_weights_of_an_uninterrupted_one(re
     "keys, message",
     [
         ({"source#dataset_dir": None}, "--source#dataset_dir"),
+        ({"target#dataset_dir": None}, "--target#dataset_dir"),
+        ({"patience": 5}, "patience is 5, but has no effect"),
+        ({"warm_start": True}, "warm_start is True, but has no effect"),
         ({"target#labels": 3}, "target#labels is 3"),
         ({"target#labels": ["b4"]}, "b4, which do not exist"),
         ({"source#dataset_dir": "{b}", "source#sequence": "flair"}, "nothing to adapt to"),

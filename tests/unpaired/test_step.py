@@ -12,7 +12,7 @@ def test_images_are_named_after_their_translations_and_keep_their_background():
     made = one.image("source_as_target")
     assert made.max() == 10 and made[:, :, 0].abs().max() == 0
     assert one.image("source_as_target_as_source").max().item() == pytest.approx(1)
-    assert one.made() == {"source_as_target", "source_as_target_as_source"}
+    assert one.translations() == ["source_as_target"]
 
 
 def test_a_translated_image_has_the_labels_of_the_scan_that_it_was_made_of():

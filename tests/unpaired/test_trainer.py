@@ -3,6 +3,7 @@
 import pytest
 import torch
 from scripts.common.errors import UserError
+from scripts.losses.objective import Term
 from scripts.unpaired.losses.adversary import Adversary
 from scripts.unpaired.losses.segmentation import UnpairedSegmentation
 from scripts.unpaired.trainer import UnpairedTrainer, discriminator_optimizer
@@ -42,6 +43,15 @@ def test_the_discriminators_step_does_not_move_the_others():
     before = {name: value.clone() for name, value in group.segmentors.state_dict().items()}
     _trainer(group, rate=0.0).run()
     assert all(torch.equal(value, before[name]) for name, value in group.segmentors.state_dict().items())
+
+
+def test_before_its_adversary_starts_a_recipe_trains_without_it():
+    judge = torch.nn.Conv3d(1, 1, 1)
+    late = Term(Adversary(judge, ["target"], ["source_as_target"]), start=0.5)
+    trainer = _trainer(networks(terms={"adversary": late}, translators={"target": Translator(4, 1)}))
+    before = judge.weight.detach().clone()
+    trainer.run()
+    assert set(trainer.state.output["pred"]) == {"loss", "student_segmentation"} and torch.equal(judge.weight, before)
 
 
 def test_a_recipe_without_adversary_has_no_second_optimiser():

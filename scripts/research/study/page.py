@@ -139,7 +139,7 @@ def summary_table(gains: pd.DataFrame, control: str, trainings: pd.DataFrame) ->
         size = [str(len(line.subsets)), str(len(line.seeds)), str(line.subjects)]
         gain = [DASH] * 4
         if not line.first:
-            folds = ", ".join(number(gain, "+.3f") for gain in line.by_fold) if len(line.by_fold) > 1 else DASH
+            folds = ", ".join(number(own, "+.3f") for own in line.by_fold) if len(line.by_fold) > 1 else DASH
             gain = [_gain(line), folds, span(line.seeds_low, line.seeds_high), number(line.p, "#.2g")]
         share = [_share(line)] if "share" in chosen else []
         facts = facts_of(trainings[trainings.arm == line.arm])

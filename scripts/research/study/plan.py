@@ -60,7 +60,7 @@ class Plan:
       stands for the folder in which each has a folder of its name.
     - ``keys``, ``evaluation`` (optional): further keys.
     - ``once`` (optional): trainings that see no subject of the folds, ``{name: {"overlays", "keys"}}``, in order, with the
-      plan's keys and their own. `ONCE` in a value of a key stands for the folder that they are in,
+      plan's keys and their own. `ONCE` in a value of a key stands for the folder that they are in.
     - ``shared`` (optional): the same once for each fold, after those. Their folder is `SHARED`.
 
     An arm has
@@ -212,6 +212,11 @@ def read_plan(path: str | Path, work: str | Path) -> Plan:
     _check(path, "", content, PLAN_KEYS, {"parts"})
     for name, part in content["parts"].items():
         _check(path, f"parts#{name}#", part, PART_KEYS, {"title", "control", "subsets", "seeds", "arms"})
+        for number, fold in enumerate(part.get("folds", [])):
+            _check(path, f"parts#{name}#folds#{number}#", fold, {"keys", "evaluation"}, set())
+        for stage in ("once", "shared"):
+            for training, entry in part.get(stage, {}).items():
+                _check(path, f"parts#{name}#{stage}#{training}#", entry, {"overlays", "keys"}, {"overlays"})
         for arm, entry in part["arms"].items():
             _check(path, f"parts#{name}#arms#{arm}#", entry, ARM_KEYS, {"overlays"})
         named = {key: part[key] for key in ("control", "ceiling") if key in part}

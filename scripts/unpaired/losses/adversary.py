@@ -5,7 +5,7 @@ import torch
 from monai.losses import PatchAdversarialLoss
 from scripts.unpaired.image_pool import ImagePool
 from scripts.unpaired.networks import without_parameters
-from scripts.unpaired.step import Step, check_image
+from scripts.unpaired.step import Step, check_images
 from torch import nn
 from torch.nn.modules.loss import _Loss
 
@@ -40,9 +40,7 @@ class Adversary(_Loss):
         pool: int = 0,
     ) -> None:
         super().__init__()
-        if not real or not fake or isinstance(real, str) or isinstance(fake, str):
-            raise ValueError("real and fake must be lists of one image or more, such as ['target'].")
-        self.real, self.fake = ([check_image(image) for image in images] for images in (real, fake))
+        self.real, self.fake = check_images(real), check_images(fake)
         self.discriminator = discriminator
         self.sees, self.network = sees, network
         self.layers = () if sees in (IMAGE, PROBABILITY) else (sees,)

@@ -5,7 +5,7 @@ import torch
 from scripts.losses.shared import positive_temperature, region_means
 from scripts.losses.soft_targets import bernoulli_kl
 from scripts.unpaired.pairs import Side
-from scripts.unpaired.step import Step, check_image
+from scripts.unpaired.step import Step, check_images
 from torch.nn.modules.loss import _Loss
 
 
@@ -24,15 +24,16 @@ class ClassConfusion(_Loss):
         images: the two images whose labels are known.
         network: the segmentor.
         temperature: tau.
+
+    Raises:
+        ValueError: not two images, an unknown one, or a temperature that is not above 0.
     """
 
     layers = ()
 
     def __init__(self, images: tuple[str, str] | list[str], network: str = "student", temperature: float = 2.0) -> None:
         super().__init__()
-        self.images = [check_image(image) for image in images]
-        if len(self.images) != 2:
-            raise ValueError(f"images is {list(images)}, but must be two images.")
+        self.images = check_images(images, 2)
         self.network = network
         self.temperature = positive_temperature(temperature)
 

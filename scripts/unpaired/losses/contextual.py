@@ -36,6 +36,7 @@ class Contextual(_Loss):
         self.network, self.layers, self.places, self.bandwidth = network, (layer,), places, bandwidth
 
     def forward(self, step: Step) -> torch.Tensor:
+        """The mean over the batch; its gradient reaches the translator alone."""
         values = []
         made = step.output(self.network, self.image, to_image=True, to_network=False).features[self.layers[0]]
         style = step.output(self.network, self.style, to_network=False).features[self.layers[0]]  # without a gradient

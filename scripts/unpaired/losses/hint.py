@@ -19,6 +19,9 @@ class Hint(_Loss):
         layers: module paths of the layers, equal in both segmentors.
         student_image, teacher_image: names of the two images, of which the second is a translation of the first.
         student, teacher: names of the segmentors.
+
+    Raises:
+        ValueError: an unknown image or no layer; at the first step, features of other grids.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class Hint(_Loss):
         self.student, self.teacher = student, teacher
 
     def forward(self, step: Step) -> torch.Tensor:
+        """The sum over layers; its gradient reaches the student alone."""
         ours = step.output(self.student, self.student_image).features
         hints = step.output(self.teacher, self.teacher_image, to_network=False).features  # without a gradient
         total = 0.0

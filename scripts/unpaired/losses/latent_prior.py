@@ -2,7 +2,7 @@
 """The latents of both domains follow one prior: the standard normal distribution of a VAE."""
 
 import torch
-from scripts.unpaired.step import Step, check_image
+from scripts.unpaired.step import Step, check_images
 from scripts.unpaired.variational import LOG_VARIANCE, MEAN
 from torch.nn.modules.loss import _Loss
 
@@ -18,15 +18,19 @@ class LatentPrior(_Loss):
         images: names of the images.
         layers: levels of the encoder (`scripts.unpaired.variational.VariationalEncoder`).
         network: the segmentor.
+
+    Raises:
+        ValueError: no image or an unknown one.
     """
 
     def __init__(self, images: list[str], layers: list[str], network: str = "student") -> None:
         super().__init__()
-        self.images = [check_image(image) for image in images]
+        self.images = check_images(images)
         self.layers = tuple(layers)
         self.network = network
 
     def forward(self, step: Step) -> torch.Tensor:
+        """The mean divergence; its gradient reaches the segmentor's encoder."""
         values = []
         for image in self.images:
             features = step.output(self.network, image).features

@@ -2,7 +2,7 @@
 """An image that comes back to its own domain must be what it was: cycle consistency and reconstruction."""
 
 import torch
-from scripts.unpaired.step import AS, Step, check_image
+from scripts.unpaired.step import AS, Step, check_images
 from torch.nn.modules.loss import _Loss
 
 
@@ -16,20 +16,21 @@ class Reconstruction(_Loss):
         images: names of images that end in the domain in which they begin.
 
     Raises:
-        ValueError: another image.
+        ValueError: no image, an unknown one, or one that ends in the other domain.
     """
 
     layers = ()
 
     def __init__(self, images: list[str]) -> None:
         super().__init__()
-        for image in images:
-            domains = check_image(image).split(AS)
+        self.images = check_images(images)
+        for image in self.images:
+            domains = image.split(AS)
             if len(domains) < 2 or domains[0] != domains[-1]:
                 raise ValueError(f"The image '{image}' cannot be compared: name one such as source_as_source.")
-        self.images = list(images)
 
     def forward(self, step: Step) -> torch.Tensor:
+        """The mean of the differences, in z-units; its gradient reaches the translators."""
         values = []
         for image in self.images:
             scan = step.side(image).image

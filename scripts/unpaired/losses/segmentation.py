@@ -3,7 +3,7 @@
 
 import torch
 from scripts.losses.segmentation_loss import SegmentationLoss
-from scripts.unpaired.step import Step, check_image
+from scripts.unpaired.step import Step, check_images
 from torch.nn.modules.loss import _Loss
 
 
@@ -28,9 +28,7 @@ class UnpairedSegmentation(_Loss):
         self, images: list[str], network: str = "student", kind: str = "dice_ce", to_translator: bool = False
     ) -> None:
         super().__init__()
-        if not images or isinstance(images, str):
-            raise ValueError("images must be a list of one image or more, such as ['source_as_target'].")
-        self.images = [check_image(image) for image in images]
+        self.images = check_images(images)
         self.network, self.to_translator = network, to_translator
         self.loss = SegmentationLoss("student", kind)
 

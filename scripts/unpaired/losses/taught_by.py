@@ -20,6 +20,9 @@ class TaughtBy(_Loss):
         image: name of the image that both see.
         teacher, student: names of the segmentors.
         temperature: tau.
+
+    Raises:
+        ValueError: an unknown image, or a temperature that is not above 0.
     """
 
     layers = ()
@@ -30,6 +33,7 @@ class TaughtBy(_Loss):
         self.temperature = positive_temperature(temperature)
 
     def forward(self, step: Step) -> torch.Tensor:
+        """The mean over voxels of the divergence; its gradient reaches the segmentor that learns, and no translator."""
         target = step.output(self.teacher, self.image).logits[0].detach().float()
         own = step.output(self.student, self.image).logits[0].float()
         kl = bernoulli_kl(target / self.temperature, own / self.temperature)

@@ -108,6 +108,9 @@ def test_an_arm_may_be_run_on_some_folds_and_be_compared_with_another_arm(tmp_pa
     [
         ({"seed": [0]}, "unknown key 'parts#real#seed'"),
         ({"control": "kd"}, "parts#real#control in .* is 'kd', but must be one of its arms: alone, soft, all"),
+        ({"folds": [{}, {"key": {}}]}, "unknown key 'parts#real#folds#1#key'"),
+        ({"once": {"base": {"keys": {}}}}, "lacks the key 'parts#real#once#base#overlays'"),
+        ({"shared": {"base": {"overlays": [], "seeds": [1]}}}, "unknown key 'parts#real#shared#base#seeds'"),
         ({"ceiling": "kd"}, "parts#real#ceiling in .* is 'kd', but must be one of its arms"),
         (
             {"arms": {"alone": {"overlays": [], "control": "kd"}}},

@@ -42,5 +42,5 @@ def test_mean_is_over_the_classes_of_both():
 
 def test_without_labels_on_both_sides_there_is_no_loss():
     assert ClassConfusion(["source", "target"])(step(target=_constant(1.0, (False,)))) is None
-    with pytest.raises(ValueError, match="two images"):
+    with pytest.raises(ValueError, match="list of 2 images"):
         ClassConfusion(["source"])

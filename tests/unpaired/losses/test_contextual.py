@@ -9,11 +9,13 @@ from unpaired.stubs import step
 
 
 def test_loss_by_hand():
-    # style a, -a around its mean 0; one place of the translation is like a: distances 0 and 2
-    style, made = torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), torch.tensor([[2.0, 0.0]])
-    relative = torch.tensor([0.0, 2 / 1e-5])
-    affinity = torch.softmax((1 - relative) / 0.5, 0)
-    assert contextual_loss(made, style).item() == pytest.approx(-math.log(affinity.mean()), rel=1e-4)
+    # style a, -a around its mean 0; the places of the translation are at 60 degrees to a, and at -a: cosine distances
+    # (0.5, 1.5) and (2, 0), relative to the least 1 and 3, and beyond all bounds and 0
+    style, made = torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), torch.tensor([[1.0, math.sqrt(3)], [-1.0, 0.0]])
+    for bandwidth in (0.5, 2.0):
+        to_a, to_minus_a = 1 / (1 + math.exp(-2 / bandwidth)), 1.0  # the best place for each place of the style
+        expected = -math.log((to_a + to_minus_a) / 2)
+        assert contextual_loss(made, style, bandwidth).item() == pytest.approx(expected, rel=1e-3)
 
 
 def test_equal_features_in_any_order_cost_little_and_others_more():
