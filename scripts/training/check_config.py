@@ -67,8 +67,6 @@ MAY_BE_NULL = (
     *("unlabelled_dir", "start_from", "teacher_from", "student_from", "split#fold", "real_share"),
     *("source#dataset_dir", "target#dataset_dir", "real#dataset_dir"),  # which have an error of their own
 )
-# What the `dataset_dir` of an unpaired training is.
-TARGET_FOLDER = "@target#dataset_dir"
 # Keys of `train.json` that an unpaired training does not read.
 NOT_UNPAIRED = ("teacher_training", "teacher_from", "student_from", "warm_start", "best_metric", "patience")
 # Keys that are lists of positive whole numbers, and how many; None for two and more.
@@ -206,11 +204,7 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
                 wanted = f"{count} whole numbers such as {[64] * count}" if count else "a list such as [16, 32, 64]"
                 raise UserError(f"{key} is {sizes!r}, but must be {wanted}.")
     _check_multiples(parser, config)
-    if (
-        "target" in config
-        and config["target"].get("dataset_dir") is None
-        and config.get("dataset_dir") == TARGET_FOLDER
-    ):
+    if "target" in config and _parsed(parser, "dataset_dir") is _parsed(parser, "target#dataset_dir") is None:
         raise UserError("target#dataset_dir is null: give the folder of the target's scans with --target#dataset_dir.")
     for key in PATHS:
         if key not in parser or key.split("#")[0] not in config:
