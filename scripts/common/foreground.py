@@ -6,6 +6,10 @@ import numpy as np
 
 def cut_to_brain(image: np.ndarray) -> np.ndarray:
     """The box (C, x, y, z) of an image (C, X, Y, Z) in which any channel is not 0; a view."""
-    inside = (image != 0).any(axis=0)
-    box = [np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    return image[(slice(None), *(slice(hit[0], hit[-1] + 1) if len(hit) else slice(0) for hit in box))]
+    return image[(slice(None), *brain_box((image != 0).any(axis=0)))]
+
+
+def brain_box(inside: np.ndarray) -> tuple[slice, slice, slice]:
+    """The smallest box around the voxels of a bool map (X, Y, Z); without a voxel if the map has none."""
+    hits = [np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    return tuple(slice(int(hit[0]), int(hit[-1]) + 1) if len(hit) else slice(0) for hit in hits)

@@ -7,6 +7,7 @@ import math
 import torch
 from monai.inferers import Inferer, sliding_window_inference
 from scripts.common.errors import ScanError, UserError
+from scripts.common.foreground import brain_box
 from scripts.common.metrics import dice
 from scripts.common.sequences import REGIONS
 from torch.nn import functional
@@ -72,7 +73,9 @@ class BrainBoxInferer(Inferer):
         if inputs.shape[0] != 1:
             raise ValueError(f"BrainBoxInferer takes one scan at a time, not a batch of {inputs.shape[0]}.")
         plain = inputs.as_tensor() if hasattr(inputs, "as_tensor") else inputs
-        box = self._brain_box(plain[0])
+        box = brain_box((plain[0] != 0).any(dim=0).cpu().numpy())
+        if box[0].stop == 0:  # an empty scan: any small box will do
+            box = (slice(0, 1),) * 3
         cut = plain[(slice(None), slice(None), *box)]
         axes = [c for n in range(4) for c in itertools.combinations((2, 3, 4), n)] if self.mirror else [()]
         probability, views = 0, []
@@ -104,17 +107,6 @@ class BrainBoxInferer(Inferer):
                     padded, self.roi_size, 1, lambda x: network(x).float(), overlap=self.overlap, mode="gaussian"
                 )
         return torch.sigmoid(logits[(..., *(slice(n) for n in cut.shape[2:]))].float())
-
-    @staticmethod
-    def _brain_box(image: torch.Tensor) -> tuple[slice, ...]:
-        inside = (image != 0).any(dim=0)
-        box = []
-        for axis in range(3):
-            hit = inside.amax(dim=tuple(a for a in range(3) if a != axis)).nonzero().flatten()
-            if len(hit) == 0:  # an empty scan: any small box will do
-                return tuple(slice(0, 1) for _ in range(3))
-            box.append(slice(int(hit[0]), int(hit[-1]) + 1))
-        return tuple(box)
 
 
 def mirror_disagreement(views: list[torch.Tensor], mean: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,7 @@
 """Images are cut to the box of what is not 0 in any channel."""
 
 import numpy as np
-from scripts.common.foreground import cut_to_brain
+from scripts.common.foreground import brain_box, cut_to_brain
 
 
 def test_the_box_holds_every_voxel_that_is_not_0_in_any_channel():
@@ -15,3 +15,10 @@ def test_the_box_holds_every_voxel_that_is_not_0_in_any_channel():
 
 def test_an_empty_image_has_an_empty_box():
     assert cut_to_brain(np.zeros((2, 3, 4, 5))).shape == (2, 0, 0, 0)
+
+
+def test_box_of_an_empty_map_has_no_voxel_and_that_of_one_voxel_has_it_alone():
+    inside = np.zeros((4, 5, 6), bool)
+    assert inside[brain_box(inside)].size == 0
+    inside[1, 2, 3] = True
+    assert brain_box(inside) == (slice(1, 2), slice(2, 3), slice(3, 4))

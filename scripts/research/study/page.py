@@ -120,15 +120,15 @@ def _range(values: Iterable[int]) -> str:
     return " to ".join(map(str, ends))
 
 
-def summary_table(gains: pd.DataFrame, control: str, trainings: pd.DataFrame) -> list[str]:
+def summary_table(found: pd.DataFrame, control: str, trainings: pd.DataFrame) -> list[str]:
     """A row for each arm over all subsets: the control first, then by gain.
 
     Args:
-        gains: of `scripts.research.study.statistics.gains`.
+        found: of `scripts.research.study.statistics.gains`.
         control: name of the arm that the others are compared with.
         trainings: rows of `TRAININGS` of the part.
     """
-    chosen = gains[gains.subset == ALL]
+    chosen = found[found.subset == ALL]
     wide = chosen.pivot(index=["arm", "network"], columns="region", values="dice")
     chosen = chosen[chosen.region == "mean"]
     first = (chosen.arm == control) & (chosen.network == "student")
@@ -165,10 +165,10 @@ def _share(line) -> str:
     return f"{line.share:.0%} [{line.share_low:.0%}, {line.share_high:.0%}]"
 
 
-def subset_table(gains: pd.DataFrame, control: str) -> list[str]:
+def subset_table(found: pd.DataFrame, control: str) -> list[str]:
     """A row for each arm, a column for each subset: the control's mean Dice, and the gains of the others."""
-    subsets = sorted(set(gains.subset) - {ALL}, key=subset_order)
-    chosen = gains[gains.region == "mean"]
+    subsets = sorted(set(found.subset) - {ALL}, key=subset_order)
+    chosen = found[found.region == "mean"]
     rows = {}
     for line in chosen[chosen.subset != ALL].itertuples():
         cells = rows.setdefault((line.arm, line.network), dict.fromkeys(subsets, DASH))
