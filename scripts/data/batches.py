@@ -35,8 +35,8 @@ class LoadSubject(Transform):
             ``simulated``, ``expert``, ``patch``, ``brain`` and ``label``: of a simulated subject True, uint8 (5, X, Y, Z)
             and (1, X, Y, Z) in the label convention ``brats``; of a real one False, float32 (4, X, Y, Z) in z-units and
             (3, X, Y, Z) with the regions. ``brain``, uint8 (1, X, Y, Z), is 1 where the patch is not 0, which includes
-            what is darker than the brain's mean. ``expert`` is False where the label is not an expert's (of a simulated subject it is the
-            truth, so True).
+            what is darker than the brain's mean. ``expert`` is False where the label is not an expert's (of a simulated
+            subject it is the truth, so True).
         """
         simulated, unlabelled = "maps" in item, item.get("unlabelled", False)
         loaded = self.maps(item) if simulated else self.unlabelled(item) if unlabelled else self.scan(item)

@@ -21,11 +21,11 @@ def check_image(name: str) -> str:
     return name
 
 
-def check_images(images: list[str] | tuple[str, ...], count: int | None = None) -> list[str]:
+def check_images(images: list[str] | tuple[str, ...], count: int | None = None, key: str = "images") -> list[str]:
     """The names of images as a list; ValueError on another one (`check_image`), on none, and on any but ``count``."""
     if isinstance(images, str) or not images or count not in (None, len(images)):
         wanted = f"{count} images" if count else "one image or more"
-        raise ValueError(f"images is {images!r}, but must be a list of {wanted}, such as ['source_as_target'].")
+        raise ValueError(f"{key} is {images!r}, but must be a list of {wanted}, such as ['source_as_target'].")
     return [check_image(image) for image in images]
 
 

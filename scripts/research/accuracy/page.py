@@ -40,7 +40,8 @@ def card_tables(evaluations: Mapping[str, Evaluation]) -> list[str]:
         f"Dice on real subjects by cross-validation: **{evaluations['GLI'].subjects} of adult glioma (GLI)** and "
         f"**{evaluations['SSA'].subjects} of BraTS-Africa (SSA)**. The networks were trained like the shipped ones, but "
         "without the subjects that they are measured on. The shipped networks have been trained on all of them. Only the "
-        "folds that were run are measured ([research.md](research.md#run-so-far)). In brackets 95% intervals over subjects.",
+        "folds that were run are measured ([research.md](research.md#run-so-far)). In brackets 95% intervals over "
+        "subjects.",
         "",
         *overview_table(_real(evaluations)),
         "",

@@ -40,7 +40,7 @@ class Adversary(_Loss):
         pool: int = 0,
     ) -> None:
         super().__init__()
-        self.real, self.fake = check_images(real), check_images(fake)
+        self.real, self.fake = check_images(real, key="real"), check_images(fake, key="fake")
         self.discriminator = discriminator
         self.sees, self.network = sees, network
         self.layers = () if sees in (IMAGE, PROBABILITY) else (sees,)
