@@ -20,8 +20,7 @@ LABEL_CONVENTIONS = {
     "brats2023": {"core": 1, "oedema": 2, "enhancing": 3, "cavity": 4},
     "msd": {"oedema": 1, "core": 2, "enhancing": 3},
 }
-
-
+# Those that label maps are written in.
 WRITTEN_CONVENTIONS = ("brats", "brats2023")
 
 

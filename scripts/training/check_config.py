@@ -204,7 +204,7 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
                 wanted = f"{count} whole numbers such as {[64] * count}" if count else "a list such as [16, 32, 64]"
                 raise UserError(f"{key} is {sizes!r}, but must be {wanted}.")
     _check_multiples(parser, config)
-    if "target" in config and _parsed(parser, "dataset_dir") is _parsed(parser, "target#dataset_dir") is None:
+    if "target" in config and all(_parsed(parser, key) is None for key in ("dataset_dir", "target#dataset_dir")):
         raise UserError("target#dataset_dir is null: give the folder of the target's scans with --target#dataset_dir.")
     for key in PATHS:
         if key not in parser or key.split("#")[0] not in config:
@@ -243,11 +243,14 @@ def _check_split(parser: ConfigParser, config: dict) -> None:
 
 
 def _check_unused(parser: ConfigParser, config: dict) -> None:
-    """Refuse keys for scans without labels where the overlay that reads them is not listed, and those of other trainings."""
+    """Refuse keys that nothing reads: of scans without labels where their overlay is not listed, and of paired trainings."""
     if "target" in config:
-        defaults = [ConfigParser.load_config_file(str(CONFIGS / name)) for name in ("train.json", "unpaired.json")]
+        train, unpaired = (
+            ConfigParser.load_config_file(str(CONFIGS / f"{name}.json")) for name in ("train", "unpaired")
+        )
+        defaults = train | unpaired
         for key in NOT_UNPAIRED:
-            if config[key] != (defaults[0] | defaults[1])[key]:
+            if config[key] != defaults[key]:
                 raise UserError(f"{key} is {config[key]!r}, but has no effect in an unpaired training: leave it out.")
     if "train" not in config or "unlabelled_subjects" in config:
         return

@@ -37,9 +37,11 @@ def _item():
 
 
 def test_label_is_where_the_teacher_is_more_sure_than_not(teacher):
-    label = LabelByTeacher(nn.Conv3d(4, 3, 1), str(teacher), 2.0, _inferer)(_item())["label"]
-    # FLAIR of -.5 and 2: the et of a voxel makes it tc and wt too
-    assert label[:, 0, 0].tolist() == [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
+    item = _item()
+    item["image"][3, 0, 0] = torch.tensor([-2.0, 0.5])  # logits -3, -2, -1, and -.5, .5, 1.5
+    label = LabelByTeacher(nn.Conv3d(4, 3, 1), str(teacher), 2.0, _inferer)(item)["label"]
+    # the second voxel is not sure to be tc, but to be et, which makes it tc and wt too
+    assert label[:, 0, 0].tolist() == [[0.0, 1.0], [0.0, 1.0], [0.0, 1.0]]
     assert label.dtype == torch.float32 and torch.equal(label.affine, torch.eye(4, dtype=label.affine.dtype))
 
 

@@ -18,11 +18,11 @@ from scripts.research.study.statistics import ALL, ROWS, gains
 READING = """\
 Gain is the mean Dice of WT, TC and ET minus that of the control: the same subsets, seeds and subjects, each subject
 averaged first. In brackets the 95% bootstrap interval over subjects; **bold** where it excludes zero. It takes the
-networks as they are. Each fold has networks of its own: its gain shows how much they differ. "New seeds too" is the
-interval with seeds drawn anew as well. "p" is Wilcoxon's signed rank test over subjects, not corrected for the
-number of comparisons. "Share of the gap" is the gain over that of the arm with all labels, where that gain
-is sure. "Minutes" is the time of one training on one core, beside whatever else the machine did. A gradient ratio says
-how strongly a term acted on the student."""
+networks as they are. Each fold has networks of its own: its gain shows how much they differ. The column "new seeds
+too" is the interval with seeds drawn anew as well. The column "p" is Wilcoxon's signed rank test over subjects, not
+corrected for the number of comparisons. The share of the gap is the gain over that of the arm with all labels, where
+that gain is sure. Minutes are the time of one training on one core, beside whatever else the machine did. A gradient
+ratio says how strongly a term acted on the student."""
 
 
 def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: int = 10_000) -> list[str]:

@@ -189,7 +189,9 @@ def gains(
     ceiling: str | None = None,
     controls: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Gain over the control's student of every other network but the teachers, for each group and subset and for all of them.
+    """Gain over the control's student of every other network but the teachers.
+
+    It is computed for each group and subset, and for all of them.
 
     Args:
         table: of `scripts.research.study.results.read_table`.

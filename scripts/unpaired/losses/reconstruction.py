@@ -30,7 +30,7 @@ class Reconstruction(_Loss):
                 raise ValueError(f"The image '{image}' cannot be compared: name one such as source_as_source.")
 
     def forward(self, step: Step) -> torch.Tensor:
-        """The mean of the differences, in z-units; its gradient reaches the translators."""
+        """The mean of the differences, in z-units; its gradient reaches the networks that made the images."""
         values = []
         for image in self.images:
             scan = step.side(image).image
