@@ -17,6 +17,7 @@ from scripts.research.accuracy.page import TITLES, accuracy_page, card_tables
 from scripts.research.accuracy.peers import read_peers
 from scripts.research.accuracy.tables import HEADLINE
 from scripts.research.markdown import TUMOUR_REGIONS, fill_between_markers
+from scripts.research.runs import PLANS
 
 COMMAND = "scripts.research.accuracy"
 
@@ -39,7 +40,9 @@ def write_accuracy(root: str | Path = ROOT, results: str | Path | None = None, r
     evaluations["simulated"] = Evaluation(results / "simulated.csv", resamples=resamples)
     inference = json.loads((root / "configs" / "inference.json").read_text(encoding="utf-8"))
     limits = {key: inference[key] for key in ("wt_range_ml", "max_entropy")}
-    page = accuracy_page(evaluations, read_peers(root / "docs" / "peers.json"), limits)
+    weights = json.loads((PLANS / "weights.json").read_text(encoding="utf-8"))
+    same_patient = weights["real"]["same_patient"]
+    page = accuracy_page(evaluations, read_peers(root / "docs" / "peers.json"), limits, same_patient)
     metadata = root / "configs" / "metadata.json"
     facts = json.loads(metadata.read_text(encoding="utf-8")) | {"eval_metrics": eval_metrics(evaluations)}
     fill_between_markers(root / "docs" / "README.md", COMMAND, card_tables(evaluations))

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The text around the tables of the accuracy page and of the model card."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import pandas as pd
+from scripts.research.accuracy.entropy_limit import limit_sentences
 from scripts.research.accuracy.evaluation import COLLECTIONS, Evaluation
 from scripts.research.accuracy.expectations import UNRELIABLE, VERDICTS, expectation_table
 from scripts.research.accuracy.peers import difference_table, peer_tables
@@ -57,13 +59,19 @@ def card_tables(evaluations: Mapping[str, Evaluation]) -> list[str]:
     ]
 
 
-def accuracy_page(evaluations: Mapping[str, Evaluation], peers: list[dict], flag_limits: Mapping) -> str:
+def accuracy_page(
+    evaluations: Mapping[str, Evaluation],
+    peers: list[dict],
+    flag_limits: Mapping,
+    same_patient: Sequence[Sequence[str]] = (),
+) -> str:
     """The whole page.
 
     Args:
         evaluations: by the names of `TITLES`.
         peers: of `scripts.research.accuracy.peers.read_peers`.
         flag_limits: ``wt_range_ml`` and ``max_entropy`` of inference.
+        same_patient: lists of real subjects that are scans of one patient.
     """
     real = _real(evaluations)
     lines = [
@@ -100,6 +108,7 @@ def accuracy_page(evaluations: Mapping[str, Evaluation], peers: list[dict], flag
     for name in TITLES:
         lines += [f"### {TITLES[name]}", "", *teacher_gap_table(evaluations[name]), ""]
     low, high = flag_limits["wt_range_ml"]
+    wt = pd.concat([evaluation.cases for evaluation in real.values()])
     lines += [
         "## Do the flags find bad segmentations?",
         "",
@@ -109,6 +118,7 @@ def accuracy_page(evaluations: Mapping[str, Evaluation], peers: list[dict], flag
         "",
         *flag_table(evaluations, flag_limits),
         "",
+        *limit_sentences(wt[wt.region == "wt"], same_patient, flag_limits["max_entropy"]),
         "## Details",
         "",
     ]
