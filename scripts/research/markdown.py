@@ -12,6 +12,9 @@ DASH = "–"
 REGION_NAMES = {"wt": "WT", "tc": "TC", "et": "ET", "mean": "mean"}
 TUMOUR_REGIONS = ("wt", "tc", "et")
 
+# With fewer subjects no difference is called sure: percentile bootstrap intervals are too narrow then.
+FEWEST = 8
+
 
 def subset_title(subset: str) -> str:
     """``T1ce + FLAIR`` for ``t1ce+flair``."""
@@ -38,10 +41,11 @@ def with_interval(measured: dict, form: str = ".3f", scale: float = 1) -> str:
 
 
 def difference(measured: dict) -> str:
-    """A difference with its interval, bold where the interval excludes zero."""
+    """A difference with its interval, bold where the interval excludes zero and there are `FEWEST` subjects (``n``)."""
     low, high = measured["interval"]
     text = number(measured["mean"], "+.3f")
-    return f"{f'**{text}**' if low > 0 or high < 0 else text} {span(low, high)}"
+    sure = measured["n"] >= FEWEST and (low > 0 or high < 0)
+    return f"{f'**{text}**' if sure else text} {span(low, high)}"
 
 
 def markdown_table(head: list[str], rows: list[list[str]]) -> list[str]:

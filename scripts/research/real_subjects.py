@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
+from scripts.common.namings import patient_of_subject
 from scripts.data.splits import in_drawn_order
 
 ENTRIES = {"trained", "collections", "folds", "left_out", "same_patient", "unlabelled"}
@@ -30,7 +31,8 @@ def gather(real: Mapping, folder: str | Path) -> list[str]:
         ``fold0_labelled``, and a folder ``fold0_unlabelled`` of links to the other training subjects.
 
     Raises:
-        UserError: an unknown or missing entry, an unknown collection, or a folder that does not exist.
+        UserError: an unknown or missing entry, an unknown collection, a folder that does not exist, or split files of
+            another draw.
     """
     if unknown := sorted(real.keys() - ENTRIES):
         raise UserError(f"'real' has the unknown entry '{unknown[0]}': it may have {', '.join(sorted(ENTRIES))}.")
@@ -41,25 +43,36 @@ def gather(real: Mapping, folder: str | Path) -> list[str]:
     collections = {name: _subjects(folders, left_out) for name, folders in real["collections"].items()}
     folds = draw_folds(collections, real["folds"], real.get("same_patient", ()))
     folder = Path(folder)
-    _link(
-        {name: path for subjects in (trained, *collections.values()) for name, path in subjects.items()},
-        folder / "subjects",
-    )
     splits = {ALL: (sorted({*trained, *(name for fold in folds for name in fold)}), [])}
     for number, test in enumerate(folds):
         rest = [name for other in folds if other is not test for name in other]
         splits[f"fold{number}"] = sorted([*trained, *rest]), sorted(test)
+    aside = {}
     if (unlabelled := real.get("unlabelled")) is not None:
         for number, test in enumerate(folds):
             rest = {name: [s for s in members if s not in test] for name, members in collections.items()}
-            without = _without_labels(rest, unlabelled, real.get("same_patient", ()), seed=number + 1)
-            labelled = [name for name in splits[f"fold{number}"][0] if name not in without]
+            aside[number] = _without_labels(rest, unlabelled, real.get("same_patient", ()), seed=number + 1)
+            labelled = [name for name in splits[f"fold{number}"][0] if name not in aside[number]]
             splits[f"fold{number}_labelled"] = labelled, sorted(test)
-            _link({name: folder / "subjects" / name for name in without}, folder / f"fold{number}_unlabelled")
     for name, (training, test) in splits.items():
-        text = json.dumps({"training": training, "validation": [], "test": test}, indent=1) + "\n"
-        save_atomically(folder / f"{name}.json", lambda file, text=text: file.write_text(text))
+        _save_split(folder / f"{name}.json", {"training": training, "validation": [], "test": test})
+    _link(
+        {name: path for subjects in (trained, *collections.values()) for name, path in subjects.items()},
+        folder / "subjects",
+    )
+    for number, without in aside.items():
+        _link({name: folder / "subjects" / name for name in without}, folder / f"fold{number}_unlabelled")
     return list(splits)
+
+
+def _save_split(path: Path, split: dict) -> None:
+    """Write a split file. One that differs is kept: networks may have been trained on its subjects."""
+    if path.is_file() and json.loads(path.read_text()) != split:
+        raise UserError(
+            f"{path} divides other subjects, or divides them otherwise, than 'real' in the plan does now: choose another "
+            f"folder of trainings, or remove this one with all networks that were trained on it."
+        )
+    save_atomically(path, lambda file: file.write_text(json.dumps(split, indent=1) + "\n"))
 
 
 def draw_folds(
@@ -83,12 +96,12 @@ def draw_folds(
 
 
 def _by_patient(subjects: Mapping | Sequence[str], same_patient: Sequence[Sequence[str]]) -> dict[str, list[str]]:
-    """The subjects of each patient, who has the name of the first of them."""
-    patients = {subject: group[0] for group in same_patient for subject in group}
+    """The subjects of each patient, known by their names or from ``same_patient``, by the first of them."""
+    patients = {subject: patient_of_subject(group[0]) for group in same_patient for subject in group}
     members = {}
     for subject in sorted(subjects):
-        members.setdefault(patients.get(subject, subject), []).append(subject)
-    return members
+        members.setdefault(patients.get(subject) or patient_of_subject(subject), []).append(subject)
+    return {group[0]: group for group in members.values()}
 
 
 def _without_labels(

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
 from scripts.common.errors import UserError, user_message
-from scripts.common.files import ROOT, save_atomically
+from scripts.common.files import ROOT, hash_of, save_atomically
 from scripts.common.workers import end_with_parent
 from scripts.simulation.cohort import ensure_cohort
 from scripts.training.processor import keep_freed_memory
@@ -54,11 +54,12 @@ def train_once(overlays: tuple[str, ...], output: Path, keys: dict) -> float | N
         Its duration in seconds; None if it was interrupted.
 
     Raises:
-        UserError: the folder has a training, finished or not, with other overlays or keys.
+        UserError: the folder has a training, finished or not, with other overlays, keys or starting weights.
     """
     resumed = (output / "last.pt").is_file()
     duration = output / "seconds.json"
-    _check_keys(output / "keys.json", {"overlays": list(overlays)} | keys, resumed or duration.is_file())
+    given = {"overlays": list(overlays)} | keys | _weights_of(keys, ("start_from", "teacher_from", "student_from"))
+    _check_keys(output / "keys.json", given, resumed or duration.is_file(), "training")
     if not duration.is_file():
         start = time.time()
         run_workflow(configs(*overlays), "train", keys | {"output_dir": str(output), "resume": resumed})
@@ -69,8 +70,19 @@ def train_once(overlays: tuple[str, ...], output: Path, keys: dict) -> float | N
     return json.loads(duration.read_text())
 
 
-def _check_keys(path: Path, keys: dict, started: bool) -> None:
-    """Store the keys of a new training; compare them with those of a training that was started before."""
+def _weights_of(keys: dict, names: tuple[str, ...]) -> dict[str, str]:
+    """The hash of each weight file that these keys name, by the key and the file: a path may get other weights."""
+    found = {}
+    for name in names:
+        given = Path(keys.get(name) or "nothing")
+        for file in sorted(given.glob("*.pt")) if given.is_dir() else [given]:
+            if file.is_file():
+                found[f"weights of {name}, {file.name}"] = hash_of(file)
+    return found
+
+
+def _check_keys(path: Path, keys: dict, started: bool, what: str) -> None:
+    """Store the keys of a new training or evaluation; compare them with those of one that was started before."""
     given = json.loads(json.dumps({name: value for name, value in keys.items() if name != "bundle_root"}, default=str))
     if not started:
         save_atomically(path, lambda file: file.write_text(json.dumps(given, indent=1) + "\n"))
@@ -80,8 +92,8 @@ def _check_keys(path: Path, keys: dict, started: bool) -> None:
         if differing:
             name = differing[0]
             raise UserError(
-                f"{path.parent} has a training with {name} {stored.get(name)!r}, now it is {given.get(name)!r}: remove "
-                "the folder to train again, or choose another folder."
+                f"{path.parent} has a {what} with {name} {stored.get(name)!r}, now it is {given.get(name)!r}: remove the "
+                "folder to run it again, or choose another folder."
             )
 
 
@@ -95,8 +107,13 @@ def evaluate_once(overlays: tuple[str, ...], output: Path, keys: dict) -> Path:
 
     Returns:
         path of ``cases.csv`` in the folder.
+
+    Raises:
+        UserError: the folder has a finished evaluation with other overlays, keys or weights.
     """
     finished = output / "finished"
+    given = {"overlays": list(overlays)} | keys | _weights_of(keys, ("ckpt_dir", "teacher_from"))
+    _check_keys(output / "keys.json", given, finished.is_file(), "finished evaluation")
     if not finished.is_file():  # cases.csv is written during the evaluation: it may be incomplete
         run_workflow(configs(*overlays, "evaluate"), "evaluation", keys | {"output_dir": str(output), "report": False})
         finished.touch()

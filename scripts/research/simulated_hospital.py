@@ -6,12 +6,14 @@
 """
 
 import argparse
+import json
 import os
 import shutil
 from pathlib import Path
 
 import torch
 from scripts.common.errors import UserError, install_error_hook
+from scripts.common.files import save_atomically
 from scripts.common.sequences import SEQUENCES, ordered
 from scripts.simulation.cohort import as_intensity, save_scan
 from scripts.simulation.contrast import MAPS, Contrast
@@ -30,6 +32,9 @@ def render_hospital(
 ) -> list[Path]:
     """Write one sequence and the label map of some subjects of a cohort; subjects that are there are kept.
 
+    ``hospital.json`` in the folder keeps what the scans were made with. The folder can get more subjects made in the same
+    way.
+
     Args:
         cohort: folder of a simulated cohort.
         folder: gets a folder ``<prefix>_00060`` for each subject.
@@ -44,8 +49,9 @@ def render_hospital(
         The subjects' folders.
 
     Raises:
-        UserError: a subject that the cohort lacks.
+        UserError: a subject that the cohort lacks, or a folder of other scans.
     """
+    _check_scanner(Path(folder), {"sequence": sequence, "acquisition": acquisition, "seed": seed})
     channel = SEQUENCES.index(ordered(sequence)[0])
     made = []
     for number in range(first, first + count):
@@ -67,6 +73,17 @@ def render_hospital(
         save_scan(maps[MAPS.index("label")], affine, temporary / f"{name}_seg.nii.gz")
         os.replace(temporary, made[-1])
     return made
+
+
+def _check_scanner(folder: Path, scanner: dict) -> None:
+    """Refuse a folder whose scans were made otherwise; write what they are made with into a new one."""
+    record = folder / "hospital.json"
+    made = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else None
+    if made is None and folder.is_dir() and any(folder.iterdir()):
+        raise UserError(f"{folder} is not empty and holds no simulated hospital: choose another folder.")
+    if made not in (None, scanner):
+        raise UserError(f"{folder} holds scans made with {made}, not with {scanner}: choose another folder.")
+    save_atomically(record, lambda file: file.write_text(json.dumps(scanner), encoding="utf-8"))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -46,10 +46,21 @@ def test_part_of_the_training_subjects_is_set_aside_as_unlabelled(real, tmp_path
         assert sorted(labelled["training"] + aside) == whole["training"] and {"K1", "K2"} <= set(labelled["training"])
 
 
-def test_gathering_again_leaves_no_subject_of_an_earlier_draw(real, tmp_path):
-    for unlabelled in (["GLI"], ["SSA"]):
-        gather(real | {"unlabelled": unlabelled}, tmp_path / "out")
-    assert {path.name[0] for path in (tmp_path / "out" / "fold0_unlabelled").iterdir()} == {"S"}
+def test_gathering_again_gives_the_same_and_another_draw_is_refused(real, tmp_path):
+    out = tmp_path / "out"
+    assert gather(real | {"unlabelled": ["GLI"]}, out) == gather(real | {"unlabelled": ["GLI"]}, out)
+    with pytest.raises(UserError, match="fold0_labelled.json divides other subjects, or divides them otherwise"):
+        gather(real | {"unlabelled": ["SSA"]}, out)
+    assert {path.name[0] for path in (out / "fold0_unlabelled").iterdir()} == {"G"}
+
+
+def test_one_subject_more_does_not_move_others_into_the_test_of_trained_networks(real, tmp_path):
+    gather(real, tmp_path / "out")
+    before = {path.name: path.read_text() for path in (tmp_path / "out").glob("*.json")}
+    (tmp_path / "gli" / "G6").mkdir()
+    with pytest.raises(UserError, match="all.json divides other subjects"):
+        gather(real, tmp_path / "out")
+    assert before == {path.name: path.read_text() for path in (tmp_path / "out").glob("*.json")}
 
 
 def test_each_fold_draws_its_own_unlabelled_subjects(tmp_path):
@@ -74,6 +85,12 @@ def test_subjects_of_one_patient_share_a_fold():
     for other in "bcdef":
         folds = draw_folds({"x": list("abcdef")}, 3, [["a", other]])
         assert [fold for fold in folds if "a" in fold] == [fold for fold in folds if other in fold]
+
+
+def test_time_points_of_one_patient_share_a_fold_by_their_names():
+    names = [f"BraTS-GLI-{number:05d}-{time:03d}" for number in range(4) for time in range(2)]
+    for fold in draw_folds({"GLI": names}, 2):
+        assert len(fold) == 4 and len({name[:15] for name in fold}) == 2
 
 
 def test_the_draw_does_not_depend_on_the_order():

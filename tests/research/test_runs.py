@@ -71,7 +71,7 @@ def test_a_finished_training_is_not_run_again_and_other_keys_are_refused(tmp_pat
     for root in ("here", "moved"):  # where the bundle lies does not matter
         seconds = train_once(("kd_net",), tmp_path, {"epochs": 3, "bundle_root": root})
     assert len(runs) == 1 and seconds == json.loads((tmp_path / "seconds.json").read_text())
-    with pytest.raises(UserError, match="has a training with epochs 3, now it is 4: remove the folder to train again"):
+    with pytest.raises(UserError, match="has a training with epochs 3, now it is 4: remove the folder to run it again"):
         train_once(("kd_net",), tmp_path, {"epochs": 4})
     with pytest.raises(UserError, match="overlays"):
         train_once((), tmp_path, {"epochs": 3})
@@ -92,6 +92,33 @@ def test_an_interrupted_evaluation_starts_again_and_a_finished_one_does_not(tmp_
     for _ in range(2):
         assert evaluate_once((), tmp_path, {}) == tmp_path / "cases.csv"
     assert len(runs) == 1 and runs[0].endswith("configs/evaluate.json")
+
+
+def test_a_training_from_other_weights_under_the_same_path_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("scripts.research.runs.run_workflow", lambda files, kind, keys: None)
+    start = tmp_path / "start" / "model.pt"
+    start.parent.mkdir()
+    start.write_text("first")
+    for keys in ({"start_from": str(start.parent)}, {"teacher_from": str(start)}):
+        start.write_text("first")
+        output = tmp_path / next(iter(keys))
+        for _ in range(2):
+            train_once((), output, keys)
+        start.write_text("second")
+        with pytest.raises(UserError, match="has a training with weights of .*_from, model.pt '.{64}', now it is"):
+            train_once((), output, keys)
+
+
+def test_results_of_other_weights_or_keys_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("scripts.research.runs.run_workflow", lambda files, kind, keys: None)
+    (tmp_path / "model.pt").write_text("first")
+    keys = {"ckpt_dir": str(tmp_path), "part": "test"}
+    evaluate_once((), tmp_path / "out", keys)
+    with pytest.raises(UserError, match="finished evaluation with part 'test', now it is 'validation'"):
+        evaluate_once((), tmp_path / "out", keys | {"part": "validation"})
+    (tmp_path / "model.pt").write_text("second")
+    with pytest.raises(UserError, match="finished evaluation with weights of ckpt_dir, model.pt"):
+        evaluate_once((), tmp_path / "out", keys)
 
 
 def test_the_cohort_of_a_run_is_simulated_once(tmp_path, monkeypatch):

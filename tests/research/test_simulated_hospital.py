@@ -35,6 +35,18 @@ def test_the_same_seed_gives_the_same_scan_and_what_is_there_is_kept(one_subject
     assert (one / "note.txt").is_file()
 
 
+@pytest.mark.parametrize("change", [{"acquisition": 2.0}, {"sequence": "t1"}, {"seed": 3}])
+def test_other_scans_in_the_same_folder_are_refused(one_subject, tmp_path, change):
+    given = {"sequence": "t2", "first": int(one_subject.name[-5:]), "count": 1}
+    render_hospital(one_subject.parent, tmp_path / "a", **given)
+    with pytest.raises(UserError, match="holds scans made with .* choose another folder"):
+        render_hospital(one_subject.parent, tmp_path / "a", **given | change)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "notes.txt").touch()
+    with pytest.raises(UserError, match="b is not empty and holds no simulated hospital"):
+        render_hospital(one_subject.parent, tmp_path / "b", **given)
+
+
 def test_a_subject_that_the_cohort_lacks_is_named(one_subject, tmp_path):
     with pytest.raises(UserError, match="Simulated_00077_maps.npz does not exist"):
         render_hospital(one_subject.parent, tmp_path, "flair", 77, 1)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The entropy above which a segmentation is flagged, chosen anew by cross-validation: is the shipped limit right?"""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,8 +22,10 @@ def best_limit(wt: pd.DataFrame) -> float:
         wt: rows of the region WT with ``dice`` and the entropy.
 
     Returns:
-        One of `LIMITS`, in bits; the smallest where several are equal.
+        One of `LIMITS`, in bits; the smallest where several are equal. NaN if none is bad, or all are.
     """
+    if (wt.dice < BAD).nunique() < 2:
+        return math.nan
     above = wt[ENTROPY].to_numpy()[:, None] > LIMITS
     bad = (wt.dice < BAD).to_numpy()
     return float(LIMITS[np.argmax(np.round(above[bad].mean(axis=0) - above[~bad].mean(axis=0), 9))])
@@ -36,20 +39,20 @@ def cross_validated(wt: pd.DataFrame, same_patient: Sequence[Sequence[str]] = ()
         same_patient: lists of subjects that are scans of one patient.
 
     Returns:
-        Columns ``limit`` (bits), ``bad`` and ``flagged``.
+        Columns ``limit`` (bits), ``bad`` and ``flagged``, without patients for whom the others give no limit.
     """
     first = {subject: names[0] for names in same_patient for subject in names}
     patients = wt.subject.map(lambda subject: first.get(subject, subject))
     limits = patients.map({patient: best_limit(wt[patients != patient]) for patient in patients.unique()})
-    return pd.DataFrame({"limit": limits, "bad": wt.dice < BAD, "flagged": wt[ENTROPY] > limits})
+    return pd.DataFrame({"limit": limits, "bad": wt.dice < BAD, "flagged": wt[ENTROPY] > limits}).dropna()
 
 
 def limit_sentences(wt: pd.DataFrame, same_patient: Sequence[Sequence[str]], shipped: float) -> list[str]:
     """What cross-validation says of the shipped limit, as lines of the page; none without entropies or bad ones."""
-    judged = wt[wt[ENTROPY].notna()]
-    if (judged.dice < BAD).nunique() < 2:
+    chosen = cross_validated(wt[wt[ENTROPY].notna()], same_patient)
+    if chosen.bad.nunique() < 2:
         return []
-    chosen = cross_validated(judged, same_patient)
+    judged = wt.loc[chosen.index]
     low, high = chosen.limit.min(), chosen.limit.max()
     return [
         "Was it right? Chosen on these real subjects instead, each time without one patient, the limit would be "

@@ -97,7 +97,7 @@ def difference_table(evaluations: Mapping[str, Evaluation], groups: list[dict]) 
         "post_processing": "none; without tiny: predicted ET below 0.5 ml is removed, as in DeMoSeg",
         "empty": "a region empty in truth and prediction counts as 1, in one of them as 0",
         "checkpoint": "the last",
-        "spread": "95% intervals over subjects; one training, one seed",
+        "spread": "95% intervals over subjects; the mean of two trainings, made once",
         "source": "docs/results",
     }
     head = ["", "this bundle", *(", ".join(group["systems"]) for group in groups)]

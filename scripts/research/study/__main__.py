@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the study, resumable, and write its page: ``python -m scripts.research.study --workers 2``.
+"""Run a study, resumable, and write its page: ``python -m scripts.research.study --workers 2``.
 
-``--only real`` runs one part of the plan, ``--only page`` writes the page from the stored results.
+``--plan FILE`` takes another plan than ``plans/study.json``, ``--only labels_of_half`` runs one part of it, ``--only page``
+writes the page from the stored results.
 """
 
 import argparse
+from pathlib import Path
 
 from scripts.common.errors import install_error_hook
 from scripts.common.files import ROOT
@@ -13,17 +15,18 @@ from scripts.research.study.runner import COMMAND, run_study
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the study and write docs/study.md."""
+    """Run a study and write its page."""
     parser = argparse.ArgumentParser(prog=f"python -m {COMMAND}", description=main.__doc__)
     parser.add_argument("--plan", default=str(PLANS / "study.json"), help="JSON file (default: plans/study.json)")
-    parser.add_argument("--work", default=str(ROOT / "output" / "study"), help="folder of the trainings")
+    parser.add_argument("--work", help="folder of the trainings (default: output/<name of the plan>)")
     parser.add_argument("--results", default=str(ROOT / "docs" / "results"), help="folder of the tables")
-    parser.add_argument("--page", default=str(ROOT / "docs" / "study.md"), help="page (default: docs/study.md)")
+    parser.add_argument("--page", help="page (default: the plan's)")
     parser.add_argument("--only", help="parts of the plan, or page, separated by commas (default: all)")
     parser.add_argument("--workers", type=int, default=2, help="trainings at a time (default 2)")
     options = parser.parse_args(arguments)
     only = options.only.split(",") if options.only else None
-    run_study(options.plan, options.work, options.results, options.page, only, options.workers)
+    work = options.work or ROOT / "output" / Path(options.plan).stem
+    run_study(options.plan, work, options.results, options.page, only, options.workers)
 
 
 if __name__ == "__main__":

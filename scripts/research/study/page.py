@@ -12,8 +12,11 @@ from scripts.common.sequences import subset_order
 from scripts.research.markdown import DASH, REGION_NAMES, difference, markdown_table, number, span, subset_title
 from scripts.research.study.figure import arm_label, gain_figure
 from scripts.research.study.plan import Plan
-from scripts.research.study.results import TRAINING_COLUMNS, TRAININGS, picture_path, read_table, table_path
+from scripts.research.study.results import CELL, TRAINING_COLUMNS, TRAININGS, picture_path, read_table, table_path
 from scripts.research.study.statistics import ALL, ROWS, gains
+
+# What identifies a training that may have several subsets.
+TRAINING = ["arm", "seed", "fold"]
 
 READING = """\
 Gain is the mean Dice of WT, TC and ET minus that of the control: the same subsets, seeds and subjects, each subject
@@ -38,9 +41,13 @@ def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: 
     lines, panels = [], {}
     for part, block in plan.parts.items():
         table = read_table(table_path(results, part))
+        # without arms that the plan no longer has
+        cells = {(cell.arm, cell.subset or "together", cell.seed, cell.fold) for cell in plan.cells(part)}
+        own = _rows_with(trainings[trainings.part == part], CELL, cells)
+        table = _rows_with(table, TRAINING, set(own[TRAINING].itertuples(index=False, name=None)))
         if table.empty:
             continue
-        table, left_out = _folds_of_all(table, block)
+        table, left_out = _complete(table, block)
         found = gains(
             table,
             block["control"],
@@ -49,7 +56,7 @@ def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: 
             ceiling=block.get("ceiling"),
             controls=_controls(block),
         )
-        own = trainings[(trainings.part == part) & ~trainings.fold.isin(left_out)]
+        own = _rows_with(own, TRAINING, set(table[TRAINING].itertuples(index=False, name=None)))
         lines += [f"## {block['title']}", "", _size(own, table, left_out), ""]
         for group in dict.fromkeys(found.group) if len(found) else ():
             chosen = found[found.group == group]
@@ -66,16 +73,33 @@ def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: 
     return [*picture, READING, "", *lines] if lines else []
 
 
-def _folds_of_all(table: pd.DataFrame, block: dict) -> tuple[pd.DataFrame, list[int]]:
-    """The folds that all arms with results have, so that all have the same subjects, and the numbers of the others.
+def _complete(table: pd.DataFrame, block: dict) -> tuple[pd.DataFrame, list[str]]:
+    """The folds that all arms with results have, and of each arm the seeds that have all of these folds.
 
-    Without a fold in common the table stays whole.
+    So all arms have the same subjects. Without a fold in common the table stays whole.
+
+    Returns:
+        The rows, and what was left out, in words.
     """
     everywhere = [arm for arm, entry in block["arms"].items() if "folds" not in entry]
-    folds = table[table.arm.isin(everywhere)].groupby("arm").fold.agg(set)
-    common = set.intersection(*folds) if len(folds) else set()
-    left_out = sorted(set(table.fold) - common) if common else []
-    return table[~table.fold.isin(left_out)], left_out
+    folds = table[table.arm.isin(everywhere)].groupby(["arm", "seed"]).fold.agg(frozenset)
+    most = [max(own, key=len) for _, own in folds.groupby("arm")]
+    common = set.intersection(*map(set, most)) if most else set()
+    if not common:
+        return table, []
+    left_out = [f"fold {fold}" for fold in sorted(set(table.fold) - common)]
+    partly = [(arm, seed) for (arm, seed), own in folds.items() if not common <= own]
+    left_out += [f"seed {seed} of {arm_label(arm, 'student')}" for arm, seed in partly]
+    kept = {(arm, seed, fold) for arm, seed in set(folds.index) - set(partly) for fold in common}
+    own_folds = table[~table.arm.isin(everywhere) & table.fold.isin(common)]
+    kept |= set(own_folds[TRAINING].itertuples(index=False, name=None))
+    return _rows_with(table, TRAINING, kept), left_out
+
+
+def _rows_with(table: pd.DataFrame, columns: list[str], keys: set[tuple]) -> pd.DataFrame:
+    """The rows whose values in these columns are one of the keys."""
+    found = [key in keys for key in table[columns].itertuples(index=False, name=None)]
+    return table[pd.Series(found, index=table.index, dtype=bool)]
 
 
 def _controls(block: dict) -> dict[str, str]:
@@ -103,15 +127,21 @@ def facts_of(trainings: pd.DataFrame) -> list[str]:
     return [number(minutes, ".0f"), ", ".join(texts) or DASH]
 
 
-def _size(trainings: pd.DataFrame, table: pd.DataFrame, left_out: list[int]) -> str:
+def _size(trainings: pd.DataFrame, table: pd.DataFrame, left_out: list[str]) -> str:
     hours = (trainings.seconds.astype(float) * trainings.cores.astype(float)).sum() / 3600
     unknown = int(trainings.seconds.isna().sum())
     partly = f" ({unknown} trainings were interrupted and are not in it)" if unknown else ""
-    folds = f" Left out, as not all arms have it yet: fold {', '.join(map(str, left_out))}." if left_out else ""
+    missing = (
+        f" Left out, as it was not run on all folds or not by all arms yet: {', '.join(left_out)}." if left_out else ""
+    )
     steps = _range(trainings.steps.astype(int))
+    versions = sorted(set(trainings.version))
+    half = int(trainings.amp.sum())
+    mixed = f"{half} with bfloat16, the others in float32" if half < len(trainings) else "with bfloat16"
+    precision = mixed if half else "in float32"
     return (
-        f"{table.arm.nunique()} arms, {len(trainings)} trainings of {steps} steps, {table.subject.nunique()} subjects; "
-        f"{hours:.1f} core-hours{partly}.{folds}"
+        f"{table.arm.nunique()} arms, {len(trainings)} trainings of {steps} steps ({precision}), "
+        f"{table.subject.nunique()} subjects; {hours:.1f} core-hours{partly}; version {', '.join(versions)}.{missing}"
     )
 
 
@@ -180,4 +210,4 @@ def subset_table(found: pd.DataFrame, control: str) -> list[str]:
 
 
 def _gain(line) -> str:
-    return difference({"mean": line.gain, "interval": (line.low, line.high)})
+    return difference({"mean": line.gain, "interval": (line.low, line.high), "n": line.subjects})

@@ -13,7 +13,7 @@ from scripts.common.sequences import ordered, subset_name
 # In a key's value: the folder of the part's shared trainings on this fold, of those of all its folds, of its gathered
 # subjects, and of all trainings; the fold's number.
 SHARED, ONCE, GATHERED, WORK, FOLD = "{shared}", "{once}", "{gathered}", "{work}", "{fold}"
-PLAN_KEYS = {"keys", "evaluation", "parts"}
+PLAN_KEYS = {"page", "keys", "evaluation", "parts"}
 PART_KEYS = {"title", "control", "ceiling", "subsets", "seeds", "folds", "groups", "subjects"}
 PART_KEYS |= {"keys", "evaluation", "once", "shared", "arms"}
 ARM_KEYS = {"overlays", "keys", "evaluation", "together", "seeds", "folds", "control"}
@@ -46,10 +46,12 @@ class Cell:
 class Plan:
     """A plan and the folder of its trainings.
 
-    The JSON file has ``keys`` (config keys of all trainings and evaluations), ``evaluation`` (further keys of all
-    evaluations) and ``parts``. A part is one question: all of its arms have the same training subjects, and are
-    compared with the arm ``control``. It has
+    The JSON file has ``page`` (where the tables go, from the bundle root), ``keys`` (config keys of all trainings and
+    evaluations), ``evaluation`` (further keys of all evaluations) and ``parts``. A part is one question: all of its arms
+    have the same training subjects, and are compared with the arm ``control``. It has
 
+    - ``like`` (optional): a part before it, which it equals but for its own entries. They are merged into that part's as
+      in a JSON merge patch (RFC 7386): tables entry by entry, null takes an entry away.
     - ``title``, ``subsets`` (lists of sequences), ``seeds``, ``arms``.
     - ``folds`` (optional): for each fold ``{"keys": ..., "evaluation": ...}``, such as ``split#fold``. `FOLD` in a value
       of a key stands for its number.
@@ -157,11 +159,14 @@ class Plan:
         return keys
 
     def hash(self, cell: Cell) -> str:
-        """A short hash of all that determines a cell's result, but for folders of this machine."""
+        """A short hash of all that the plan says about a cell's result, but for folders of this machine.
+
+        What the configs say is not in it: `scripts.research.study.results.TRAININGS` has the version of each training.
+        """
         block = self.parts[cell.part]
         given = [self.content.get("keys"), self.content.get("evaluation"), self.arm(cell), block.get("shared")]
-        given += [block[key] for key in ("once", "subjects") if key in block]
         given += [block.get("keys"), block.get("evaluation"), block.get("folds", [{}])[cell.fold]]
+        given += [self._once_of(cell.part, given)] + ([block["subjects"]] if "subjects" in block else [])
         given += [block["subsets"]] if cell.subset is None else []
         # what says which trainings there are, or compares them, does not change their results
         apart = ("seeds", "folds", "control")
@@ -176,6 +181,12 @@ class Plan:
         entries = list(block["once"].items())[: list(block["once"]).index(name) + 1]
         subjects = block.get("subjects") if GATHERED in json.dumps(entries) else None
         return _short_hash([self.content.get("keys"), subjects, entries])
+
+    def _once_of(self, part: str, given: list) -> dict:
+        """The trainings of ``once`` that these entries start from, and those before them."""
+        once, text = self.parts[part].get("once", {}), json.dumps(given)
+        used = [number for number, name in enumerate(once, 1) if f"{ONCE}/{name}" in text]
+        return dict(list(once.items())[: max(used, default=0)])
 
     def _keys(self, part: str, fold: int) -> dict:
         block = self.parts[part]
@@ -206,10 +217,11 @@ def read_plan(path: str | Path, work: str | Path) -> Plan:
     """Read and check a plan.
 
     Raises:
-        UserError: an unknown or missing key, or a control or ceiling that is no arm.
+        UserError: an unknown or missing key, a control or ceiling that is no arm, or a seed that a control lacks.
     """
     content = json.loads(Path(path).read_text(encoding="utf-8"))
     _check(path, "", content, PLAN_KEYS, {"parts"})
+    content["parts"] = _with_likes(path, content["parts"])
     for name, part in content["parts"].items():
         _check(path, f"parts#{name}#", part, PART_KEYS, {"title", "control", "subsets", "seeds", "arms"})
         for number, fold in enumerate(part.get("folds", [])):
@@ -226,7 +238,39 @@ def read_plan(path: str | Path, work: str | Path) -> Plan:
                 raise UserError(
                     f"parts#{name}#{key} in {path} is '{arm}', but must be one of its arms: {', '.join(part['arms'])}."
                 )
+        for arm, entry in part["arms"].items():
+            control = part["arms"][entry.get("control", part["control"])]
+            if alone := set(entry.get("seeds", part["seeds"])) - set(control.get("seeds", part["seeds"])):
+                raise UserError(
+                    f"parts#{name}#arms#{arm} in {path} has the seed {min(alone)}, but its control has not: give both the "
+                    "same seeds."
+                )
     return Plan(content, Path(work).absolute())
+
+
+def _with_likes(path, parts: dict) -> dict:
+    """The parts, those with ``like`` merged into the part that it names."""
+    whole = {}
+    for name, part in parts.items():
+        like = part.get("like")
+        if like is not None and like not in whole:
+            raise UserError(f"parts#{name}#like in {path} is '{like}', but must be one of the parts before it.")
+        own = {key: value for key, value in part.items() if key != "like"}
+        whole[name] = own if like is None else _merged(whole[like], own)
+    return whole
+
+
+def _merged(target, patch):
+    """A JSON merge patch (RFC 7386)."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _merged(merged.get(key), value)
+    return merged
 
 
 def _check(path, where: str, block: dict, known: set[str], needed: set[str]) -> None:

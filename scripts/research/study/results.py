@@ -14,7 +14,7 @@ from scripts.research.study.plan import Cell, Plan
 
 CELL = ["arm", "subset", "seed", "fold"]
 COLUMNS = [*CELL, "network", "subject", "region", "dice", "hd95_mm", "true_ml", "predicted_ml"]
-TRAINING_COLUMNS = ["part", *CELL, "steps", "seconds", "cores", "ratios", "plan"]
+TRAINING_COLUMNS = ["part", *CELL, "steps", "seconds", "cores", "ratios", "version", "amp", "plan"]
 TRAININGS = "study_trainings.csv"
 _TEXT = {
     "arm": str,
@@ -25,10 +25,12 @@ _TEXT = {
     "part": str,
     "plan": str,
     "ratios": str,
+    "version": str,
+    "amp": bool,
 }
 # Networks beside the students, which keep their names.
 OTHERS = ("teacher", "assistant", "ensemble")
-# Beside a cell's weights: steps, seconds, cores and gradient ratios of its training.
+# Beside a cell's weights: the plan's hash, and steps, seconds, cores, gradient ratios, version and amp of its training.
 FACTS = "facts.json"
 # What a training that translates scans leaves beside them (`scripts.unpaired.picture`).
 PICTURE = "translation.png"
@@ -80,34 +82,52 @@ def pending(plan: Plan, part: str, results: str | Path) -> list[Cell]:
 
 
 def collect(plan: Plan, part: str, results: str | Path) -> None:
-    """Add the finished cells of a part to its table and to `TRAININGS`; keep the picture of each arm's first training."""
+    """Add the finished cells of a part to its table and to `TRAININGS`; keep the picture of each arm's first training.
+
+    Cells that were finished with another plan are left out.
+
+    Raises:
+        UserError: a fold was measured on other subjects than those stored.
+    """
     rows, trainings = [], []
     for cell in pending(plan, part, results):
         output = plan.output(cell)
-        if (output / FACTS).is_file():
-            facts = json.loads((output / FACTS).read_text())
+        facts = json.loads((output / FACTS).read_text()) if (output / FACTS).is_file() else {}
+        if facts.get("plan") == plan.hash(cell):
             rows.append(rows_of(cell, read_cases(output / "evaluation" / "cases.csv")))
             own = {"part": part, "arm": cell.arm, "subset": cell.subset or "together", "seed": cell.seed}
-            trainings.append(own | {"fold": cell.fold, "plan": plan.hash(cell)} | facts)
+            trainings.append(own | {"fold": cell.fold} | facts)
             picture, to = output / PICTURE, picture_path(results, part, cell.arm)
             if picture.is_file() and not to.is_file():
                 save_atomically(to, lambda file, picture=picture: shutil.copyfile(picture, file))
     if not rows:
         return
     order = ["arm", "subset", "seed", "fold", "network", "subject", "region"]
+    new_trainings = [pd.DataFrame(trainings).astype({"seconds": float})]
+    tables = {}
     for path, columns, new, by in (
         (table_path(results, part), COLUMNS, rows, order),
-        (
-            Path(results) / TRAININGS,
-            TRAINING_COLUMNS,
-            [pd.DataFrame(trainings).astype({"seconds": float})],
-            ["part", *CELL],
-        ),
+        (Path(results) / TRAININGS, TRAINING_COLUMNS, new_trainings, ["part", *CELL]),
     ):
         stored = read_table(path, columns)
         table = pd.concat([stored, *new] if len(stored) else new)
-        text = table.sort_values(by, kind="stable").to_csv(index=False, columns=columns, float_format="%.4f")
+        # a run that was killed between the two tables has stored the first already
+        tables[path] = table.drop_duplicates(by, keep="last").sort_values(by, kind="stable")[columns]
+    _check_folds(table_path(results, part), tables[table_path(results, part)])
+    for path, table in tables.items():
+        text = table.to_csv(index=False, float_format="%.4f")
         save_atomically(path, lambda file, text=text: file.write_text(text, encoding="utf-8"))
+
+
+def _check_folds(path: Path, table: pd.DataFrame) -> None:
+    """Every arm must be measured on the same subjects of a fold."""
+    subjects = table.groupby(["fold", "arm"]).subject.agg(frozenset)
+    for fold, own in subjects.groupby("fold"):
+        if own.nunique() > 1:
+            raise UserError(
+                f"{path} would have other subjects of fold {fold} for {own.index[-1][1]} than for {own.index[0][1]}, so "
+                "they cannot be compared: give both the same folders of subjects."
+            )
 
 
 def rows_of(cell: Cell, cases: pd.DataFrame) -> pd.DataFrame:

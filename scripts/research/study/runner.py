@@ -10,10 +10,11 @@ from pathlib import Path
 
 import torch
 from scripts.common.errors import UserError
-from scripts.common.files import save_atomically
+from scripts.common.files import ROOT, save_atomically
 from scripts.research import publish_weights
 from scripts.research.markdown import fill_between_markers, text_with_markers
 from scripts.research.real_subjects import gather
+from scripts.research.release.files import version_of
 from scripts.research.runs import ensure_simulated, evaluate_once, run_all, train_once
 from scripts.research.study.page import study_lines
 from scripts.research.study.plan import Cell, Plan, read_plan
@@ -67,10 +68,13 @@ def run_cell(plan: Plan, cell: Cell) -> None:
         next(path for path in sorted(output.glob("*.json")) if path.with_suffix(".pt").is_file()).read_text()
     )
     facts = {
+        "plan": plan.hash(cell),
         "steps": record["epochs"] * record["steps_per_epoch"],
         "seconds": seconds,
         "cores": torch.get_num_threads(),
         "ratios": json.dumps(record.get("gradient_ratios", {})),
+        "version": version_of(ROOT),
+        "amp": record["amp"],
     }
     save_atomically(output / FACTS, lambda file: file.write_text(json.dumps(facts)))
 
@@ -79,7 +83,7 @@ def run_study(
     plan_file: str | Path,
     work: str | Path,
     results: str | Path,
-    page: str | Path,
+    page: str | Path | None = None,
     only: list[str] | None = None,
     workers: int = 2,
     resamples: int = 10_000,
@@ -90,19 +94,23 @@ def run_study(
         plan_file: see `scripts.research.study.plan.Plan`.
         work: folder of the trainings.
         results: folder of the tables.
-        page: markdown file with the two markers of this command; the figure is written beside it.
+        page: markdown file with the two markers of this command; the figure is written beside it. Default: the plan's.
         only: parts of the plan, or "page"; all by default.
         workers: trainings at a time, which share the cores.
         resamples: of the bootstraps.
 
     Raises:
-        UserError: a wrong plan or part, a page without markers, or trainings that failed; the others are stored then.
+        UserError: a wrong plan or part, no page or one without markers, or trainings that failed; the others are stored
+            then.
     """
     plan = read_plan(plan_file, work)
+    page = page or (ROOT / plan.content["page"] if "page" in plan.content else None)
     chosen = only or [*plan.parts, PAGE]
     if unknown := sorted(set(chosen) - {*plan.parts, PAGE}):
         raise UserError(f"{plan_file} has no part '{unknown[0]}': choose from {', '.join([*plan.parts, PAGE])}.")
     if PAGE in chosen:
+        if page is None:
+            raise UserError(f"{plan_file} names no page: add 'page' to it, or give --page.")
         text_with_markers(page, COMMAND)  # a page that cannot be written to is refused before the trainings
     for part in plan.parts:  # also what a killed run has finished, so that the page shows it
         collect(plan, part, results)

@@ -26,7 +26,7 @@ def _table() -> pd.DataFrame:
 def _trainings() -> pd.DataFrame:
     """30 minutes of two cores for the control, an hour for soft; masked was interrupted."""
     trainings = [
-        ("real", arm, "flair", 0, 0, 100 * n, seconds, 2, ratios, "hash")
+        ("real", arm, "flair", 0, 0, 100 * n, seconds, 2, ratios, f"0.{n}.0", n == 1, "hash")
         for n, arm, seconds, ratios in (
             (1, "alone", 1800, "{}"),
             (1, "soft", 3600, '{"soft_targets": 0.3}'),
@@ -40,8 +40,8 @@ def test_summary_has_the_control_first_and_then_the_arms_by_gain():
     lines = summary_table(gains(_table(), "alone", resamples=300), "alone", _trainings())
     assert lines[0].endswith("| each fold | new seeds too | p | minutes | gradient ratios |") and lines[2:] == [
         "| alone | 1 | 1 | 2 | 0.500 | 0.500 | 0.500 | 0.500 | – | – | – | – | 60 | – |",
-        "| soft | 1 | 1 | 2 | 0.540 | 0.540 | 0.540 | 0.540 | **+0.040** [+0.020, +0.060] | – | – | 0.50 | 120 | soft targets 0.30 |",
-        "| masked | 1 | 1 | 2 | 0.425 | 0.425 | 0.425 | 0.425 | **-0.075** [-0.100, -0.050] | – | – | 0.50 | – | – |",
+        "| soft | 1 | 1 | 2 | 0.540 | 0.540 | 0.540 | 0.540 | +0.040 [+0.020, +0.060] | – | – | 0.50 | 120 | soft targets 0.30 |",
+        "| masked | 1 | 1 | 2 | 0.425 | 0.425 | 0.425 | 0.425 | -0.075 [-0.100, -0.050] | – | – | 0.50 | – | – |",
     ]
 
 
@@ -56,15 +56,24 @@ def test_a_part_with_a_ceiling_tells_which_share_of_its_gain_each_arm_reaches():
 def test_gains_of_each_subset_stand_below_the_control():
     lines = subset_table(gains(_table(), "alone", resamples=300), "alone")
     assert lines[0].endswith("| FLAIR |") and lines[2] == "| alone | 0.500 |"
-    assert "| soft | **+0.040** [+0.020, +0.060] |" in lines
+    assert "| soft | +0.040 [+0.020, +0.060] |" in lines
 
 
-def test_page_tells_size_and_time_of_each_part_with_results(tmp_path):
-    part = {"title": "Real subjects", "control": "alone", "groups": {"GLI": "a"}, "arms": {"alone": {}, "soft": {}}}
-    plan = Plan({"parts": {"real": part, "later": part}}, tmp_path)
+def _plan(folder, *arms: str, **entries) -> Plan:
+    part = {"title": "Real subjects", "control": "alone", "subsets": [["flair"]], "seeds": [0, 1]}
+    return Plan({"parts": {"real": part | {"arms": {arm: {} for arm in arms}} | entries}}, folder)
+
+
+def _store(folder, table: pd.DataFrame, trainings: pd.DataFrame) -> None:
+    table.to_csv(folder / "study_real.csv", index=False)
+    trainings.to_csv(folder / "study_trainings.csv", index=False)
+
+
+def test_page_tells_size_time_version_and_precision_of_each_part_with_results(tmp_path):
+    plan = _plan(tmp_path, "alone", "soft", "masked", groups={"GLI": "a"})
+    plan.parts["later"] = plan.parts["real"]
     assert study_lines(plan, tmp_path, tmp_path / "study.png") == []
-    _table().to_csv(tmp_path / "study_real.csv", index=False)
-    _trainings().to_csv(tmp_path / "study_trainings.csv", index=False)
+    _store(tmp_path, _table(), _trainings())
     picture = tmp_path / "study_pictures" / "real" / "soft.png"
     picture.parent.mkdir(parents=True)
     picture.touch()
@@ -73,23 +82,41 @@ def test_page_tells_size_and_time_of_each_part_with_results(tmp_path):
     assert lines[0].endswith("(study.png)") and (tmp_path / "study.png").is_file()
     # (1800 + 3600) s x 2 cores
     assert (
-        "3 arms, 3 trainings of 100 to 300 steps, 2 subjects; 3.0 core-hours (1 trainings were interrupted and are not "
-        "in it)." in lines
+        "3 arms, 3 trainings of 100 to 300 steps (2 with bfloat16, the others in float32), 2 subjects; 3.0 core-hours (1 "
+        "trainings were interrupted and are not in it); version 0.1.0, 0.3.0." in lines
     )
     assert any(line.startswith("| soft |") and line.endswith("| 120 | soft targets 0.30 |") for line in lines)
     assert lines.count("## Real subjects") == 1 and "### GLI" in lines
 
 
+def test_an_arm_that_the_plan_no_longer_has_is_not_shown(tmp_path):
+    _store(tmp_path, _table(), _trainings())
+    lines = study_lines(_plan(tmp_path, "alone", "soft"), tmp_path, tmp_path / "study.png", resamples=300)
+    assert any(line.startswith("2 arms, 2 trainings of 100 steps (with bfloat16)") for line in lines)
+    assert not any("masked" in line for line in lines)
+
+
 def test_a_fold_that_not_all_arms_have_yet_is_left_out(tmp_path):
-    part = {"title": "Real subjects", "control": "alone", "arms": {"alone": {}, "soft": {}, "masked": {}}}
-    table = _table()
+    table, trainings = _table(), _trainings()
     more = table[table.arm != "masked"].assign(fold=1, subject=lambda rows: rows.subject + "1")
-    pd.concat([table, more]).to_csv(tmp_path / "study_real.csv", index=False)
-    trainings = _trainings()
-    pd.concat([trainings, trainings[trainings.arm == "soft"].assign(fold=1)]).to_csv(
-        tmp_path / "study_trainings.csv", index=False
-    )
-    plan = Plan({"parts": {"real": part}}, tmp_path)
+    both = pd.concat([trainings, trainings[trainings.arm != "masked"].assign(fold=1)])
+    _store(tmp_path, pd.concat([table, more]), both)
+    plan = _plan(tmp_path, "alone", "soft", "masked", folds=[{}, {}])
     lines = study_lines(plan, tmp_path, tmp_path / "study.png", resamples=300)
-    assert any("3 trainings" in line and line.endswith("not all arms have it yet: fold 1.") for line in lines)
+    assert any("3 trainings" in line and line.endswith("not by all arms yet: fold 1.") for line in lines)
     assert any(line.startswith("| soft | 1 | 1 | 2 |") for line in lines)
+
+
+def test_a_second_seed_counts_when_it_was_run_on_all_folds(tmp_path):
+    table, trainings = _table(), _trainings()
+    table = pd.concat([table, table.assign(fold=1, subject=table.subject + "1")])
+    trainings = pd.concat([trainings, trainings.assign(fold=1)])
+    again = table.assign(seed=1)
+    partly = again[(again.arm == "alone") | (again.fold == 0)]  # soft and masked lack the second fold
+    rows = trainings.assign(seed=1)
+    _store(tmp_path, pd.concat([table, partly]), pd.concat([trainings, rows[(rows.arm == "alone") | (rows.fold == 0)]]))
+    plan = _plan(tmp_path, "alone", "soft", "masked", folds=[{}, {}])
+    lines = study_lines(plan, tmp_path, tmp_path / "study.png", resamples=300)
+    assert any(line.startswith("| alone | 1 | 2 | 4 |") for line in lines)
+    assert any(line.startswith("| soft | 1 | 1 | 4 |") for line in lines)  # its seed 0 on both folds, all subjects
+    assert any(line.endswith("not by all arms yet: seed 1 of masked, seed 1 of soft.") for line in lines)

@@ -89,14 +89,40 @@ def test_hash_changes_with_what_determines_the_result_and_not_with_the_seeds(tmp
     cell = Cell("real", "soft", "flair", 0, 0)
     longer, seeds = copy.deepcopy(CONTENT), copy.deepcopy(CONTENT)
     longer["parts"]["real"]["arms"]["soft"]["keys"]["epochs"] = 4
-    seeds["parts"]["real"]["arms"]["soft"]["seeds"] = [0, 1, 2]
+    seeds["parts"]["real"]["arms"]["soft"]["seeds"] = [1]
     first, other, same = (_plan(tmp_path, content).hash(cell) for content in (CONTENT, longer, seeds))
     assert first != other and first == same
 
 
+def test_hash_holds_the_trainings_of_all_folds_that_the_cell_starts_from_and_no_others(tmp_path):
+    def hash_with(epochs: int, **once) -> str:
+        content = copy.deepcopy(CONTENT)
+        first = {"first": {"overlays": [], "keys": {"epochs": epochs}}, "second": {"overlays": []}}
+        content["parts"]["real"]["once"] = first | once
+        content["parts"]["real"]["arms"]["soft"]["keys"]["start_from"] = "{once}/second"
+        return _plan(tmp_path, content).hash(Cell("real", "soft", "flair", 0, 0))
+
+    assert hash_with(1) == hash_with(1, third={"overlays": []})
+    assert hash_with(1) != hash_with(2)  # the second may start from the first
+
+
+def test_a_part_like_another_differs_in_its_own_entries(tmp_path):
+    other = {"like": "real", "title": "other", "seeds": [1], "shared": None}
+    other["arms"] = {"soft": {"keys": {"epochs": 5}, "seeds": None, "evaluation": None}, "all": None}
+    part = _plan(tmp_path, CONTENT | {"parts": {"real": PART, "other": other}}).parts["other"]
+    assert part["title"] == "other" and part["subsets"] == PART["subsets"] and "shared" not in part
+    assert list(part["arms"]) == ["alone", "soft"]
+    assert part["arms"]["soft"] == {
+        "overlays": ["soft_targets"],
+        "keys": {"teacher_from": "{shared}/teacher", "epochs": 5},
+    }
+    with pytest.raises(UserError, match="parts#other#like in .* is 'later', but must be one of the parts before it"):
+        _plan(tmp_path, CONTENT | {"parts": {"other": other | {"like": "later"}}})
+
+
 def test_an_arm_may_be_run_on_some_folds_and_be_compared_with_another_arm(tmp_path):
     content = copy.deepcopy(CONTENT)
-    content["parts"]["real"]["arms"]["soft"] |= {"folds": [1], "control": "all"}
+    content["parts"]["real"]["arms"]["soft"] |= {"folds": [1], "control": "alone"}
     plan = _plan(tmp_path, content)
     assert {cell.fold for cell in plan.cells("real") if cell.arm == "soft"} == {1}
     cell = Cell("real", "soft", "flair", 0, 1)
@@ -115,6 +141,10 @@ def test_an_arm_may_be_run_on_some_folds_and_be_compared_with_another_arm(tmp_pa
         (
             {"arms": {"alone": {"overlays": [], "control": "kd"}}},
             "parts#real#arms#alone#control in .* is 'kd', but must be one of its arms: alone",
+        ),
+        (
+            {"arms": {"alone": {"overlays": []}, "soft": {"overlays": [], "seeds": [0, 2]}}},
+            "parts#real#arms#soft in .* has the seed 2, but its control has not",
         ),
         ({"arms": {"alone": {}}}, "lacks the key 'parts#real#arms#alone#overlays'"),
     ],

@@ -19,7 +19,7 @@ from scripts.research.study.results import (
     table_path,
 )
 
-FACTS = {"steps": 10, "seconds": 1800.0, "cores": 1, "ratios": "{}"}
+FACTS = {"steps": 10, "seconds": 1800.0, "cores": 1, "ratios": "{}", "version": "0.13.0", "amp": False}
 
 
 def _plan(folder, **keys) -> Plan:
@@ -31,16 +31,16 @@ def _plan(folder, **keys) -> Plan:
     return Plan({"parts": {"real": part}}, folder / "work")
 
 
-def _finish(plan: Plan, cell: Cell, networks: dict[str, str], facts=FACTS) -> None:
+def _finish(plan: Plan, cell: Cell, networks: dict[str, str], facts=FACTS, subject: str = "00006") -> None:
     """Write what a finished cell leaves: networks with their sequences, one subject, Dice .5."""
     measured = {"dice": 0.5, "hd95_mm": 2.0, "true_ml": 10.0, "predicted_ml": 9.0, "empty": ""}
     rows = [
-        {"subject": "00006", "network": network, "sequences": sequences, "region": region} | measured
+        {"subject": subject, "network": network, "sequences": sequences, "region": region} | measured
         for network, sequences in networks.items()
         for region in ("tc", "wt", "et")
     ]
     write_cases(plan.output(cell) / "evaluation" / "cases.csv", rows)
-    (plan.output(cell) / "facts.json").write_text(json.dumps(facts))
+    (plan.output(cell) / "facts.json").write_text(json.dumps({"plan": plan.hash(cell)} | facts))
 
 
 def test_finished_cells_are_stored_and_not_pending(tmp_path):
@@ -93,6 +93,35 @@ def test_results_of_another_plan_are_refused(tmp_path):
     collect(plan, "real", tmp_path)
     with pytest.raises(UserError, match="study_real.csv has results of real/alone/flair_seed0_fold0, but the plan"):
         pending(_plan(tmp_path, epochs=3), "real", tmp_path)
+
+
+def test_a_cell_that_was_finished_with_another_plan_is_not_stored_as_one_of_this(tmp_path):
+    plan, changed = _plan(tmp_path), _plan(tmp_path, epochs=3)
+    _finish(plan, plan.cells("real")[0], {"student": "flair"})
+    collect(changed, "real", tmp_path)
+    assert not table_path(tmp_path, "real").exists() and pending(changed, "real", tmp_path) == changed.cells("real")
+
+
+def test_a_run_that_was_killed_between_the_two_tables_stores_nothing_twice(tmp_path):
+    plan = _plan(tmp_path)
+    _finish(plan, plan.cells("real")[0], {"student": "flair"})
+    collect(plan, "real", tmp_path)
+    whole = table_path(tmp_path, "real").read_bytes()
+    (tmp_path / TRAININGS).unlink()
+    collect(plan, "real", tmp_path)
+    assert table_path(tmp_path, "real").read_bytes() == whole and (tmp_path / TRAININGS).is_file()
+
+
+def test_arms_must_be_measured_on_the_same_subjects_of_a_fold(tmp_path):
+    plan = _plan(tmp_path)
+    flair, _, together = plan.cells("real")
+    _finish(plan, flair, {"student": "flair"})
+    collect(plan, "real", tmp_path)
+    before = table_path(tmp_path, "real").read_bytes()
+    _finish(plan, together, {"flair": "flair", "t2": "t2"}, subject="00007")
+    with pytest.raises(UserError, match="study_real.csv would have other subjects of fold 0 for alone than for all"):
+        collect(plan, "real", tmp_path)
+    assert table_path(tmp_path, "real").read_bytes() == before
 
 
 def test_ensemble_keeps_the_subset_of_its_student(tmp_path):

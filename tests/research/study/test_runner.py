@@ -7,10 +7,12 @@ import pytest
 import torch
 from scripts.common.errors import UserError
 from scripts.research.markdown import markers
+from scripts.research.release.files import version_of
 from scripts.research.study.plan import read_plan
 from scripts.research.study.results import TRAINING_COLUMNS, read_table
 from scripts.research.study.runner import COMMAND, run_study, train_once_for_all
-from tiny import tiny
+from scripts.training.processor import has_bfloat16
+from tiny import ROOT, tiny
 
 
 def _study(folder, cohort) -> dict:
@@ -58,6 +60,7 @@ def test_a_study_runs_from_plan_to_page_and_is_not_run_again(tmp_path, cohort, m
     assert table.groupby("arm").size().to_dict() == {"no_distillation": 3, "soft_targets": 3, "any_subset": 3}
     trainings = read_table(study["results"] / "study_trainings.csv", TRAINING_COLUMNS)
     assert trainings.steps.tolist() == [1, 1, 1] and (trainings.seconds > 0).all()  # two patches in a batch of two
+    assert set(trainings.version) == {version_of(ROOT)} and set(trainings.amp) == {has_bfloat16(torch.device("cpu"))}
     page = study["page"].read_text()
     assert "## Simulated subjects" in page and "| soft targets | 1 | 1 | 1 |" in page
     before = page, (study["results"] / "study_tiny.csv").read_bytes()
@@ -80,6 +83,11 @@ def test_a_page_that_cannot_be_written_to_is_refused_before_anything_runs(tmp_pa
     with pytest.raises(UserError, match="must have the line '<!-- from here made by python -m scripts.research.study"):
         run_study(**study)
     assert not names
+
+
+def test_a_plan_without_a_page_needs_one(tmp_path, cohort):
+    with pytest.raises(UserError, match="plan.json names no page: add 'page' to it, or give --page"):
+        run_study(**_study(tmp_path, cohort) | {"page": None})
 
 
 def test_subjects_of_a_part_are_gathered_before_its_trainings(tmp_path, cohort, monkeypatch):
