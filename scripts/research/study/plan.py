@@ -15,7 +15,7 @@ from scripts.common.sequences import ordered, subset_name
 SHARED, ONCE, GATHERED, WORK, FOLD = "{shared}", "{once}", "{gathered}", "{work}", "{fold}"
 PLAN_KEYS = {"page", "keys", "evaluation", "parts"}
 PART_KEYS = {"title", "control", "ceiling", "subsets", "seeds", "folds", "groups", "subjects"}
-PART_KEYS |= {"keys", "evaluation", "once", "shared", "arms"}
+PART_KEYS |= {"keys", "evaluation", "once", "shared", "arms", "pictures"}
 ARM_KEYS = {"overlays", "keys", "evaluation", "together", "seeds", "folds", "control"}
 
 
@@ -61,6 +61,8 @@ class Plan:
     - ``subjects`` (optional): tables of `scripts.research.real_subjects.gather` by name. `GATHERED` in a value of a key
       stands for the folder in which each has a folder of its name.
     - ``keys``, ``evaluation`` (optional): further keys.
+    - ``pictures`` (optional): true to keep the picture of each arm's translations. They show scans: only for simulated
+      ones, as no patient's scan goes into the repository.
     - ``once`` (optional): trainings that see no subject of the folds, ``{name: {"overlays", "keys"}}``, in order, with the
       plan's keys and their own. `ONCE` in a value of a key stands for the folder that they are in.
     - ``shared`` (optional): the same once for each fold, after those. Their folder is `SHARED`.

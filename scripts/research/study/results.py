@@ -82,9 +82,10 @@ def pending(plan: Plan, part: str, results: str | Path) -> list[Cell]:
 
 
 def collect(plan: Plan, part: str, results: str | Path) -> None:
-    """Add the finished cells of a part to its table and to `TRAININGS`; keep the picture of each arm's first training.
+    """Add the finished cells of a part to its table and to `TRAININGS`.
 
-    Cells that were finished with another plan are left out.
+    Cells that were finished with another plan are left out. With ``pictures`` in the part, that of each arm's first
+    training is kept.
 
     Raises:
         UserError: a fold was measured on other subjects than those stored.
@@ -98,7 +99,7 @@ def collect(plan: Plan, part: str, results: str | Path) -> None:
             own = {"part": part, "arm": cell.arm, "subset": cell.subset or "together", "seed": cell.seed}
             trainings.append(own | {"fold": cell.fold} | facts)
             picture, to = output / PICTURE, picture_path(results, part, cell.arm)
-            if picture.is_file() and not to.is_file():
+            if plan.parts[part].get("pictures") and picture.is_file() and not to.is_file():
                 save_atomically(to, lambda file, picture=picture: shutil.copyfile(picture, file))
     if not rows:
         return

@@ -138,10 +138,14 @@ def test_a_table_without_columns_is_refused(tmp_path):
         read_table(tmp_path / "study_real.csv")
 
 
-def test_the_picture_of_an_arms_first_training_is_kept(tmp_path):
-    plan = _plan(tmp_path)
-    for number, cell in enumerate(plan.cells("real")[:2]):  # flair and t2 of one arm
-        _finish(plan, cell, {"student": cell.subset})
-        (plan.output(cell) / "translation.png").write_text(str(number))
-    collect(plan, "real", tmp_path)
-    assert picture_path(tmp_path, "real", "alone").read_text() == "0"
+def test_the_picture_of_an_arms_first_training_is_kept_where_the_part_wants_it(tmp_path):
+    for wanted in (False, True):
+        folder = tmp_path / str(wanted)
+        plan = _plan(folder)
+        plan.parts["real"]["pictures"] = wanted
+        for number, cell in enumerate(plan.cells("real")[:2]):  # flair and t2 of one arm
+            _finish(plan, cell, {"student": cell.subset})
+            (plan.output(cell) / "translation.png").write_text(str(number))
+        collect(plan, "real", folder)
+        picture = picture_path(folder, "real", "alone")
+        assert picture.read_text() == "0" if wanted else not picture.exists()
