@@ -89,7 +89,14 @@ NAMINGS = (
         {"t1": "t1w", "t2": "t2w", "flair": "flair"},
         subject=r"(sub-[^_]+)(?:_ses-|$)",
         file=r"(sub-[^_]+(?:_ses-[^_]+)?)((?:_[a-z]+-[^_]+)*)_(.+)",
-        contrast_agent=r"_ce-(?!no|pre)|_acq-(?:[^_]*(?:post|gd|gad)|ce(?:_|$))",
+        contrast_agent=(
+            r"_ce-(?!no|pre|wo|witho|ohne|sans|nativ|plain|unenh|false)"
+            # not `acq-noGd`, and not `acq-postop`
+            r"|_acq-(?![^_]*(?:pre|non?|without|ohne|(?<![a-z])wo)(?:ce|gd|gad|km|contrast))"
+            r"(?:[^_]*(?:post(?!op|surg|resec|treat|therap|rt|radi|chemo|biops|erior)|gd|gad)"
+            r"|(?:with)?(?:ce|km|contrast)(?:_|$))"
+            r"|_post-(?:ce|gd|km|contrast)"
+        ),
     ),
     Naming(
         "UPENN-GBM",

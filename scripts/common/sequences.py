@@ -18,7 +18,16 @@ SEQUENCES = ("t1", "t1ce", "t2", "flair")
 REGIONS = ("tc", "wt", "et")
 
 SEPARATORS = "-_."
-_CONTRAST_AGENT = {"ce", "gd", "gad", "gadolinium"}
+# What a name may say before or after a T1, in lower case and without separators: `post_Gd` is `postgd`.
+_CONTRAST = re.compile(
+    r"(?P<without>pre|non?|without|wo|ohne|sans)?(?:post|with|plus|after|mit|nach)?"
+    r"(?:ce|gd|gad|gado\w*|km|contrast(?:agent|enhanced)?|kontrast(?:mittel)?|"
+    r"dotarem|clariscan|prohance|multihance|magnevist|omniscan)"
+)
+# Words that alone before a T1 may mean the contrast agent or something else, such as an operation.
+_UNCLEAR = ("post", "enhanced")
+# Names of a T1 that say that it is without contrast.
+_NATIVE = ("t1n", "t1pre")
 _MAYBE = {"t1": {"t1", "t1ce"}, "mprage": {"t1", "t1ce"}, "spgr": {"t1", "t1ce"}, "flair": {"flair"}}
 
 
@@ -44,8 +53,10 @@ def parse_filename(filename: str, subjects: Collection[str] = ()) -> tuple[str, 
     The sequence is at the end of the name, in upper or lower case: `BraTS-GLI-00005-000-t2f.nii.gz` is
     (`BraTS-GLI-00005-000`, `flair`), `flair.nii.gz` is (``, `flair`). A contrast agent directly before or after the
     sequence belongs to it: `sub_T1_Gd.nii` and `sub_Gd_T1.nii` are (`sub`, `t1ce`), `GD_001_t1.nii.gz` is
-    (`GD_001`, `t1`). The prefix of a BIDS name is its subject and session, and its other entities may name a contrast
-    agent: `sub-01_ses-2_ce-gadolinium_run-1_T1w.nii.gz` is (`sub-01_ses-2`, `t1ce`).
+    (`GD_001`, `t1`). So does a word that denies it: `sub_no_Gd_T1.nii` is (`sub`, `t1`). `sub_post_T1.nii` is not
+    understood, since it may be a T1 after an operation. The prefix of a BIDS name is its subject and session, and its
+    other entities may name a contrast agent: `sub-01_ses-2_ce-gadolinium_run-1_T1w.nii.gz` is (`sub-01_ses-2`, `t1ce`).
+    A registered scan, `sub_flair_to_t1ce.nii`, is what was moved: (`sub`, `flair`).
 
     Args:
         filename: without its folders.
@@ -53,8 +64,10 @@ def parse_filename(filename: str, subjects: Collection[str] = ()) -> tuple[str, 
             among them `S_CE_t1.nii.gz` is (`S_CE`, `t1`), without it (`S`, `t1ce`).
     """
     stem = nifti_stem(filename)
-    if stem is None:
-        return None
+    return None if stem is None else _parse_stem(stem, subjects)
+
+
+def _parse_stem(stem: str, subjects: Collection[str]) -> tuple[str, str] | None:
     for naming in namings.NAMINGS:
         match = re.fullmatch(naming.file, stem, re.IGNORECASE) if naming.file else None
         if match and (name := _meaning(re.split(rf"[{SEPARATORS}]", match[3]))):
@@ -62,33 +75,52 @@ def parse_filename(filename: str, subjects: Collection[str] = ()) -> tuple[str, 
             return match[1], "t1ce" if name == "t1" and contrast else name
     tokens = re.split(rf"[{SEPARATORS}]", stem)
     readings = []
-    for count in range(min(3, len(tokens)), 0, -1):  # the longest first: `Gd_T1_w`, `t1_ce` and `T2-FLAIR` are one name
-        if name := _meaning(tokens[-count:]):
-            prefix = stem[: len(stem) - len("".join(tokens[-count:])) - count + 1].rstrip(SEPARATORS)
-            readings.append((prefix, name))
-    if readings and readings[0][1] == "t1ce":
-        readings.sort(key=lambda reading: not (reading[1] == "t1" and reading[0] in subjects))
-    return readings[0] if readings else None
+    for count in range(min(5, len(tokens)), 0, -1):  # the longest first: `Gd_T1_w`, `t1_ce` and `T2-FLAIR` are one name
+        words = tokens[-count:]
+        if name := _meaning(words):
+            prefix = stem[: len(stem) - len("".join(words)) - count + 1].rstrip(SEPARATORS)
+            before = tokens[-count - 1].lower() if prefix else ""
+            if prefix in subjects or not (_is_plain_t1(words) and before in _UNCLEAR):
+                readings.append((prefix, name))
+    if not readings:
+        return None
+    if readings[0][1] in ("t1", "t1ce"):  # of subjects that are known, the one with the longest name
+        readings.sort(key=lambda reading: -len(reading[0]) if reading[0] in subjects else 0)
+    prefix, name = readings[0]
+    moving = re.fullmatch(rf"(.+)[{SEPARATORS}]to", prefix, re.IGNORECASE | re.DOTALL)
+    if moving and prefix not in subjects:  # `flair_to_t1ce` is the flair; a scan that was moved to a label map is odd
+        return None if name == "label" else _parse_stem(moving[1].rstrip(SEPARATORS), subjects)
+    return prefix, name
 
 
 def parse_files(paths: Iterable[Path]) -> dict[Path, tuple[str, str]]:
     """`parse_filename` of files that lie together, without those that name no sequence.
 
     A contrast agent is part of the subject's name if another file has the same prefix or a folder above the same name:
-    beside `S_CE_flair.nii.gz`, or in a folder `S_CE`, `S_CE_t1.nii.gz` is the t1.
+    beside `S_CE_flair.nii.gz`, or in a folder `S_CE`, `S_CE_t1.nii.gz` is the t1. So is `post`, which alone before a
+    T1 is not understood otherwise.
     """
-    parsed = {path: parse_filename(path.name) for path in paths}
-    subjects = {understood[0] for understood in parsed.values() if understood}
-    subjects |= {part for folder in {path.parent for path in parsed} for part in folder.parts}
-    return {path: parse_filename(path.name, subjects) for path, understood in parsed.items() if understood}
+    paths = list(paths)
+    understood = filter(None, (parse_filename(path.name) for path in paths))
+    subjects = {prefix for prefix, _ in understood}
+    subjects |= {part for folder in {path.parent for path in paths} for part in folder.parts}
+    return {path: found for path in paths if (found := parse_filename(path.name, subjects))}
 
 
 def _meaning(words: list[str]) -> str | None:
-    """The sequence (or `label`) that the words mean together, such as `t1`, `ce`, or `Gd`, `T1w`."""
-    for agent, others in ((words[0], words[1:]), (words[-1], words[:-1])):
-        if agent.lower() in _CONTRAST_AGENT and sequence_of_name("".join(others)) == "t1":
-            return "t1ce"
-    return sequence_of_name("".join(words))
+    """The sequence (or `label`) that the words mean together, such as `t1`, `ce`, or `no`, `Gd`, `T1w`."""
+    for count in range(min(3, len(words) - 1), 0, -1):  # of the words for the contrast agent
+        for agent, others in ((words[:count], words[count:]), (words[-count:], words[:-count])):
+            contrast = _CONTRAST.fullmatch("".join(agent).lower())
+            if contrast and _is_plain_t1(others):
+                return "t1" if contrast["without"] else "t1ce"
+    return sequence_of_name("".join(words)) if len(words) <= 3 else None
+
+
+def _is_plain_t1(words: list[str]) -> bool:
+    """Whether the words mean t1 and say nothing of contrast."""
+    name = "".join(words).lower()
+    return len(words) <= 2 and sequence_of_name(name) == "t1" and name not in _NATIVE
 
 
 def possible_sequences(filename: str) -> set[str]:
@@ -105,6 +137,8 @@ def possible_sequences(filename: str) -> set[str]:
     known = {name for name in map(sequence_of_name, pairs + tokens) if name in SEQUENCES}
     if len(known) > 1 and "t1" in known:
         known.discard("t1")  # `t1_ce` is the t1ce alone
+    if known == {"t1"} and any(token in _UNCLEAR or _CONTRAST.fullmatch(token) for token in tokens):
+        return {"t1", "t1ce"}
     return known or set().union(*(may for start, may in _MAYBE.items() for token in tokens if token.startswith(start)))
 
 

@@ -2,16 +2,18 @@
 """Take one scan for each sequence, by a rule that is told, or by the user's file."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from scripts.common.errors import ScanError, UserError
 from scripts.common.sequences import SEQUENCES
-from scripts.preprocess.sequence_of_series import Reading, read_sequence
+from scripts.preprocess.sequence_of_series import Reading, number_of, read_sequence, weighting_by_times
 from scripts.preprocess.series import Series
 
 # Voxels whose largest sizes differ by less than this share count as equally fine.
 AS_FINE = 0.1
+DAY = 24 * 3600
 WAY_OUT = (
     'take one away, or name the right one in a JSON file, {{"{subject}": {{"{sequence}": "<series number, description '
     'or file name>"}}}}, and give it as --choice.'
@@ -25,10 +27,12 @@ def choose(
 
     What the user wishes counts first. Of several scans of one sequence these rules take one, in this order:
 
-    1. original scans before reformatted or derived ones (`ImageType`);
-    2. scans whose file name the user ended in the sequence before others;
-    3. the finest voxels: the smallest of their largest sizes, if the others are more than 10% larger;
-    4. of scans with the same description, the last: a scan is repeated because the first was spoilt.
+    1. of T1, those that say that they are without contrast, then those acquired before the first T1ce;
+    2. original scans before reformatted or derived ones (`ImageType`);
+    3. scans whose file name the user ended in the sequence before others;
+    4. the finest voxels: the smallest of their largest sizes, if the others are more than 10% larger;
+    5. where echo times differ, the scans whose times say the sequence;
+    6. of scans with the same description, the last: a scan is repeated because the first was spoilt.
 
     Args:
         subject: for messages.
@@ -41,7 +45,8 @@ def choose(
 
     Raises:
         ScanError: no scan is left, a wish fits not exactly one scan, two scans differ in nothing that the rules look
-            at, several T1 of which none says anything about contrast, or scans of several studies.
+            at, several T1 of which nothing says which was taken after the contrast agent, no T1 but one that says
+            nothing and was acquired after a T1ce, or scans of several studies.
     """
     series, wishes = list(series), dict(wishes or {})
     readings = {scan.file: read_sequence(scan) for scan in series}
@@ -53,17 +58,27 @@ def choose(
     taken = {scan.file for scan, _ in chosen.values()}
     if len(taken) < len(chosen):
         raise ScanError(f"{subject}: --choice gives one scan to two sequences: name another one for one of them.")
+    with_contrast = [scan for scan in series if readings[scan.file].sequence == "t1ce" and scan.file not in taken]
+    with_contrast += [scan for name, (scan, _) in chosen.items() if name == "t1ce"]
+    late = {}
     for sequence in SEQUENCES:
         scans = [scan for scan in series if readings[scan.file].sequence == sequence and scan.file not in taken]
         if scans and sequence not in wishes:
-            chosen[sequence] = _best(subject, sequence, scans, readings)
+            whys = []
+            if sequence == "t1":
+                scans, whys, late = _without_contrast(subject, scans, with_contrast, readings)
+            chosen[sequence] = _best(subject, sequence, scans, readings, whys)
     _check_contrast(subject, chosen, series, readings, wishes)
     if not chosen:
         told = "; ".join(f"{scan.title}: {readings[scan.file].why}" for scan in series) or "it has no scan"
         raise ScanError(f"{subject}: none of its scans is known to be T1, T1ce, T2 or FLAIR ({told}).")
     _check_studies(subject, chosen)
     taken = {scan.file: sequence for sequence, (scan, _) in chosen.items()}
-    left = [(scan, _why_left(readings[scan.file], chosen, wishes)) for scan in series if scan.file not in taken]
+    left = [
+        (scan, late.get(scan.file) or _why_left(readings[scan.file], chosen, wishes))
+        for scan in series
+        if scan.file not in taken
+    ]
     return {name: chosen[name] for name in SEQUENCES if name in chosen}, left
 
 
@@ -101,14 +116,48 @@ def _wished(subject: str, series: list[Series], sequence: str, wish: str) -> Ser
     }
     fitting = [scan for scan in series if wish.lower() in names[scan.file]]
     if len(fitting) != 1:
-        known = ", ".join(scan.title for scan in series)
+        known = _titles(series, ", ")
         count = "no scan" if not fitting else f"{len(fitting)} scans"
         raise ScanError(f"{subject}: '{wish}', its {sequence} by --choice, fits {count}: name one of {known}.")
     return fitting[0]
 
 
-def _best(subject: str, sequence: str, scans: list[Series], readings: Mapping[Path, Reading]) -> tuple[Series, str]:
-    whys = []
+def _without_contrast(
+    subject: str, scans: list[Series], with_contrast: list[Series], readings: Mapping[Path, Reading]
+) -> tuple[list[Series], list[str], dict[Path, str]]:
+    """The T1 that are without contrast as far as is told, the rule that took them, and why each late one is left out.
+
+    A T1 that says nothing of contrast is *late* if it was acquired after a T1ce: the agent may still be in it.
+    """
+    told = [scan for scan in scans if readings[scan.file].tells_contrast]
+    if told:
+        return told, ["others say nothing of contrast"] if len(told) < len(scans) else [], {}
+    order = {scan.file: [_is_after(scan, other) for other in with_contrast] for scan in scans}
+    late = {
+        scan.file: f"t1, but acquired after {with_contrast[order[scan.file].index(True)].title}, so the contrast agent "
+        "may be in it"
+        for scan in scans
+        if True in order[scan.file]
+    }
+    early = [scan for scan in scans if all(after is False for after in order[scan.file])]
+    kept = early or [scan for scan in scans if scan.file not in late]
+    if not kept:
+        titles, agent = _titles(scans), with_contrast[order[scans[0].file].index(True)].title
+        raise ScanError(
+            f"{subject}: no T1 is known to be without contrast, since {titles} may have the contrast agent of {agent}, "
+            "acquired before: name the T1, or null for none, in a JSON file, "
+            f'{{"{subject}": {{"t1": null}}}}, and give it as --choice.'
+        )
+    if not early and len(kept) > 1:
+        _refuse_silent(subject, kept, "t1")
+    why = "acquired before the T1ce" if early else "others were acquired after the T1ce"
+    return kept, [why] if len(kept) < len(scans) else [], late
+
+
+def _best(
+    subject: str, sequence: str, scans: list[Series], readings: Mapping[Path, Reading], whys: list[str]
+) -> tuple[Series, str]:
+    """The best of the scans and why; `whys` are the rules that left out others before."""
     for rule, keep in (
         ("original, not reformatted", lambda scan: not _is_reformatted(scan)),
         ("named by its file", lambda scan: scan.named == sequence),
@@ -120,21 +169,55 @@ def _best(subject: str, sequence: str, scans: list[Series], readings: Mapping[Pa
     kept = [scan for scan in scans if scan.thickest <= finest * (1 + AS_FINE)]
     if len(kept) < len(scans):
         scans, whys = kept, [*whys, f"the finest voxels ({finest:g} mm)"]
+    echoes = {number_of(scan.facts.get("EchoTime")) for scan in scans}
+    kept = [scan for scan in scans if weighting_by_times(scan.facts) == ("t1" if sequence == "t1ce" else sequence)]
+    if None not in echoes and len(echoes) > 1 and 0 < len(kept) < len(scans):
+        scans, whys = kept, [*whys, "the echo times of others do not fit"]
     if len(scans) > 1:
-        if len({scan.description for scan in scans}) > 1 or not all(_when(scan) for scan in scans):
-            titles = " and ".join(scan.title for scan in scans)
+        last = _last(scans)
+        if last is None or len({scan.description for scan in scans}) > 1:
             raise ScanError(
-                f"{subject}: {titles} both seem to be the {sequence}, and nothing tells which one to take: "
+                f"{subject}: {_titles(scans)} both seem to be the {sequence}, and nothing tells which one to take: "
                 + WAY_OUT.format(subject=subject, sequence=sequence)
             )
-        scans, whys = [max(scans, key=_when)], [*whys, "the last of its repetitions"]
+        scans, whys = [last], [*whys, "the last of its repetitions"]
     return scans[0], "; ".join([readings[scans[0].file].why, *whys])
 
 
-def _when(scan: Series) -> tuple:
-    """Sort key of repetitions; empty if nothing tells the order."""
-    number, time = scan.facts.get("SeriesNumber"), scan.facts.get("AcquisitionTime")
-    return () if number is None else (int(number), str(time))
+def _last(scans: list[Series]) -> Series | None:
+    """The scan acquired last, by times, or by series numbers if not all times are known; None if nothing tells it."""
+    for when in (_seconds, _series_number):
+        known = [when(scan) for scan in scans]
+        if None not in known:
+            return scans[known.index(max(known))] if known.count(max(known)) == 1 else None
+    return None
+
+
+def _is_after(scan: Series, other: Series) -> bool | None:
+    """Whether a scan was acquired with another or after it, by times or else series numbers; None if nothing tells."""
+    if None not in (times := (_seconds(scan), _seconds(other))):
+        return (times[0] - times[1]) % DAY < DAY / 2  # also past midnight
+    if None not in (numbers := (_series_number(scan), _series_number(other))):
+        return numbers[0] >= numbers[1]
+    return None
+
+
+def _seconds(scan: Series) -> float | None:
+    """Acquisition time since midnight, which dcm2niix writes as `10:30:05.0`; None if it is not known."""
+    time = re.fullmatch(r"(\d\d?):(\d\d?):(\d\d?(?:\.\d*)?)", str(scan.facts.get("AcquisitionTime")))
+    return time and 3600 * int(time[1]) + 60 * int(time[2]) + float(time[3])
+
+
+def _series_number(scan: Series) -> float | None:
+    return number_of(scan.facts.get("SeriesNumber"))
+
+
+def _titles(scans: list[Series], between: str = " and ") -> str:
+    """The scans for messages; those of one number and description, such as two echoes, with their files."""
+    titles = [scan.title for scan in scans]
+    return between.join(
+        title if titles.count(title) == 1 else f"{title} in {scan.file.name}" for title, scan in zip(titles, scans)
+    )
 
 
 def _is_reformatted(scan: Series) -> bool:
@@ -148,11 +231,14 @@ def _check_contrast(subject: str, chosen, series: list[Series], readings: Mappin
         scan for scan in series if readings[scan.file].sequence == "t1" and not readings[scan.file].tells_contrast
     ]
     if len(silent) > 1 and "t1ce" not in chosen and not wishes.keys() & {"t1", "t1ce"}:
-        titles = " and ".join(scan.title for scan in silent)
-        raise ScanError(
-            f"{subject}: {titles} are T1, and nothing tells which was taken after the contrast agent: "
-            + WAY_OUT.format(subject=subject, sequence="t1ce")
-        )
+        _refuse_silent(subject, silent, "t1ce")
+
+
+def _refuse_silent(subject: str, silent: list[Series], sequence: str) -> None:
+    raise ScanError(
+        f"{subject}: {_titles(silent)} are T1, and nothing tells which was taken after the contrast agent: "
+        + WAY_OUT.format(subject=subject, sequence=sequence)
+    )
 
 
 def _check_studies(subject: str, chosen) -> None:

@@ -2,7 +2,6 @@
 """The subjects of a folder of raw scans, and the files of each: DICOM, NIfTI and brain masks."""
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +56,11 @@ def check_name(subject: str) -> None:
 
 
 def raw_files(folder: Path) -> RawFiles:
-    """The files of a subject's folder and of all folders in it; hidden ones are left out."""
+    """The files of a subject's folder and of all folders in it, also of linked ones; hidden ones are left out.
+
+    Raises:
+        ScanError: a link that leads nowhere, or back to a folder that it lies in.
+    """
     scans, dicom, masks, label_maps = [], [], [], []
     for file in _all_files(folder):
         stem = nifti_stem(file.name)
@@ -94,12 +97,28 @@ def _sequence_after_mask(stem: str) -> str | None:
     return name if name in SEQUENCES else None
 
 
-def _all_files(folder: Path) -> list[Path]:
-    found = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-        found += [Path(place, name) for name in sorted(names) if not name.startswith(".")]
-    return [file for file in found if file.is_file()]
+def _all_files(folder: Path, above: tuple[Path, ...] = ()) -> list[Path]:
+    """The files in a folder, then those of each folder in it; `above` are the folders it lies in, links resolved.
+
+    A link back is refused, and not only left out, because dcm2niix would follow it to the scans of other subjects.
+    """
+    place, parent = folder.resolve(), folder.absolute().parent.resolve()
+    above = above or (parent, *parent.parents)
+    if place in above:
+        raise ScanError(
+            f"{printable(str(folder))} is a link to a folder that it lies in, so scans would count twice: remove the "
+            "link."
+        )
+    files, folders = files_and_folders(folder) or ([], [])
+    if broken := next((file for file in files if file.is_symlink() and not file.exists()), None):
+        raise ScanError(
+            f"{printable(str(broken))} is a link to a file or folder that does not exist: restore that, or remove the "
+            "link."
+        )
+    found = [file for file in files if file.is_file()]
+    for child in folders:
+        found += _all_files(child, (*above, place))
+    return found
 
 
 def _is_dicom(file: Path) -> bool:

@@ -19,13 +19,18 @@ _OTHER = re.compile(
 _FLAIR = re.compile(r"flair|dark ?fluid|tirm")
 _T1 = re.compile(rf"(?<![a-z0-9])s?t1|mp ?rage|spgr|bravo|vibe|{_BEGIN}(tfl|tfe)")
 _T2 = re.compile(r"(?<![a-z0-9])s?t2")
+# `pet to t1` is a PET that was registered to a T1.
+_REGISTERED = re.compile(r"(?<=.) to (?=s?t[12]|flair).*")
+# After `pre` and `post` these words name a treatment.
+_NOT_TREATED = rf"{_END}(?! ?(?:op|surg|resec|treat|therap|rt{_END}|radio|radiat|chemo|biops))"
 _WITH = re.compile(
-    rf"{_BEGIN}(post|gd|gad|gado\w*|ce|km|cm|kontrast|contrast|contr|dotarem|gadovist|prohance|multihance|magnevist|"
-    rf"inj\w*|enhanced|t1(?: ?c|ce|gd|post)){_END}(?! ?op)|\+ ?(c|gd|km|contrast){_END}|{_BEGIN}c ?\+"
+    rf"{_BEGIN}(gd|gad|gado\w*|ce|km|cm|kontrast|contrast|contr|dotarem|gadovist|prohance|multihance|magnevist|inj\w*|"
+    rf"enhanced|post(?:contrast|gd|gad|km)|t1(?: ?c|ce|gd)){_END}|{_BEGIN}(?:t1)?post{_NOT_TREATED}|"
+    rf"\+ ?(c|gd|km|contrast){_END}|{_BEGIN}c ?\+"
 )
 _WITHOUT = re.compile(
-    rf"{_BEGIN}(pre|precontrast|without|w ?/? ?o|ohne|non|nativ\w*|unenhanced|plain|no(?= (?:contrast|gd|km|cm|ce))|"
-    rf"t1(?:n|pre)){_END}(?! ?op)"
+    rf"{_BEGIN}(without|w ?/? ?o|ohne|non|nativ\w*|unenhanced|plain|no(?= (?:contrast|gd|km|cm|ce))|"
+    rf"(?:pre|non?)(?:contrast|gd|km)|t1n){_END}|{_BEGIN}(?:t1)?pre{_NOT_TREATED}"
 )
 # "without contrast" names no agent.
 _DENIED = re.compile(
@@ -52,10 +57,10 @@ def read_sequence(series: Series) -> Reading:
         return Reading(None, unfit)
     if series.named:
         return Reading(series.named, f"its file name ends in {series.named}")
-    words = _words(series.description)
+    words = _REGISTERED.sub("", _words(series.description))
     if other := _OTHER.search(words):
         return Reading(None, f"not one of the four sequences, by '{other[0].strip()}' in its description")
-    said, timed = _by_words(words), _by_times(series.facts)
+    said, timed = _by_words(words), weighting_by_times(series.facts)
     if said and timed and said != timed:
         return Reading(None, f"not clear: its description says {said}, its times ({_times(series.facts)}) say {timed}")
     if not (said or timed):
@@ -96,9 +101,9 @@ def _by_words(words: str) -> str | None:
     return "t2" if _T2.search(words) else None
 
 
-def _by_times(facts: dict) -> str | None:
-    """The weighting that echo, repetition and inversion time (s) give; None if they fit none or are not known."""
-    echo, repetition, inversion = (_number(facts.get(f"{name}Time")) for name in ("Echo", "Repetition", "Inversion"))
+def weighting_by_times(facts: dict) -> str | None:
+    """The weighting (t1, t2 or flair) that echo, repetition and inversion time (s) give; None if none or not known."""
+    echo, repetition, inversion = (number_of(facts.get(f"{name}Time")) for name in ("Echo", "Repetition", "Inversion"))
     if echo is None:
         return None
     if echo >= 0.06 and inversion is not None and inversion >= 1.2:
@@ -122,12 +127,15 @@ def _unfit(series: Series) -> str | None:
     if min(shape) < FEWEST_SLICES or min(extents) < LEAST_MM:
         return f"has {min(shape)} slices and extends {min(extents):.0f} mm along one axis: a localizer or a slab"
     kinds = {str(kind).upper() for kind in series.facts.get("ImageType") or ()}
-    if derived := sorted(kinds & {"ADC", "TRACEW", "FA", "DIFFUSION", "PERFUSION", "SUBTRACTION", "PROJECTION IMAGE"}):
+    if derived := sorted(
+        kinds & {"ADC", "TRACEW", "FA", "DIFFUSION", "PERFUSION", "SUBTRACTION", "PROJECTION IMAGE", "P", "PHASE"}
+    ):
         return f"is {derived[0]} by its ImageType"
     return None
 
 
-def _number(value) -> float | None:
+def number_of(value) -> float | None:
+    """The value as a number, None if it is none."""
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -136,5 +144,5 @@ def _number(value) -> float | None:
 
 def _times(facts: dict) -> str:
     pairs = (("TE", "EchoTime"), ("TR", "RepetitionTime"), ("TI", "InversionTime"))
-    known = [f"{name} {1000 * value:g} ms" for name, key in pairs if (value := _number(facts.get(key))) is not None]
+    known = [f"{name} {1000 * value:g} ms" for name, key in pairs if (value := number_of(facts.get(key))) is not None]
     return ", ".join(known) or "unknown"

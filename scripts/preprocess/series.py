@@ -8,7 +8,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from scripts.common.errors import ScanError
-from scripts.common.sequences import SEQUENCES, nifti_stem, parse_filename
+from scripts.common.sequences import SEQUENCES, nifti_stem, parse_files
 from scripts.preprocess.raw_files import sidecar_of
 
 
@@ -64,14 +64,15 @@ def read_series(subject: str, file: Path, converted: bool) -> Series:
         shape, sizes = image.shape, [float(size) for size in image.header.get_zooms()[:3]]
     except Exception as error:  # nibabel raises many types for a damaged file
         raise ScanError(f"{subject}: {file} cannot be read as NIfTI: convert it again, or take it away.") from error
-    named = None if converted else (parse_filename(file.name) or ("", None))[1]
-    return Series(
-        file, _facts(subject, file), tuple(map(int, shape)), tuple(np.round(sizes, 4).tolist()), _known(named)
-    )
+    named = None if converted else _named(file)
+    return Series(file, _facts(subject, file), tuple(map(int, shape)), tuple(np.round(sizes, 4).tolist()), named)
 
 
-def _known(named: str | None) -> str | None:
-    return named if named in SEQUENCES else None
+def _named(file: Path) -> str | None:
+    """The sequence that the file's name says; the files beside it and the folders above tell its subject's name."""
+    beside = [path for path in file.parent.iterdir() if not path.name.startswith(".")]
+    _, name = parse_files([file, *beside]).get(file, ("", None))
+    return name if name in SEQUENCES else None
 
 
 def _facts(subject: str, file: Path) -> dict:

@@ -98,6 +98,60 @@ def test_a_contrast_agent_that_ends_a_known_name_belongs_to_the_subject():
     assert parse_filename("S_t1_Gd.nii.gz", {"S_t1"}) == ("S", "t1ce")
 
 
+@pytest.mark.parametrize(
+    "filename, prefix",
+    [
+        ("A_T1_pre_Gd.nii.gz", "A"),
+        ("A_T1_noGd.nii.gz", "A"),
+        ("A_T1-non-contrast.nii.gz", "A"),
+        ("A_T1_w-o_Gd.nii.gz", "A"),
+        ("B_no_Gd_T1.nii.gz", "B"),
+        ("C_without_Gd_T1_w.nii.gz", "C"),
+        ("D_ohne_KM_T1.nii.gz", "D"),
+        ("GD_t1n.nii.gz", "GD"),  # native by its name
+        ("sub-01_ce-without_T1w.nii.gz", "sub-01"),
+        ("sub-01_acq-noGd_T1w.nii.gz", "sub-01"),
+        ("sub-01_no_Gd_T1w.nii.gz", "sub-01"),
+    ],
+)
+def test_a_t1_that_denies_the_contrast_agent_is_the_t1(filename, prefix):
+    assert parse_filename(filename) == (prefix, "t1")
+
+
+def test_a_bids_name_after_an_operation_is_no_t1ce():
+    for entity in ("acq-postop", "acq-postsurgery", "acq-mpragepostRT", "acq-posterior"):
+        assert parse_filename(f"sub-01_{entity}_T1w.nii.gz") == ("sub-01", "t1")
+    for entity in ("acq-post", "acq-postopGd", "acq-mpragepost", "acq-KM", "post-contrast", "acq-postop_ce-gadovist"):
+        assert parse_filename(f"sub-01_{entity}_T1w.nii.gz") == ("sub-01", "t1ce")
+
+
+@pytest.mark.parametrize(
+    "filename",
+    ["P1_KM_T1.nii.gz", "P1_contrast_T1w.nii.gz", "P1_T1_with_contrast.nii.gz", "P1_post-contrast_T1.nii.gz"],
+)
+def test_other_words_for_the_contrast_agent_are_understood(filename):
+    assert parse_filename(filename) == ("P1", "t1ce")
+
+
+def test_post_alone_before_a_t1_is_understood_only_as_part_of_the_subjects_name():
+    assert parse_filename("D_post_T1.nii.gz") is None  # after contrast, or after an operation
+    assert possible_sequences("D_post_T1.nii.gz") == {"t1", "t1ce"}
+    assert parse_filename("D_T1_post.nii.gz") == ("D", "t1ce") and parse_filename("D_post_t1n.nii.gz")[1] == "t1"
+    together = [Path("cohort/D_post_T1.nii.gz"), Path("cohort/D_post_flair.nii.gz")]
+    assert list(parse_files(together).values()) == [("D_post", "t1"), ("D_post", "flair")]
+    assert list(parse_files([Path("D_post/D_post_T1.nii.gz")]).values()) == [("D_post", "t1")]
+
+
+def test_a_registered_scan_is_the_one_that_was_moved():
+    assert parse_filename("t1ce_to_flair.nii.gz") == ("", "t1ce")
+    assert parse_filename("S1_FLAIR_to_T1_Gd.nii.gz") == ("S1", "flair")
+    assert parse_filename("sub-01_T1w_to_FLAIR.nii.gz") == ("sub-01", "t1")
+    assert parse_filename("S1_seg_to_t1.nii.gz") == ("S1", "label")
+    assert parse_filename("S1_adc_to_flair.nii.gz") is None and parse_filename("S1_t1_to_seg.nii.gz") is None
+    assert parse_filename("TO_t1.nii.gz") == ("TO", "t1")
+    assert parse_filename("S_TO_t1.nii.gz", {"S_TO"}) == ("S_TO", "t1")
+
+
 def test_files_that_lie_together_tell_whether_a_contrast_agent_is_the_subjects():
     folder = Path("cohort")
     together = [folder / "S_CE_t1.nii.gz", folder / "S_CE_flair.nii.gz", folder / "notes.txt"]

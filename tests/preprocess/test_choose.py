@@ -56,6 +56,36 @@ def test_of_repetitions_the_last_is_taken():
     assert numbers(chosen) == {"t2": 3} and "the last of its repetitions" in chosen["t2"][1]
 
 
+def test_of_repetitions_the_last_is_taken_by_their_times():
+    scans = [series(2, "T2", "t2", AcquisitionTime="10:09:5.0"), series(3, "T2", "t2", AcquisitionTime="9:50:30.0")]
+    assert numbers(choose("P1", scans)[0]) == {"t2": 2}
+
+
+def two_echoes(kind, *echoes):
+    """Scans of one series, as dcm2niix writes them."""
+    facts = {"SeriesNumber": 4, "SeriesDescription": kind, "RepetitionTime": 3.0, "AcquisitionTime": "10:00:00.0"}
+    return [Series(Path(f"4_e{i}.nii.gz"), facts | {"EchoTime": e}, (200, 200, 160)) for i, e in enumerate(echoes, 1)]
+
+
+def test_of_two_echoes_the_one_whose_times_say_the_sequence_is_taken():
+    chosen, left = choose("P1", two_echoes("t2_tse_dual", 0.012, 0.09))
+    assert chosen["t2"][0].file.name == "4_e2.nii.gz" and "the echo times of others do not fit" in chosen["t2"][1]
+    assert [scan.file.name for scan, _ in left] == ["4_e1.nii.gz"]
+
+
+def test_two_echoes_that_both_say_the_sequence_are_refused_with_their_files():
+    with pytest.raises(
+        ScanError, match=r"dual\) in 4_e1.nii.gz and .* in 4_e2.nii.gz both seem to be the t2.*--choice"
+    ):
+        choose("P1", two_echoes("t2_tse_dual", 0.08, 0.1))
+
+
+def test_scans_of_one_time_are_no_repetitions():
+    scans = [series(number, "T2", "t2", AcquisitionTime="10:00:00.0") for number in (2, 3)]
+    with pytest.raises(ScanError, match="both seem to be the t2"):
+        choose("P1", scans)
+
+
 def test_two_that_differ_in_nothing_but_their_names_are_refused():
     with pytest.raises(
         ScanError, match=r"P1: series 2 \(T2 a\) and series 3 \(T2 b\) both seem to be the t2.*--choice"
@@ -94,6 +124,59 @@ def test_several_t1_of_which_none_tells_of_contrast_are_refused():
 
 def test_one_t1_that_tells_nothing_is_the_t1_beside_a_t1ce():
     assert numbers(choose("P1", [series(2, "T1 ax"), series(9, "T1 ax GD")])[0]) == {"t1": 2, "t1ce": 9}
+
+
+THICK = (1.0, 1.0, 5.0)
+
+
+def test_a_t1_acquired_after_the_t1ce_is_left_out_although_it_is_finer():
+    scans = [
+        series(2, "t1_se_tra", sizes=THICK, AcquisitionTime="10:00:00.0"),
+        series(3, "t1_se_tra_KM", sizes=THICK, AcquisitionTime="10:30:00.0"),
+        series(4, "t1_mprage_sag", AcquisitionTime="10:35:00.0"),
+    ]
+    for times in (True, False):  # without times by the series numbers
+        chosen, left = choose("P1", scans)
+        assert numbers(chosen) == {"t1": 2, "t1ce": 3} and chosen["t1"][1].endswith("acquired before the T1ce")
+        why = "t1, but acquired after series 3 (t1_se_tra_KM), so the contrast agent may be in it"
+        assert [(scan.facts["SeriesNumber"], told) for scan, told in left] == [(4, why)]
+        for scan in scans:
+            scan.facts.pop("AcquisitionTime", None)
+
+
+def test_a_t1_before_midnight_is_before_a_t1ce_after_it():
+    scans = [series(9, "T1", AcquisitionTime="23:50:00.0"), series(3, "T1 GD", AcquisitionTime="0:10:00.0")]
+    assert numbers(choose("P1", scans)[0]) == {"t1": 9, "t1ce": 3}
+
+
+def test_a_t1_that_says_native_is_taken_before_a_finer_one_that_says_nothing():
+    scans = [
+        series(2, "t1_se_tra_nativ", sizes=THICK, AcquisitionTime="10:00:00.0"),
+        series(4, "t1_mprage_sag", AcquisitionTime="10:35:00.0"),
+    ]
+    chosen, left = choose("P1", scans)
+    assert numbers(chosen) == {"t1": 2} and chosen["t1"][1].endswith("; others say nothing of contrast")
+    assert left[0][1].startswith("t1, but series 2 (t1_se_tra_nativ) was taken")
+
+
+def test_where_the_only_t1_comes_after_the_t1ce_the_user_is_asked():
+    scans = [series(3, "T1 GD"), series(4, "T1 sag"), series(5, "T2", "t2")]
+    with pytest.raises(ScanError, match=r"series 4 \(T1 sag\) may have the contrast agent of series 3.*null.*--choice"):
+        choose("P1", scans)
+    assert numbers(choose("P1", scans, {"t1": None})[0]) == {"t1ce": 3, "t2": 5}
+    assert numbers(choose("P1", scans, {"t1": "4"})[0]) == {"t1": 4, "t1ce": 3, "t2": 5}
+
+
+def test_a_t1ce_that_the_user_names_tells_what_comes_after_it():
+    scans = [series(2, "T1 ax", sizes=THICK), series(3, "T1 b", sizes=THICK), series(4, "T1 sag")]
+    assert numbers(choose("P1", scans, {"t1ce": "3"})[0]) == {"t1": 2, "t1ce": 3}
+
+
+def test_several_silent_t1_of_unknown_order_beside_a_t1ce_are_refused():
+    scans = [Series(Path(f"{name}.nii.gz")) for name in ("t1_tra", "t1_sag", "t1_tra_gd_mpr")]
+    with pytest.raises(ScanError, match="t1_tra.nii.gz and t1_sag.nii.gz are T1, and nothing tells which was taken"):
+        choose("P1", scans)
+    assert set(choose("P1", scans[1:])[0]) == {"t1", "t1ce"}
 
 
 def test_scans_of_two_studies_are_refused():

@@ -49,6 +49,15 @@ def test_an_earlier_conversion_of_the_same_files_is_taken(tmp_path, volume):
     assert [path.name for path in target.parent.iterdir()] == ["P1"]
 
 
+def test_a_series_in_a_linked_folder_is_converted(tmp_path, volume):
+    write_series(tmp_path / "archive/a", volume, AFFINE, 5, "AX T1", times=(12, 550))
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/a").symlink_to(tmp_path / "archive/a")
+    dicom = raw_files(tmp_path / "raw").dicom
+    (scan,) = convert("P1", tmp_path / "raw", dicom, tmp_path / "out/P1", "hash")
+    assert len(dicom) == volume.shape[2] and scan.name == "5_AX_T1.nii.gz"
+
+
 def test_files_that_are_no_scan_are_refused_and_nothing_is_left(tmp_path, volume):
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/IM1.dcm").write_bytes(bytes(128) + b"DICM" + bytes(50))

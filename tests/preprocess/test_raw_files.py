@@ -42,6 +42,34 @@ def test_files_are_told_apart_at_any_depth(tmp_path):
     assert files.label_maps == (tmp_path / "P1_seg.nii.gz",)
 
 
+def test_linked_folders_are_searched(tmp_path):
+    tree(tmp_path, "archive/series5/IM1.dcm", "archive/nifti/t1.nii.gz", "raw/P1/t2.nii.gz")
+    (tmp_path / "raw/P1/a").symlink_to(tmp_path / "archive/series5")
+    (tmp_path / "raw/P1/b").symlink_to("../../archive/nifti")
+    folder = tmp_path / "raw/P1"
+    files = raw_files(folder)
+    assert files.dicom == (folder / "a/IM1.dcm",)
+    assert files.scans == (folder / "t2.nii.gz", folder / "b/t1.nii.gz")
+    fingerprint(folder, files)
+    (tmp_path / "raw/P2").symlink_to(tmp_path / "archive/nifti")
+    assert raw_files(tmp_path / "raw/P2").scans == (tmp_path / "raw/P2/t1.nii.gz",)
+
+
+@pytest.mark.parametrize("place, target", [("raw/P1/all", "raw"), ("raw/P1/x/again", "raw/P1"), ("raw/P3", "raw")])
+def test_a_link_to_a_folder_that_it_lies_in_is_refused_by_name(tmp_path, place, target):
+    tree(tmp_path, "raw/P1/x/t1.nii.gz", "raw/P2/t1.nii.gz")
+    (tmp_path / place).symlink_to(tmp_path / target)
+    with pytest.raises(ScanError, match=f"{place} is a link to a folder that it lies in, .* remove the link"):
+        raw_files(tmp_path / "raw" / place.split("/")[1])
+
+
+def test_a_link_to_nowhere_is_refused_by_name(tmp_path):
+    tree(tmp_path, "P1/t1.nii.gz")
+    (tmp_path / "P1/series5").symlink_to(tmp_path / "gone")
+    with pytest.raises(ScanError, match="P1/series5 is a link to a file or folder that does not exist: restore that"):
+        raw_files(tmp_path / "P1")
+
+
 def test_the_fingerprint_changes_with_any_scan_mask_or_sidecar_and_not_with_notes(tmp_path):
     tree(tmp_path, "t1.nii.gz", "brain_mask.nii.gz", "IM1.dcm")
 

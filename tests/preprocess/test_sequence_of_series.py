@@ -32,6 +32,10 @@ def read(description="", agent="", shape=(256, 256, 160), sizes=(1.0, 1.0, 1.0),
         ("T1 SE W/O CONTRAST", SPIN_ECHO, "t1"),
         ("t1_se_tra ohne KM", SPIN_ECHO, "t1"),
         ("T1 post-op", SPIN_ECHO, "t1"),
+        ("T1 post surgery", SPIN_ECHO, "t1"),
+        ("T1 post surgery GD", SPIN_ECHO, "t1ce"),
+        ("T1 KM OP-Planung", SPIN_ECHO, "t1ce"),
+        ("T1_postcontrast", SPIN_ECHO, "t1ce"),
         ("sT1W_3D_TFE_GD", {}, "t1ce"),
         ("T1GD", {}, "t1ce"),
         ("T2W_TSE", TSE, "t2"),
@@ -89,6 +93,10 @@ def test_a_scan_of_which_nothing_is_known_is_not_clear():
     assert read("Ax brain").why == "not clear: neither its description nor its times (unknown) say it"
 
 
+def test_a_registered_scan_is_the_one_that_was_moved():
+    assert read("FLAIR_to_T1").sequence == "flair" and read("PET_to_T1").sequence is None
+
+
 def test_an_agent_in_the_header_makes_a_t1_a_t1ce_but_not_a_flair():
     assert read("AX T1", agent="Gadovist", **SPIN_ECHO).sequence == "t1ce"
     assert read("AX T1", agent="NO", **SPIN_ECHO).sequence == "t1"
@@ -105,7 +113,7 @@ def test_both_words_are_not_clear():
 
 def test_a_t1_without_a_word_tells_nothing_of_contrast():
     assert not read("AX T1", **SPIN_ECHO).tells_contrast
-    assert read("AX T1 PRE", **SPIN_ECHO).tells_contrast
+    assert read("AX T1 PRE", **SPIN_ECHO).tells_contrast and read("AX T1 noGd", **SPIN_ECHO).tells_contrast
 
 
 def test_a_name_that_the_user_gave_counts_first():
@@ -120,6 +128,7 @@ def test_a_name_that_the_user_gave_counts_first():
         ({"shape": (64, 64, 30, 60)}, "64x64x30x60 voxels"),
         ({"Modality": "CT"}, "no MR scan (CT)"),
         ({"ImageType": ["DERIVED", "PRIMARY", "ADC"]}, "is ADC by its ImageType"),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "P", "ND"]}, "is P by its ImageType"),
     ],
 )
 def test_what_can_be_no_scan_of_the_brain_is_not_used(given, why):

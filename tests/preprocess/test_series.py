@@ -27,6 +27,26 @@ def test_a_name_that_dcm2niix_gave_is_only_a_description(tmp_path):
     assert (series.named, series.description, series.title) == (None, "5_AX_T1", "5_AX_T1.nii.gz")
 
 
+@pytest.mark.parametrize(
+    "name, sequence",
+    [
+        ("GD/GD_t1.nii.gz", "t1"),
+        ("patient_c/nifti/patient_c_t1.nii.gz", "t1"),
+        ("P1/P1_c_t1.nii.gz", "t1ce"),
+        ("P1/t1ce_to_flair.nii.gz", "t1ce"),
+    ],
+)
+def test_the_end_of_the_folders_name_is_no_contrast_agent(tmp_path, name, sequence):
+    file = tmp_path / name
+    file.parent.mkdir(parents=True)
+    assert read_series("P1", scan(file.parent, file.name), converted=False).named == sequence
+
+
+def test_the_name_that_files_share_has_no_contrast_agent(tmp_path):
+    scan(tmp_path, "S_CE_flair.nii.gz")
+    assert read_series("P1", scan(tmp_path, "S_CE_t1.nii.gz"), converted=False).named == "t1"
+
+
 @pytest.mark.parametrize("content, message", [("{", "cannot be read as JSON"), ("[1]", "holds no JSON object")])
 def test_a_damaged_sidecar_is_refused(tmp_path, content, message):
     file = scan(tmp_path)
