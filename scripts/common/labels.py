@@ -140,12 +140,18 @@ class RegionsFromLabeld(MapTransform):
     `brats`. Where the values show another one
     (`detect_convention`), that is used if label maps of the subject's naming may follow it (`scripts.common.namings`).
 
+    Args:
+        keys: of the label map.
+        recorded: the convention is that of a record of inference. Label values that mean something else in the data set
+            of the subject's name are then not refused: the map is not the data set's.
+
     Raises:
         ScanError: a value that the convention does not have, or values that two conventions explain.
     """
 
-    def __init__(self, keys: KeysCollection = "label") -> None:
+    def __init__(self, keys: KeysCollection = "label", recorded: bool = False) -> None:
         super().__init__(keys)
+        self.recorded = recorded
 
     def __call__(self, data):
         data = dict(data)
@@ -157,13 +163,12 @@ class RegionsFromLabeld(MapTransform):
             data[key] = regions
         return data
 
-    @staticmethod
-    def _convention(label: torch.Tensor, data) -> str:
+    def _convention(self, label: torch.Tensor, data) -> str:
         subject = str(data.get("subject", "a subject"))
         naming = namings.naming_of(subject)
         file = getattr(label, "meta", {}).get("filename_or_obj", "the label map")
         values = _values(label)
-        for value, meaning in naming.refused_labels.items() if naming else ():
+        for value, meaning in naming.refused_labels.items() if naming and not self.recorded else ():
             if value in values:
                 raise ScanError(
                     f"{subject}: {file} holds label value {value}, which is {meaning} and is not understood here: "

@@ -12,7 +12,18 @@ import torch
 from monai.data import MetaTensor
 from scripts.common.errors import ScanError, UserError
 from scripts.common.printable import shortened
-from scripts.common.sequences import SEQUENCES, nifti_stem, ordered, parse_filename, parse_files
+from scripts.common.sequences import (
+    SEQUENCES,
+    nifti_stem,
+    ordered,
+    parse_filename,
+    parse_files,
+    possible_sequences,
+    sequence_of_folder,
+)
+
+# Folders between a subject's own and its scans.
+BETWEEN = ("anat", "nifti")
 
 
 def image_item(image, image_sequences: str | Sequence[str] | None = "", usual: Sequence[str] = ()) -> dict:
@@ -25,6 +36,9 @@ def image_item(image, image_sequences: str | Sequence[str] | None = "", usual: S
     3. t1, t1ce, t2, flair, if there are four channels;
     4. ``usual``, if there are as many.
 
+    3 and 4 apply only where no name speaks against them: neither ``P1_flair.nii.gz`` beside a file whose name is not
+    understood, nor ``P1_flair_brain.nii.gz`` in the place of the t1ce.
+
     Args:
         image: path of a NIfTI file (X, Y, Z) or (X, Y, Z, C); or a list of paths, one for each channel; or an array or
             tensor (C, X, Y, Z), (X, Y, Z, C) or (X, Y, Z), of which a MetaTensor has its affine. Its
@@ -34,11 +48,12 @@ def image_item(image, image_sequences: str | Sequence[str] | None = "", usual: S
         usual: sequences that the run expects.
 
     Returns:
-        The item, with ``subject`` from the file's name.
+        The item, with ``subject`` from the file's name, or from the folder's if the name is only a sequence.
 
     Raises:
         ScanError: a file that is missing or unreadable, or an image of another shape.
-        UserError: sequences that are unknown, or that are not as many as the channels.
+        UserError: sequences that are unknown, that the files' names tell in part or twice, or that are not as many as
+            the channels.
     """
     if isinstance(image, (str, Path)):
         subject, sources, files = _of_file(os.path.expanduser(image))
@@ -75,15 +90,34 @@ def _names(count: int, image_sequences, usual: Sequence[str], files: list[str], 
                 "sequence for each channel, in their order."
             )
         return stated
-    told = [name for _, name in parse_files(map(Path, files)).values()]
+    understood = parse_files(map(Path, files))
+    told = [understood.get(Path(file), ("", None))[1] for file in files]
     if len(told) == count and set(told) <= set(SEQUENCES) and len(set(told)) == count:
         return tuple(told)
+    if any(told):
+        _refuse_names(subject, files, [{name} - {None} for name in told])
     for names in (SEQUENCES, tuple(usual)):
         if len(names) == count:
+            possible = [_possible(Path(file)) for file in files]
+            if any(may and name not in may for may, name in zip(possible, names)):
+                _refuse_names(subject, files, possible)
             return names
     raise UserError(
         f"{subject} has {channels}, and nothing says which sequences these are: name them, in their order, in "
         'image_sequences, such as "flair,t1".'
+    )
+
+
+def _possible(file: Path) -> set[str]:
+    """The sequences that a file may be by its name, or else by its folder's; none if neither has one in it."""
+    return possible_sequences(file.name) or {sequence_of_folder(file.absolute().parent.name)} & set(SEQUENCES)
+
+
+def _refuse_names(subject: str, files: list[str], told: list[set[str]]) -> None:
+    shown = ", ".join(f"{Path(file).name} ({' or '.join(sorted(may)) or 'unknown'})" for file, may in zip(files, told))
+    raise UserError(
+        f"{subject}: the names of the files do not tell one sequence for each of them: {shortened(shown)}: name the "
+        'sequences, in the order of the files, in image_sequences, such as "flair,t1", or rename the files.'
     )
 
 
@@ -129,5 +163,11 @@ def _channel_axis(image: torch.Tensor, told) -> int:
 
 def _subject_of(path: str) -> str:
     name = Path(path).name
-    prefix, _ = parse_filename(name) or ("", None)
-    return prefix or nifti_stem(name) or name or "image"
+    prefix, _ = parse_filename(name) or (nifti_stem(name) or name, None)
+    return prefix or _folder_of(Path(path)) or nifti_stem(name) or "image"
+
+
+def _folder_of(file: Path) -> str:
+    """The nearest folder above a file that is not called as a sequence, such as `P1` of `P1/T1/NIFTI/t1.nii.gz`."""
+    names = [folder.name for folder in file.absolute().parents]
+    return next((n for n in names if sequence_of_folder(n) not in SEQUENCES and n.lower() not in BETWEEN), "")

@@ -3,6 +3,7 @@
 
 import math
 import os
+from itertools import product
 
 import nibabel as nib
 import numpy as np
@@ -16,6 +17,8 @@ from scripts.common.printable import shortened
 MOST_COMPRESSED = 1100
 # Some programs leave a few bytes after the voxels.
 SPARE_BYTES = 4096
+# Least distance of a corner's two positions, by qform and by sform, that contradict each other.
+CONTRADICTION_MM = 1.0
 
 
 def read_nifti(subject: str, name: str, path: str) -> MetaTensor:
@@ -27,7 +30,8 @@ def read_nifti(subject: str, name: str, path: str) -> MetaTensor:
 
     Raises:
         ScanError: a file that is missing, unreadable, damaged or too large for the memory, one whose voxels are no
-            numbers, and one whose header gives no voxel size, no orientation, or more voxels than the file can hold.
+            numbers, and one whose header gives no voxel size, no orientation, two that contradict each other, or more
+            voxels than the file can hold.
     """
     if not os.path.isfile(path):  # false for a path that is too long
         raise ScanError(
@@ -87,6 +91,12 @@ def _check_header(subject: str, path: str, file) -> None:
             f"{subject}: {path} has neither a qform nor an sform in its header, so it is not known which way the brain lies: "
             "convert the scan again, or set its orientation after looking at it (such as with FSL's fslorient)."
         )
+    if (apart := _forms_apart_mm(file)) > CONTRADICTION_MM:
+        raise ScanError(
+            f"{subject}: {path} has two positions in its header, its qform and sform lie up to {apart:.0f} mm apart, "
+            "so programs show it in different places: see which is right, and copy it over the other (such as with "
+            "FSL's fslorient -copyqform2sform or -copysform2qform)."
+        )
     if isinstance(file, nib.Nifti1Image) and file.dataobj.offset < (first := raw.single_vox_offset):
         raise ScanError(
             f"{subject}: {path} says that its voxels begin at byte {file.dataobj.offset}, within the header of {first} bytes: "
@@ -104,6 +114,23 @@ def _check_header(subject: str, path: str, file) -> None:
             f"{subject}: {path} says that it has {shape} voxels, which the file does not hold; it is damaged or "
             "incomplete: copy or download it again, or leave the subject out."
         )
+
+
+def _forms_apart_mm(file) -> float:
+    """The largest distance of a corner voxel by qform from the same by sform; 0 if the header has only one of them.
+
+    This program and FSL take the sform, and viewers based on ITK, by the two codes, sometimes the qform.
+    """
+    try:
+        qform, sform = (form(coded=True)[0] for form in (file.header.get_qform, file.header.get_sform))
+    except ValueError:  # the qform's quaternion is none
+        return 0.0
+    if qform is None or sform is None:
+        return 0.0
+    corners = [(*corner, 1) for corner in product(*((0, count - 1) for count in (*file.shape, 1, 1)[:3]))]
+    with np.errstate(all="ignore"):
+        apart = np.linalg.norm(((qform - sform) @ np.transpose(corners))[:3], axis=0).max()
+    return float(apart) if np.isfinite(apart) else 0.0  # an affine that is no number is refused when it is used
 
 
 def _check_rest(subject: str, path: str, file) -> None:

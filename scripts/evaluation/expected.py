@@ -6,18 +6,20 @@ Each entry is a mean over a group of subjects. It does not say how accurate the 
 ``python -m scripts.evaluation.expected models/expected.json "20 simulated subjects=docs/results/simulated.csv"``
 writes it. Each argument after the file is one evaluation: a description of its data and its cases.csv. Reports show
 the first evaluation first. ``python -m scripts.research.accuracy`` makes the table of the fifteen shipped networks.
+The table belongs to the weights that lie beside it when it is written. Beside the label maps of others it is not shown.
 """
 
 import argparse
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 from scripts.common.errors import UserError, install_error_hook
-from scripts.common.files import save_atomically
+from scripts.common.files import hash_of, save_atomically
 from scripts.common.sequences import REGIONS, subset_name
+from scripts.common.weights import weight_files_in
 from scripts.evaluation.summary import read_cases, summarise
 
 
@@ -48,6 +50,7 @@ def _is_entry(entry: dict) -> bool:
     dices = [entry["dice"][region] for region in REGIONS]
     numbers = [entry["subjects"], *(number for dice in dices for number in (dice["mean"], *dice["interval"]))]
     complete = isinstance(entry["data"], str) and len(numbers) == 1 + 3 * len(REGIONS)
+    complete = complete and isinstance(entry.get("weights_sha256", ""), str)
     return complete and all(isinstance(number, (int, float)) for number in numbers)
 
 
@@ -62,14 +65,17 @@ def require_expected(path) -> dict[str, list[dict]]:
     return read_expected(path)
 
 
-def expected_accuracy(table: dict[str, list[dict]], sequences) -> list[dict]:
-    """The entries of a subset, best evidence first; empty if the subset was not measured.
+def expected_accuracy(table: dict[str, list[dict]], sequences, weights: Iterable[str] = ()) -> list[dict]:
+    """The entries of a subset, best evidence first; empty if the subset, or these weights, were not measured.
 
     Args:
         table: of `read_expected`.
         sequences: the network's input, such as ``["t1ce", "flair"]``.
+        weights: sha256 of each network that made the label map. An entry with a ``weights_sha256`` holds for this one
+            network only; one without, of a table that was written elsewhere than beside weights, for all.
     """
-    return table.get(subset_name(sequences), [])
+    entries, made_by = table.get(subset_name(sequences), []), set(weights)
+    return [entry for entry in entries if "weights_sha256" not in entry or made_by == {entry["weights_sha256"]}]
 
 
 def expected_from_cases(cases: pd.DataFrame, data: str) -> dict[str, dict]:
@@ -95,14 +101,28 @@ def expected_from_cases(cases: pd.DataFrame, data: str) -> dict[str, dict]:
     return result
 
 
-def write_expected(path, evaluations: Iterable[tuple[str, pd.DataFrame]]) -> None:
-    """Write the table of `read_expected` from pairs of (description of the data, cases), best evidence first."""
+def write_expected(
+    path, evaluations: Iterable[tuple[str, pd.DataFrame]], weights: Mapping[str, str] | None = None
+) -> None:
+    """Write the table of `read_expected`.
+
+    Args:
+        path: of the table.
+        evaluations: pairs of (description of the data, cases), best evidence first.
+        weights: sha256 of the network that an entry holds for, by subset (``t1ce+flair``), as of `weights_beside`.
+    """
     table: dict[str, list[dict]] = {}
     for data, cases in evaluations:
         for subset, entry in expected_from_cases(cases, data).items():
-            table.setdefault(subset, []).append(entry)
+            own = {"weights_sha256": weights[subset]} if subset in (weights or {}) else {}
+            table.setdefault(subset, []).append(entry | own)
     text = json.dumps(table, indent=4) + "\n"
     save_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def weights_beside(path) -> dict[str, str]:
+    """The sha256 of the weight files in a table's folder, by subset."""
+    return {subset_name(sequences): hash_of(file) for sequences, file in weight_files_in(Path(path).parent).items()}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -119,7 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
                 f"'{evaluation}' does not describe the data: write \"description of the data=path of cases.csv\"."
             )
         evaluations.append((data, read_cases(path)))
-    write_expected(options.table, evaluations)
+    write_expected(options.table, evaluations, weights_beside(options.table))
 
 
 if __name__ == "__main__":

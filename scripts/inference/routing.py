@@ -12,6 +12,7 @@ from scripts.common.sequences import SEQUENCES, ordered, subset_name
 from scripts.common.weights import load_weights, network_path, provenance_of, weight_files_in
 from scripts.data.datalist import sequences_present
 from scripts.inference.inferer import BrainBoxInferer
+from scripts.inference.segmentation_record import version_of
 from torch import nn
 
 
@@ -76,7 +77,7 @@ def _assign(item: dict, weight_files: dict[tuple[str, ...], str], ckpt_dir: str 
 
 
 class TrainedNetworks(nn.Module):
-    """Networks that are built and loaded at their first use, and kept.
+    """Networks that are built and loaded at their first use, and kept until their weight files are replaced.
 
     Args:
         build: makes a network from ``in_channels`` and ``filters``, for example ``functools.partial`` of a DynUNet.
@@ -93,8 +94,9 @@ class TrainedNetworks(nn.Module):
         self.filters = list(filters)
         self.spacing = spacing
         self.device = device
-        self.loaded: dict[str, nn.Module] = {}
-        self.refused: dict[str, str] = {}
+        # each with the version of its weight file
+        self.loaded: dict[str, tuple[tuple, nn.Module]] = {}
+        self.refused: dict[str, tuple[tuple, str]] = {}
 
     def load(self, file: str, sequences: str) -> nn.Module:
         """The network of a weight file, for sequences such as ``t1ce+flair``, in evaluation mode.
@@ -103,14 +105,15 @@ class TrainedNetworks(nn.Module):
             UserError: from `scripts.common.weights.load_weights`; also if the network's number of levels differs from
                 that of ``filters``, on which the padding depends.
         """
-        if file not in self.loaded:
+        version = version_of(file)
+        if file not in self.loaded or self.loaded[file][0] != version:
             chosen = ordered(sequences)
             filters = provenance_of(file).get("filters", self.filters)
             if len(filters) != len(self.filters):
                 raise UserError(f'{file} has {len(filters)} levels: run it with --filters "{filters}".')
             network = self.build(in_channels=len(chosen), filters=filters)
-            self.loaded[file] = load_weights(network, file, chosen, self.spacing).to(self.device).eval()
-        return self.loaded[file]
+            self.loaded[file] = version, load_weights(network, file, chosen, self.spacing).to(self.device).eval()
+        return self.loaded[file][1]
 
 
 class RoutedInferer(BrainBoxInferer):
@@ -122,12 +125,13 @@ class RoutedInferer(BrainBoxInferer):
         Raises:
             ScanError: the network cannot be used. So its subjects fail, and those of other networks go on.
         """
-        if file[0] in network.refused:
-            raise ScanError(network.refused[file[0]])
+        version, message = network.refused.get(file[0], (None, None))
+        if message is not None and version == version_of(file[0]):
+            raise ScanError(message)
         try:
             own = network.load(file[0], sequences[0])
         except UserError as error:
-            network.refused[file[0]] = str(error)
+            network.refused[file[0]] = version_of(file[0]), str(error)
             raise ScanError(str(error)) from error
         return super().__call__(inputs, own)
 

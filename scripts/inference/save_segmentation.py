@@ -12,7 +12,17 @@ from monai.transforms import MapTransform, SaveImaged
 from scripts.common.choices import EXISTING
 from scripts.common.errors import ScanError, UserError
 from scripts.common.files import remove_leftovers, save_atomically
-from scripts.common.label_map_state import EDITED, MISSING, OUTDATED, label_map_path, record_path, sha256_of, state_of
+from scripts.common.label_map_state import (
+    EDITED,
+    FOREIGN,
+    MADE,
+    MISSING,
+    OUTDATED,
+    label_map_path,
+    record_path,
+    sha256_of,
+    state_of,
+)
 from scripts.common.printable import some_of
 from scripts.common.read_record import read_record
 from scripts.common.sequences import SEQUENCES, nifti_stem
@@ -58,31 +68,77 @@ class SaveImageAndRecordd(SaveImaged):
 def save_segmentation(path: Path, label_map, record: dict, probabilities=None) -> dict:
     """Write a label map ``x_seg.nii.gz``, its record ``x_seg.json`` and, unless None, ``x_probabilities.nii.gz``.
 
-    The label map is written to a temporary file, then its record with both hashes is saved, then the label map is
-    moved. So an error leaves the earlier pair as it was, and a kill at any moment leaves a pair that fits or one that
-    `scripts.common.label_map_state` recognises.
+    Both images are written to temporary files, then the record with their hashes is saved, then the probabilities are
+    moved, and the label map last. So an error leaves the earlier files as they were, and a kill at any moment leaves a
+    pair that fits or one that `scripts.common.label_map_state` recognises. Without new probabilities, those of an
+    earlier run are removed: they are not this label map's.
 
     Returns:
-        The record that was saved: the given one with ``label_map_sha256`` and ``replaced_sha256``.
+        The record that was saved: the given one with ``label_map_sha256``, ``probabilities_sha256`` and the same of the
+        files that are replaced, ``replaced_sha256`` and ``replaced_probabilities_sha256``; None where there is no file.
 
     Raises:
-        ScanError: the label map that lies there was changed after inference.
+        ScanError: the label map that lies there was changed after inference, or the probabilities are not inference's.
     """
     if state_of(path) == EDITED:
         raise ScanError(_edited(path))
-    stem = nifti_stem(path.name)
-    if probabilities is not None:
-        channels_last = np.moveaxis(np.asarray(probabilities, dtype=np.float32), 0, -1)
-        _save(channels_last, probabilities.affine, path.with_name(f"{stem.removesuffix('_seg')}_probabilities.nii.gz"))
+    beside, state = probabilities_path(path), state_of_probabilities(path)
+    if probabilities is not None and state == FOREIGN:
+        raise ScanError(_foreign(beside, record_path(path)))
     saved = dict(record)
 
-    def save_record(temporary: Path):
-        saved.update(label_map_sha256=sha256_of(temporary), replaced_sha256=sha256_of(path))
+    def save_record(label_map_file: Path, probabilities_file: Path | None):
+        saved.update(
+            label_map_sha256=sha256_of(label_map_file),
+            replaced_sha256=sha256_of(path),
+            probabilities_sha256=probabilities_file and sha256_of(probabilities_file),
+            replaced_probabilities_sha256=sha256_of(beside) if state in (MADE, OUTDATED) else None,
+        )
         text = json.dumps(saved, indent=4) + "\n"
         save_atomically(record_path(path), lambda file: file.write_text(text))
 
-    _save(np.asarray(label_map, dtype=np.uint8), label_map.affine, path, save_record)
+    def save_others(temporary: Path):
+        if probabilities is not None:
+            channels_last = np.moveaxis(np.asarray(probabilities, dtype=np.float32), 0, -1)
+            _save(channels_last, probabilities.affine, beside, lambda file: save_record(temporary, file))
+            return
+        save_record(temporary, None)
+        if state in (MADE, OUTDATED):
+            beside.unlink(missing_ok=True)
+
+    _save(np.asarray(label_map, dtype=np.uint8), label_map.affine, path, save_others)
     return saved
+
+
+def probabilities_path(label_map: Path) -> Path:
+    """``x_probabilities.nii.gz`` beside ``x_seg.nii.gz``."""
+    return label_map.with_name(f"{nifti_stem(label_map.name).removesuffix('_seg')}_probabilities.nii.gz")
+
+
+def state_of_probabilities(label_map: Path) -> str:
+    """`MISSING`, `FOREIGN`, `MADE` or `OUTDATED`, as of a label map: the file beside it, by the hashes of the record.
+
+    Records of version 0.12 and earlier have no hash of it: beside them it is `MADE`.
+    """
+    file = probabilities_path(label_map)
+    if not os.path.isfile(file):  # false for a path that is too long
+        return MISSING
+    record = read_record(record_path(label_map))
+    if record is None:
+        return FOREIGN
+    if "probabilities_sha256" not in record:
+        return MADE
+    found = sha256_of(file)
+    if found == record["probabilities_sha256"]:
+        return MADE
+    return OUTDATED if found == record.get("replaced_probabilities_sha256") else FOREIGN
+
+
+def _foreign(file: Path, record: Path) -> str:
+    return (
+        f"{file} exists and was not made by inference ({record.name} is not its record): choose another folder or name "
+        "for the output, or move the file away."
+    )
 
 
 def _edited(label_map: Path) -> str:
@@ -92,12 +148,15 @@ def _edited(label_map: Path) -> str:
     )
 
 
-def pending_subjects(items: list[dict], output_dir: str | Path, existing: str = "overwrite") -> list[dict]:
+def pending_subjects(
+    items: list[dict], output_dir: str | Path, existing: str = "overwrite", probabilities: bool = False
+) -> list[dict]:
     """The datalist items to segment: all, or with ``existing="skip"`` those without a finished label map.
 
     Args:
         items: from `scripts.data.datalist.subjects_in`.
-        output_dir: as of `SaveImageAndRecordd`.
+        output_dir, probabilities: as of `SaveImageAndRecordd`. If probabilities are asked for, subjects without them
+            are segmented again, unless their label map was changed since.
         existing: ``overwrite`` or ``skip``.
 
     Raises:
@@ -108,9 +167,16 @@ def pending_subjects(items: list[dict], output_dir: str | Path, existing: str = 
     if existing == "overwrite":
         return items
     maps = {item["subject"]: label_map_path(output_dir, item["subject"]) for item in items}
-    pending = [item for item in items if state_of(maps[item["subject"]]) in (MISSING, OUTDATED)]
+    pending = [item for item in items if _is_pending(maps[item["subject"]], probabilities)]
     names = {item["subject"] for item in pending}
-    changed = [i["subject"] for i in items if i["subject"] not in names and _is_newer(i, maps[i["subject"]])]
+    kept = [item for item in items if item["subject"] not in names]
+    without = [i["subject"] for i in kept if probabilities and state_of_probabilities(maps[i["subject"]]) == MISSING]
+    if without:
+        logger.warning(
+            "The label maps of %s were changed after inference and are kept, so they get no probabilities.",
+            some_of(without),
+        )
+    changed = [item["subject"] for item in kept if _is_newer(item, maps[item["subject"]])]
     if changed:
         logger.warning(
             "The scans of %s are newer than the label maps, which are kept: replace these with --existing overwrite if the "
@@ -118,6 +184,12 @@ def pending_subjects(items: list[dict], output_dir: str | Path, existing: str = 
             some_of(changed),
         )
     return pending
+
+
+def _is_pending(label_map: Path, probabilities: bool) -> bool:
+    state = state_of(label_map)
+    lacking = probabilities and state == MADE and state_of_probabilities(label_map) != MADE
+    return lacking or state in (MISSING, OUTDATED)
 
 
 def _is_newer(item: dict, label_map: Path) -> bool:
@@ -128,7 +200,12 @@ def _is_newer(item: dict, label_map: Path) -> bool:
 
 
 def refuse_overwrite(
-    items: list[dict], output_dir: str | Path, existing: str, settings: dict, weight_files: list[str] | None
+    items: list[dict],
+    output_dir: str | Path,
+    existing: str,
+    settings: dict,
+    weight_files: list[str] | None,
+    probabilities: bool = False,
 ) -> None:
     """Check, before anything is computed, that a run may write its label maps into ``output_dir``.
 
@@ -136,28 +213,32 @@ def refuse_overwrite(
 
     Args:
         items: all subjects of the run, those to skip included.
-        output_dir, existing: as of `pending_subjects`.
+        output_dir, existing, probabilities: as of `pending_subjects`.
         settings: keys of the run that change the label map.
-        weight_files: weight files of the run; None if each item has its own (``network``).
+        weight_files: weight files of items without their own (``network``); None if each item has its own.
 
     Raises:
         UserError: a file that inference did not make or that was changed since would be overwritten
-            (`check_overwrite`), or a label map would be
-            skipped that was made with other settings or other weights, so that the folder would hold both kinds.
+            (`check_overwrite`), or a label map would be skipped that inference did not make, or that was made with
+            other settings or other weights, so that the folder would hold both kinds.
     """
     remove_leftovers(output_dir)
     recorded_problems(output_dir)  # raises if the table that lies there is somebody's own
     for item in items:
         path = label_map_path(output_dir, item["subject"])
-        if existing == "skip" and state_of(path) not in (MISSING, OUTDATED):
-            own = [item["network"]] if "network" in item else []
-            _check_same_run(path, settings, own if weight_files is None else weight_files)
-        else:
-            check_overwrite(path)
+        state = state_of(path) if existing == "skip" else None
+        if state in (MADE, EDITED):
+            _check_same_run(path, settings, [item["network"]] if "network" in item else weight_files or [])
+        if state not in (MADE, EDITED) or (probabilities and state == MADE):
+            check_overwrite(path, probabilities)
 
 
-def check_overwrite(label_map: Path) -> None:
+def check_overwrite(label_map: Path, probabilities: bool = False) -> None:
     """Refuse to overwrite a label map, or a file with the name of its record, that inference did not make.
+
+    Args:
+        label_map: its path.
+        probabilities: whether the file of the probabilities would be overwritten, too.
 
     Raises:
         UserError: naming the file; also if the label map was changed after inference.
@@ -173,23 +254,21 @@ def check_overwrite(label_map: Path) -> None:
         )
     found = [path for path in (label_map, record) if path.exists()]
     if found and read_record(record) is None:
-        raise UserError(
-            f"{found[0]} exists and was not made by inference ({record.name} is not its record): choose another folder "
-            "or name for the output, or move the file away."
-        )
+        raise UserError(_foreign(found[0], record))
+    if probabilities and state_of_probabilities(label_map) == FOREIGN:
+        raise UserError(_foreign(probabilities_path(label_map), record))
 
 
 def _check_same_run(path: Path, settings: dict, weight_files: list[str]) -> None:
-    """Raise if the label map's record names other settings or weights; one without a record is accepted."""
+    """Raise if the label map's record names other settings or weights."""
     record = read_record(record_path(path)) or {}
     used = {network["sha256"]: network["file"] for network in record.get("networks") or [] if "sha256" in network}
-    for file in weight_files if used else ():
-        # a missing weight file is reported when it is loaded
-        if Path(file).is_file() and weights_sha256(file) not in used:
-            raise UserError(
-                f"{path} was made with {', '.join(used.values())}, but this run uses {file}, whose weights differ: "
-                "choose another --output_dir, or replace all label maps with --existing overwrite."
-            )
+    complete = weight_files and all(Path(file).is_file() for file in weight_files)  # else it is told when it is loaded
+    if used and complete and used.keys() != {weights_sha256(file) for file in weight_files}:
+        raise UserError(
+            f"{path} was made with {', '.join(used.values())}, but this run uses {', '.join(weight_files)}, and these "
+            "are other weights: choose another --output_dir, or replace all label maps with --existing overwrite."
+        )
     before = record.get("settings", {})
     for name in sorted(before.keys() & settings.keys()):
         if before[name] != settings[name]:

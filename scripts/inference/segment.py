@@ -18,6 +18,7 @@ from scripts.common.errors import ScanError, UserError, user_error
 from scripts.common.files import ROOT
 from scripts.common.printable import shortened
 from scripts.common.sequences import SEQUENCES, nifti_stem, sequence_of_name
+from scripts.data.same_grid import TOLERANCE
 from scripts.inference.routing import assign_networks
 from scripts.inference.save_segmentation import check_overwrite, save_segmentation
 from scripts.training.check_config import check_config
@@ -84,7 +85,7 @@ def segment(
         t1, t1ce, t2, flair: NIfTI paths, or arrays (X, Y, Z) with ``affine``; co-registered, skull-stripped, 0 outside
             the brain, any orientation, spacing and unit of intensity.
         others: none; a fifth scan is refused.
-        affine: (4, 4), voxel to mm in RAS, of all arrays.
+        affine: (4, 4), voxel to mm in RAS, of all arrays. Files and MetaTensors have their own.
         output: path of the label map, ending in ``.nii.gz`` or ``.nii``. The record (``.json``) and, if asked for,
             ``..._probabilities.nii.gz`` are saved beside it. None to save nothing.
         ckpt_dir: folder of the weight files.
@@ -97,7 +98,7 @@ def segment(
     Raises:
         ScanError: a scan that cannot be used, or sequences without a network.
         UserError: invalid arguments or keys, or an ``output`` that exists and is not the label map of an earlier call
-            or was changed since.
+            or was changed since, or whose ``..._probabilities.nii.gz`` is not inference's.
     """
     if others:
         raise UserError(
@@ -145,13 +146,16 @@ def _segment(scans: dict, affine, output, ckpt_dir, probabilities: bool, keys: d
         raise UserError(f"probabilities is {shortened(repr(probabilities))}, but must be True or False.")
     if output is not None and not nifti_stem(output.name):
         raise UserError(f"output is {output}, but must be a name that ends in .nii.gz or .nii.")
+    affine = None if affine is None else _checked_affine(affine)
     item = {name: _source(name, scan, affine) for name, scan in given.items()}
+    if affine is not None and all(isinstance(scan, str) for scan in item.values()):
+        raise UserError("affine was given, but only files, which have their own: leave affine out.")
     missing = [scan for scan in item.values() if isinstance(scan, str) and not os.path.isfile(scan)]
     if missing:
         what = "is a folder" if os.path.isdir(missing[0]) else "does not exist"
         raise UserError(f"{shortened(missing[0]) or 'The empty path'} {what}: correct the path.")
     if output is not None:
-        check_overwrite(output)
+        check_overwrite(output, probabilities)
     subject = nifti_stem(output.name).removesuffix("_seg") if output else "subject"
     item = assign_networks([{"subject": subject, "label_convention": "brats"} | item], ckpt_dir)[0]
     result = _run(json.dumps(keys | {"ckpt_dir": str(ckpt_dir)}, sort_keys=True, default=_plain), item)
@@ -197,14 +201,24 @@ def _source(name: str, scan, affine):
     if isinstance(scan, (str, Path)):
         return os.path.expanduser(scan)
     if isinstance(scan, MetaTensor):
+        own = np.asarray(scan.affine.cpu())
+        if affine is not None and (own.shape != (4, 4) or not np.allclose(own, affine, rtol=0, atol=TOLERANCE)):
+            raise UserError(
+                f"{name} is a MetaTensor whose own affine differs from the affine that was given: leave affine out, or "
+                f"give the plain array, {name}.as_tensor()."
+            )
         return scan
     array = _numbers(name, scan)
     if affine is None:
         raise UserError(f"{name} is an array: also give the affine (4, 4), voxel to mm.")
+    return MetaTensor(array.astype(np.float32), affine=affine)
+
+
+def _checked_affine(affine) -> np.ndarray:
     affine = _numbers("affine", affine)
     if affine.shape != (4, 4):
         raise UserError(f"affine has the shape {affine.shape}, but must be (4, 4), voxel to mm.")
-    return MetaTensor(array.astype(np.float32), affine=affine.astype(float))
+    return affine.astype(float)
 
 
 def _numbers(name: str, values) -> np.ndarray:

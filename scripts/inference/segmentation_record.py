@@ -2,8 +2,9 @@
 """The record beside each label map: network, volumes, quality and flags."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -68,7 +69,6 @@ class RecordSegmentationd(Transform):
         Returns:
             The item with ``record``, a dictionary of JSON values.
         """
-        files = [data["network"]] if "network" in data else self.weight_files
         volumes = {region: round(float(ml), 3) for region, ml in data["volumes_ml"].items()}
         flags = self.flags(volumes, data["quality"])
         guessed = volumes["et"] > 0 and "t1ce" not in data["sequences"].split("+")
@@ -85,13 +85,18 @@ class RecordSegmentationd(Transform):
             "volumes_ml": volumes,
             "quality": data["quality"] | {"et_contrast": data.get("pred_et_contrast")},
             "sequences": data["sequences"].split("+"),
-            "networks": [network_facts(str(file)) for file in files],
+            "networks": [network_facts(str(data["network"]))] if "network" in data else self._own_networks,
             "shape": list(data["label_map"].shape),
             "spacing_mm": [round(mm, 4) for mm in affine_to_spacing(data["label_map"].affine).tolist()],
             "settings": self.settings,
             "versions": _versions(),
         }
         return dict(data) | {"record": record}
+
+    @cached_property
+    def _own_networks(self) -> list[dict]:
+        """Facts of the run's own weight files; a file that is replaced later is not the one that was loaded."""
+        return [network_facts(str(file)) for file in self.weight_files]
 
     def flags(self, volumes_ml: Mapping[str, float], quality: Mapping) -> list[str]:
         """Flags of volumes and quality: `NO_TUMOUR` alone, or `ODD_VOLUME` and `UNCERTAIN` as they apply."""
@@ -109,7 +114,6 @@ def _brain_ml(image) -> float:
     return int((image != 0).any(dim=0).sum()) * voxel_ml(image.affine.cpu())
 
 
-@lru_cache(maxsize=64)
 def network_facts(file: str) -> dict:
     """Path, sha256 and provenance of a weight file; only the path if it is not there, as in an exported network."""
     if not Path(file).is_file():
@@ -117,9 +121,21 @@ def network_facts(file: str) -> dict:
     return {"file": file, "sha256": weights_sha256(file), "trained": provenance_of(file)}
 
 
-@lru_cache(maxsize=64)
 def weights_sha256(file: str) -> str:
-    """The sha256 of a weight file, computed once."""
+    """The sha256 of a weight file, computed once, and again after the file was replaced."""
+    return _sha256(file, version_of(file))
+
+
+def version_of(file: str) -> tuple[int, int] | None:
+    """Time of the last change in ns and size in bytes, by which a replaced file is noticed; None without a file."""
+    if not os.path.isfile(file):
+        return None
+    facts = os.stat(file)
+    return facts.st_mtime_ns, facts.st_size
+
+
+@lru_cache(maxsize=64)
+def _sha256(file: str, version: tuple[int, int]) -> str:
     return hash_of(file)
 
 

@@ -2,14 +2,14 @@
 """The table of a folder of label maps, ``segmentations.csv``, made from the records that lie in it."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 from ignite.engine import Engine, Events
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
-from scripts.common.label_map_state import EDITED, MADE, label_map_of, label_map_path, state_of
+from scripts.common.label_map_state import EDITED, MADE, label_map_of, label_map_path, record_path, state_of
 from scripts.common.read_record import read_record
 
 TABLE = "segmentations.csv"
@@ -21,21 +21,30 @@ NO_MAP = "a run was stopped before it saved the label map, or the label map was 
 class WriteTable:
     """Handler that writes the table when an inference ends, before the report, or when an error ends it.
 
+    Problems of subjects that are not in this run are kept: they may be of another folder of scans.
+
     Args:
         output_dir: as of `scripts.inference.save_segmentation.SaveImageAndRecordd`.
+        subjects: the run's datalist items.
     """
 
-    def __init__(self, output_dir: str | Path) -> None:
+    def __init__(self, output_dir: str | Path, subjects: Iterable[Mapping] = ()) -> None:
         self.output_dir = output_dir
+        self.subjects = {item["subject"] for item in subjects}
 
     def attach(self, engine: Engine) -> None:
         """Called by MONAI for each entry of ``val_handlers``."""
-        engine.add_event_handler(Events.COMPLETED, lambda engine: write_table(self.output_dir, engine.failures))
+        engine.add_event_handler(Events.COMPLETED, self._write)
         engine.add_event_handler(Events.EXCEPTION_RAISED, self._write_and_raise)
+
+    def _write(self, engine: Engine) -> None:
+        before = recorded_problems(self.output_dir)
+        kept = {subject: message for subject, message in before.items() if subject not in self.subjects}
+        write_table(self.output_dir, kept | engine.failures)
 
     def _write_and_raise(self, engine: Engine, error: Exception) -> None:
         with contextlib.suppress(UserError):  # on a full disk the earlier table stays
-            write_table(self.output_dir, engine.failures)
+            self._write(engine)
         raise error
 
 
@@ -44,7 +53,7 @@ def write_table(output_dir: str | Path, failures: Mapping[str, str]) -> None:
 
     Records of earlier runs into the same folder are included, so a batch that was stopped and resumed gives one table.
     A subject that failed keeps the volumes of a label map that an earlier run made. JSON files that are not records are
-    ignored.
+    ignored, and so are records under another name than the subject's, such as backup copies.
 
     Args:
         output_dir: as of `scripts.inference.save_segmentation.SaveImageAndRecordd`.
@@ -52,7 +61,8 @@ def write_table(output_dir: str | Path, failures: Mapping[str, str]) -> None:
     """
     rows = {}
     for path in sorted(Path(output_dir).glob("*/*_seg.json")):
-        if (record := read_record(path)) is not None:
+        record = read_record(path)
+        if record is not None and path == record_path(label_map_path(output_dir, str(record["subject"]))):
             rows[str(record["subject"])] = recorded_row(label_map_of(path), record)
     for subject, message in failures.items():
         row = rows.get(subject, _row({"subject": subject}))

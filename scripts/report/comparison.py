@@ -72,10 +72,10 @@ class Comparison:
         """
         facts, regions, affines = {"subject": subject, "sequences": [], "network": []}, [], []
         for folder in self.folders:
-            known, convention = self._known(folder, subject)
+            known, convention, recorded = self._known(folder, subject)
             facts["sequences"].append(known.get("sequences") or [])
             facts["network"].append(known.get("network"))
-            maps, affine = read_regions(subject, label_map_path(folder, subject), convention)
+            maps, affine = read_regions(subject, label_map_path(folder, subject), convention, recorded)
             regions.append(maps)
             affines.append(affine)
         path = label_map_path(self.folders[1], subject)
@@ -109,12 +109,12 @@ class Comparison:
             subject, images, scan_affine, dict(zip(self.names, regions)), seen=seen, slices=self.slices, beside=True
         )
 
-    def _known(self, folder: Path, subject: str) -> tuple[Mapping, str | None]:
-        """What record and part say about a label map, and its label convention."""
+    def _known(self, folder: Path, subject: str) -> tuple[Mapping, str | None, bool]:
+        """What record and part say about a label map, its label convention, and whether that is recorded."""
         recorded = recorded_facts(label_map_path(folder, subject))
         part = read_part(folder / "report", subject) or {}
         drawn = part.get("label_map", {})
         item = {"label_convention": "brats"} | self.items.get(subject, {}) | drawn
         if self.label_convention:
             item["label_convention"] = self.label_convention
-        return part | recorded, convention_of(recorded, item)
+        return part | recorded, convention_of(recorded, item), "label_convention" in recorded

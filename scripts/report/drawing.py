@@ -66,7 +66,7 @@ def draw_subject(
     facts |= {"failed": failed} if failed else {}
     recorded = recorded_facts(path)
     facts |= {name: recorded[name] for name in ("sequences", "network") if name in recorded}
-    regions, affine = read_regions(subject, path, convention_of(recorded, item))
+    regions, affine = read_regions(subject, path, convention_of(recorded, item), "label_convention" in recorded)
     voxels = np.count_nonzero(regions, axis=(1, 2, 3))
     facts["volumes_ml"] = {region: float(count * voxel_ml(affine)) for region, count in zip(REGIONS, voxels)}
     facts["label_map"] = identity(path, recorded, item)
@@ -83,6 +83,21 @@ def draw_subject(
         facts = earlier | {name: fact for name, fact in facts.items() if fact} if html else facts
         facts |= {} if html else {"note": f"No picture: {error}"}
     write_part(parts, facts, html)
+
+
+def write_undrawable(output_dir, subject: str, error: ScanError, label_map=None, failed: str | None = None) -> None:
+    """Write the part of a subject whose label map cannot be used.
+
+    Args:
+        output_dir: folder of the segmentations.
+        subject: its name.
+        error: of `draw_subject`.
+        label_map: as of `draw_subject`.
+        failed: why the latest run could not segment the subject, which is then said instead.
+    """
+    path = Path(label_map or label_map_path(output_dir, subject))
+    facts = {"failed": failed} if failed else {"failed": str(error), "label_map": {"sha256": sha256_of(path)}}
+    write_part(Path(output_dir) / "report", {"subject": subject} | facts)
 
 
 def identity(label_map: Path, recorded: Mapping, item: Mapping) -> dict:

@@ -5,21 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.common.errors import ScanError, UserError
-from scripts.common.label_map_state import (
-    EDITED,
-    MADE,
-    MISSING,
-    OUTDATED,
-    label_map_of,
-    label_map_path,
-    sha256_of,
-    state_of,
-)
+from scripts.common.label_map_state import EDITED, MADE, MISSING, OUTDATED, label_map_of, label_map_path, state_of
 from scripts.common.read_record import read_record
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import subjects_in
 from scripts.inference.table import NO_MAP, TABLE, recorded_problems, with_earlier_map, write_table
-from scripts.report.drawing import draw_subject, identity
+from scripts.report.drawing import draw_subject, identity, write_undrawable
 from scripts.report.label_map_record import recorded_facts
 from scripts.report.parts import forget_failures, part_path, read_part, read_parts, read_picture, write_part
 from scripts.report.picture import SLICES
@@ -72,8 +63,7 @@ def draw_missing(
                 sentence = failed and with_earlier_map(output_dir, subject, failed)
                 draw_subject(output_dir, item, failed=sentence, slices=slices)
         except ScanError as error:
-            facts = {"failed": failed} if failed else {"failed": str(error), "label_map": {"sha256": sha256_of(path)}}
-            write_part(parts, {"subject": subject} | facts)
+            write_undrawable(output_dir, subject, error, failed=failed)
 
 
 def _failure_of_the_run(part: Mapping | None) -> str | None:

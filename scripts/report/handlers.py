@@ -11,7 +11,8 @@ import numpy as np
 from ignite.engine import Engine, Events
 from scripts.common.errors import ScanError, UserError, user_message
 from scripts.common.sequences import SEQUENCES, ordered
-from scripts.report.drawing import draw_subject, load_scans
+from scripts.inference.table import recorded_problems
+from scripts.report.drawing import draw_subject, load_scans, write_undrawable
 from scripts.report.evaluation_page import networks_to_draw
 from scripts.report.folder import draw_missing, mark_failed
 from scripts.report.page import write_report
@@ -100,7 +101,8 @@ class ReportSegmentations(_ReportHandler):
     """Report of an inference. Attach it behind `scripts.inference.save_segmentation.SaveImageAndRecordd`.
 
     Subjects of an earlier inference into the folder stay in the report, as their label maps stay in the folder, also if
-    they fail in this run. Label maps whose picture a stopped run has not drawn are drawn at the end.
+    they fail in this run. So do subjects that failed then and are not in this run, as they stay in the table. Label
+    maps whose picture a stopped run has not drawn are drawn at the end. One that cannot be drawn is a failed subject.
 
     Args:
         sequences: what the network saw, unless the record ``<subject>_seg.json`` says it; by default all of the item's.
@@ -128,12 +130,15 @@ class ReportSegmentations(_ReportHandler):
         self.behind, self.drawing, self.pool = behind, deque(), None
 
     def start(self, engine: Engine) -> None:
-        """Forget the failures of an earlier run, whose subjects are tried again."""
+        """Forget the failures of an earlier run, but for those of the table whose subjects are not tried again."""
         self.failed.clear()
         self.drawing.clear()
         self.pool = ThreadPoolExecutor(1, "draw") if self.behind else None
         set_aside_other_report(self.output_dir, "inference")
         forget_failures(self.parts)
+        for subject, sentence in recorded_problems(self.output_dir).items():
+            if subject not in self.items:
+                mark_failed(self.output_dir, subject, sentence)
         # with --existing skip, the subjects of this run lack those that are done
         self.items = read_run(self.output_dir)["scans"] | self.items
         write_run(self.output_dir, "inference", self.facts, self.expected, self.items, self.slices)
@@ -143,9 +148,9 @@ class ReportSegmentations(_ReportHandler):
         scans = self.items.get(item["subject"], {"subject": item["subject"]})
         arguments = (self.output_dir, scans, self.sequences, self.network, item.get("saved"), None, self.slices)
         if self.pool is None:
-            draw_subject(*arguments)
+            _draw(*arguments)
         else:
-            self.drawing.append(self.pool.submit(draw_subject, *arguments))
+            self.drawing.append(self.pool.submit(_draw, *arguments))
             self._wait_for_drawing(self.behind)
 
     def add_failed(self, subject: str, sentence: str) -> None:
@@ -165,6 +170,14 @@ class ReportSegmentations(_ReportHandler):
         """Wait until at most so many subjects are left; an error in the thread is raised here."""
         while len(self.drawing) > limit:
             self.drawing.popleft().result()
+
+
+def _draw(output_dir, item: Mapping, sequences, network, label_map, failed, slices) -> None:
+    """`draw_subject`; where its label map cannot be used, the part says so, and the others go on."""
+    try:
+        draw_subject(output_dir, item, sequences, network, label_map, failed, slices)
+    except ScanError as error:
+        write_undrawable(output_dir, item["subject"], error, label_map)
 
 
 class ReportEvaluation(_ReportHandler):

@@ -51,7 +51,7 @@ def _subject(output_dir, facts: dict, expected: Mapping[str, list[dict]]) -> dic
         "network": known.get("network"),
         "flags": [*(flags or []), edited] if edited else flags,
         "volumes_ml": dict.fromkeys(("wt", "tc", "et")) | (known.get("volumes_ml") or {}),
-        "expected": expected_accuracy(expected, sequences) if sequences else [],
+        "expected": expected_accuracy(expected, sequences, recorded.get("weights", [])) if sequences else [],
         "note": known.get("note"),
         "failed": known.get("failed"),
         "files": existing_links([label_map, record_path(label_map)], output_dir),

@@ -14,7 +14,9 @@ from scripts.report.titles import OUTERMOST_FIRST
 
 
 def recorded_facts(label_map: Path) -> dict:
-    """``flags``, ``sequences``, ``volumes_ml``, ``network`` and ``label_convention``, those that were recorded.
+    """What was recorded of ``flags``, ``sequences``, ``volumes_ml``, ``network``, ``weights``, ``label_convention``.
+
+    ``weights`` are the sha256 of the networks' files.
 
     Nothing if there is no record; only a flag if it cannot be read.
     """
@@ -25,6 +27,7 @@ def recorded_facts(label_map: Path) -> dict:
         record = json.loads(path.read_text(encoding="utf-8"))
         facts = {name: record[name] for name in ("flags", "sequences", "volumes_ml") if name in record}
         facts["network"] = " + ".join(Path(network["file"]).name for network in record.get("networks", []))
+        facts["weights"] = [network.get("sha256") for network in record.get("networks", [])]
         facts["label_convention"] = current_names(record.get("settings", {})).get("label_convention")
         if has_odd_values(record) or not {*facts.get("sequences", [])} <= {*SEQUENCES}:
             raise TypeError

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from scripts.common.sequences import REGIONS
 from scripts.report.contours import svg_path
-from scripts.report.planes import EDGES, Plane, planes_through, to_display
+from scripts.report.planes import EDGES, Plane, display_sizes, planes_through, to_display
 from scripts.report.rendering import TEMPLATES, anchor
 from scripts.report.titles import OUTERMOST_FIRST, SEQUENCE_TITLES
 from scripts.report.window import window
@@ -59,7 +59,7 @@ def picture(
     head = reduce(np.logical_or, (volume != 0 for volume in volumes.values()))
     tumours = (np.any(maps, axis=0) for maps in (*true.values(), *regions.values()))
     tumour = next((tumour for tumour in tumours if tumour.any()), np.zeros_like(head))
-    planes = planes_through(tumour, head, affine, slices)
+    planes, sizes = planes_through(tumour, head, affine, slices), display_sizes(affine)
     height_mm = max(plane.height_mm for plane in planes) + 2 * PADDING_MM
     if beside:
         sides = {name: {"net net0": maps} | true for name, maps in regions.items()}
@@ -80,7 +80,7 @@ def picture(
         bar_mm=SCALE_BAR_MM[min(plane.width_mm for plane in planes) < 80],
         sides=[_side(name, beside, (seen or {}).get(name, list(volumes))) for name in sides],
         rows=[
-            {"name": name, "title": SEQUENCE_TITLES.get(name, name), "images": _images(planes, volume, affine)}
+            {"name": name, "title": SEQUENCE_TITLES.get(name, name), "images": _images(planes, volume, sizes)}
             for name, volume in volumes.items()
         ],
     )
@@ -103,9 +103,9 @@ def _outlined(plane: Plane, layers: Mapping[str, list[np.ndarray]]) -> dict:
     }
 
 
-def _images(planes: list[Plane], volume: np.ndarray, affine) -> list[str]:
+def _images(planes: list[Plane], volume: np.ndarray, sizes) -> list[str]:
     """The slices of each plane as WebP in base64, one below the other, in the grey levels of the whole volume."""
-    black, white = window(volume, affine)
+    black, white = window(volume, sizes)
     return [_webp(plane.cut(volume), black, white, len(plane.places)) for plane in planes]
 
 

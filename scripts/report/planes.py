@@ -30,6 +30,13 @@ def _turn(affine) -> np.ndarray:
     return nib.orientations.ornt_transform(nib.io_orientation(np.asarray(affine)), _DISPLAY)
 
 
+def display_sizes(affine) -> np.ndarray:
+    """The voxel sizes in mm (3,) along the axes of a volume in display orientation, by the file's own affine."""
+    sizes = np.empty(3)
+    sizes[_turn(affine)[:, 0].astype(int)] = nib.affines.voxel_sizes(np.asarray(affine))
+    return sizes
+
+
 @dataclass(frozen=True)
 class Plane:
     """Slices of a volume in display orientation, all in one plane.
@@ -101,10 +108,8 @@ def planes_through(tumour: np.ndarray, head: np.ndarray, affine, slices: int = 1
         planes in the order of `NAMES`; of equally large slices the first is taken.
     """
     turn = _turn(affine)
-    size, flipped = np.empty(3), np.empty(3, dtype=bool)
-    places = turn[:, 0].astype(int)
-    size[places] = nib.affines.voxel_sizes(np.asarray(affine))
-    flipped[places] = turn[:, 1] < 0
+    size, flipped = display_sizes(affine), np.empty(3, dtype=bool)
+    flipped[turn[:, 0].astype(int)] = turn[:, 1] < 0
     extent = [_extent(head.any(tuple(set(range(3)) - {axis}))) for axis in range(3)]
     box = [_with_margin(*extent[axis], head.shape[axis], size[axis]) for axis in range(3)]
     planes = []

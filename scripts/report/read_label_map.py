@@ -14,7 +14,9 @@ from scripts.common.sequences import REGIONS
 from scripts.data.same_grid import TOLERANCE
 
 
-def read_regions(subject: str, path: Path, label_convention: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+def read_regions(
+    subject: str, path: Path, label_convention: str | None = None, recorded: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """The regions of a label map in its own grid.
 
     Args:
@@ -22,6 +24,7 @@ def read_regions(subject: str, path: Path, label_convention: str | None = None) 
         path: NIfTI of whole numbers, (X, Y, Z) or with further axes of length 1.
         label_convention: of `scripts.common.labels.LABEL_CONVENTIONS`; None for BraTS, where a 3 without a 4 is
             enhancing tumour as of 2023.
+        recorded: inference has recorded the convention, so what the subject's name tells of label values is void.
 
     Returns:
         bool (3, X, Y, Z) in the order of `REGIONS`, and the affine (4, 4), voxel to RAS mm.
@@ -38,7 +41,7 @@ def read_regions(subject: str, path: Path, label_convention: str | None = None) 
         given = label_convention or ("brats2023" if (tumour == 3).any() and not (tumour == 4).any() else "brats")
         item = {"subject": subject, "label_convention": given}
         item["label"] = MetaTensor(torch.from_numpy(tumour)[None], meta={"filename_or_obj": str(path)})
-        regions[(slice(None), *box)] = RegionsFromLabeld()(item)["label"].bool().numpy()
+        regions[(slice(None), *box)] = RegionsFromLabeld(recorded=recorded)(item)["label"].bool().numpy()
     return regions, affine
 
 

@@ -2,7 +2,6 @@
 """The grey levels of a sequence: which value is shown black and which white."""
 
 import numpy as np
-from nibabel.affines import voxel_sizes
 
 BLACK, WHITE = 0.5, 99.5  # percentiles
 SAMPLE_MM = 2.0
@@ -10,7 +9,7 @@ SIDE = 3  # samples, so that a cube has a side of 6 mm
 HEADROOM = 1.25  # so that a small enhancing tumour stays brighter than the brain around it
 
 
-def window(volume: np.ndarray, affine) -> tuple[float, float]:
+def window(volume: np.ndarray, sizes_mm) -> tuple[float, float]:
     """The values that are shown black and white, so that bright vessels do not darken the brain.
 
     Black is the 0.5th percentile of the brain. White lies a quarter further from it than the 99.5th percentile of the
@@ -19,12 +18,12 @@ def window(volume: np.ndarray, affine) -> tuple[float, float]:
 
     Args:
         volume: (X, Y, Z), background 0.
-        affine: (4, 4), voxel to RAS mm.
+        sizes_mm: of a voxel, three, in the order of the volume's axes.
 
     Returns:
         black and white, the second larger; 0 and 1 without a brain.
     """
-    steps = [max(1, round(SAMPLE_MM / size)) for size in voxel_sizes(np.asarray(affine))]
+    steps = [max(1, round(SAMPLE_MM / size)) for size in sizes_mm]
     samples = volume[:: steps[0], :: steps[1], :: steps[2]]
     brain = samples[samples != 0]
     if not brain.size:

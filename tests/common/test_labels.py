@@ -97,6 +97,13 @@ def test_paediatric_oedema_is_not_taken_for_a_resection_cavity():
         RegionsFromLabeld()({"subject": "BraTS-PED-00001-000", "label_convention": "brats2023", "label": row(1, 4)})
 
 
+def test_a_recorded_convention_counts_more_than_the_name_of_the_data_set():
+    item = {"subject": "BraTS-PED-00001-000", "label_convention": "brats", "label": row(0, 1, 2, 4)}
+    assert RegionsFromLabeld(recorded=True)(item)["label"].reshape(3, 4).tolist() == REGION_ROWS
+    with pytest.raises(ScanError, match="holds the unknown label value 7"):
+        RegionsFromLabeld(recorded=True)(item | {"label": row(7)})
+
+
 def test_an_unknown_label_convention_is_refused():
     with pytest.raises(UserError, match="'brats2099' is not a label convention: choose from brats, brats2023, msd"):
         detect_convention([0], "brats2099")

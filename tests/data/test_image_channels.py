@@ -56,6 +56,46 @@ def test_files_of_a_list_are_told_apart_by_their_names_or_by_the_order(tmp_path)
     assert _peaks(image_item(files, "flair+t1")) == {"t1": 10, "flair": 40}
 
 
+@pytest.mark.parametrize(
+    "names, shown",
+    [
+        (["P1_flair", "P1_t1ce_brain"], r"P1_flair.nii.gz \(flair\), P1_t1ce_brain.nii.gz \(unknown\)"),
+        (["flair", "t1", "t1ce", "t2_tse"], r"t2_tse.nii.gz \(unknown\)"),
+        (["a_t1", "b_t1"], r"a_t1.nii.gz \(t1\), b_t1.nii.gz \(t1\)"),
+        (["P1_t1ce", "P1_seg"], r"P1_seg.nii.gz \(label\)"),
+        (["P1_flair_brain", "P1_t1ce_brain"], r"P1_flair_brain.nii.gz \(flair\), P1_t1ce_brain.nii.gz \(t1ce\)"),
+        (["T1CE/a", "T1CE/b"], r"a.nii.gz \(t1ce\), b.nii.gz \(t1ce\)"),
+    ],
+)
+def test_files_are_not_read_by_their_order_against_their_names(tmp_path, names, shown):
+    files = [save(scan_array(10), tmp_path / f"{name}.nii.gz") for name in names]
+    with pytest.raises(UserError, match=rf"do not tell one sequence for each of them: .*{shown}: name the sequences"):
+        image_item(files, usual=("t1ce", "flair"))
+    stated = SEQUENCES[: len(files)]
+    assert [str(item) for item in files] == [image_item(files, stated)[name] for name in stated]
+
+
+def test_a_file_is_not_another_sequence_than_its_name_may_mean(tmp_path):
+    file = save(scan_array(10), tmp_path / "P1_t1ce_brain.nii.gz")
+    with pytest.raises(UserError, match=r"P1_t1ce_brain.nii.gz \(t1ce\): name the sequences.* in image_sequences"):
+        image_item(file, usual=("flair",))
+    assert image_item(file, usual=("t1ce",))["t1ce"] == str(file)
+
+
+@pytest.mark.parametrize("file", ["FLAIR.nii.gz", "FLAIR/flair.nii.gz", "2_FLAIR/NIFTI/FLAIR.nii"])
+def test_a_file_called_as_its_sequence_is_of_the_subject_of_its_folder(tmp_path, file):
+    for subject in ("P1", "P2"):
+        assert image_item(save(scan_array(40), tmp_path / subject / file))["subject"] == subject
+    files = [tmp_path / "P2" / file, save(scan_array(10), tmp_path / "P2" / "t1.nii")]
+    assert image_item(files)["subject"] == "P2"
+
+
+def test_a_relative_file_called_as_its_sequence_is_of_the_current_folder(tmp_path, monkeypatch):
+    save(scan_array(40), tmp_path / "P3" / "flair.nii")
+    monkeypatch.chdir(tmp_path / "P3")
+    assert image_item("flair.nii")["subject"] == "P3"
+
+
 @pytest.mark.parametrize("told", [None, 0, -1, "no_channel", float("nan")])
 def test_arrays_in_memory_have_their_channels_first_or_last(told):
     meta = {} if told is None else {"original_channel_dim": told}

@@ -100,3 +100,27 @@ def test_voxels_that_begin_within_the_header_are_refused(tmp_path):
     path = changed(tmp_path / "a.nii.gz", (108, "<f", 0.0))  # nibabel refuses other offsets below 352
     with pytest.raises(ScanError, match="says that its voxels begin at byte 0, within the header of 352 bytes"):
         read_nifti("S1", "t1", path)
+
+
+@pytest.mark.parametrize("codes", [(1, 2), (1, 4), (2, 1)])
+def test_two_positions_that_contradict_each_other_are_refused(tmp_path, codes):
+    image = nib.Nifti1Image(scan_array(40), AFFINE)
+    for shift in (0.9, 30.0):
+        moved = AFFINE.copy()
+        moved[2, 3] += shift
+        image.set_qform(moved, codes[0])
+        image.set_sform(AFFINE, codes[1])
+        nib.save(image, tmp_path / f"{shift:.0f}.nii.gz")
+    assert np.array_equal(read_nifti("S1", "t1", str(tmp_path / "1.nii.gz")).affine, AFFINE)
+    sentence = "S1: .*30.nii.gz has two positions in its header, its qform and sform lie up to 30 mm apart.*fslorient"
+    with pytest.raises(ScanError, match=sentence):
+        read_nifti("S1", "t1", str(tmp_path / "30.nii.gz"))
+
+
+def test_a_form_without_a_code_contradicts_nothing(tmp_path):
+    image = nib.Nifti1Image(scan_array(40), AFFINE)
+    image.set_qform(np.diag([2.0, 2, 2, 1]), 0)
+    image.set_sform(AFFINE, 2)
+    image.header["pixdim"][1:4] = 1
+    nib.save(image, tmp_path / "a.nii.gz")
+    assert np.array_equal(read_nifti("S1", "t1", str(tmp_path / "a.nii.gz")).affine, AFFINE)

@@ -16,6 +16,7 @@ from scripts.common.errors import user_message
 from scripts.common.sequences import SEQUENCES, limited_subsets
 from scripts.data.normalise import NormaliseBraind
 from scripts.inference.routing import RoutedInferer
+from scripts.report.run_info import read_run
 from tiny import ROOT, run, workflow
 
 KEYS = {"bundle_root": str(ROOT), "spacing": 4.0, "filters": [4, 8, 16], "device": "cpu", "amp": False}
@@ -171,6 +172,29 @@ def test_a_subject_that_fails_now_says_that_its_label_map_is_an_earlier_one(one_
     assert "<figure" in page and "S1_t2.nii.gz cannot be read" in page
 
 
+def test_a_subject_that_failed_stays_in_table_and_report_when_another_folder_is_segmented(
+    one_subject, fifteen, tmp_path
+):
+    _subject(one_subject, tmp_path / "A", "BAD", ["t2"]).joinpath("BAD_t2.nii.gz").write_bytes(b"broken")
+    _subject(one_subject, tmp_path / "B", "S1", ["t2"])
+    _failing(tmp_path / "A", tmp_path / "out", fifteen)
+    _segment(tmp_path / "B", tmp_path / "out", fifteen)
+    table = pd.read_csv(tmp_path / "out" / "segmentations.csv", keep_default_na=False).set_index("subject")["problem"]
+    assert table["S1"] == "" and "BAD_t2.nii.gz cannot be read" in table["BAD"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<b>1</b> of 2 subjects were segmented" in page and "BAD_t2.nii.gz cannot be read" in page
+    _subject(one_subject, tmp_path / "C", "BAD", ["t2"])
+    _segment(tmp_path / "C", tmp_path / "out", fifteen)
+    assert set(pd.read_csv(tmp_path / "out" / "segmentations.csv", keep_default_na=False)["problem"]) == {""}
+
+
+def test_the_folder_of_the_weights_may_be_a_path_object(one_subject, fifteen, tmp_path):
+    _subject(one_subject, tmp_path / "scans", "S1", ["t2"])
+    keys = KEYS | {"dataset_dir": str(tmp_path / "scans"), "output_dir": str(tmp_path / "out"), "ckpt_dir": fifteen}
+    run(*FILES, kind="infer", **keys)
+    assert read_run(tmp_path / "out")["expected"] == str(fifteen / "expected.json")
+
+
 def test_a_bad_table_of_expected_accuracy_costs_the_report_and_not_the_table(one_subject, fifteen, tmp_path, caplog):
     _subject(one_subject, tmp_path / "scans", "S1", ["t2"])
     for file in fifteen.glob("model_t2.*"):
@@ -316,7 +340,19 @@ def test_options_reach_the_label_map(one_subject, fifteen, tmp_path):
     assert set(record["quality"]["mirror_disagreement"]) == {"tc", "wt", "et"}
     plain = json.loads((tmp_path / "plain" / "S1" / "S1_seg.json").read_text())
     assert plain["quality"]["mirror_disagreement"] is None
-    assert not (tmp_path / "plain" / "S1" / "S1_probabilities.nii.gz").exists()
+    probabilities = tmp_path / "plain" / "S1" / "S1_probabilities.nii.gz"
+    assert not probabilities.exists()
+    _segment(tmp_path / "scans", tmp_path / "plain", fifteen, existing="skip", probabilities=True)
+    assert probabilities.is_file()
+
+
+def test_an_image_of_other_sequences_than_the_runs_is_done_the_second_time(one_subject, fifteen, tmp_path):
+    scan = _subject(one_subject, tmp_path, "S1", ["flair"]) / "S1_flair.nii.gz"
+    keys = KEYS | {"image": str(scan), "output_dir": str(tmp_path / "out"), "ckpt_dir": str(fifteen), "report": False}
+    for existing in ("overwrite", "skip"):
+        run("inference.json", kind="infer", **keys, existing=existing)
+    record = json.loads((tmp_path / "out" / "S1" / "S1_seg.json").read_text())
+    assert Path(record["networks"][0]["file"]).name == "model_flair.pt"
 
 
 def test_other_grids_are_refused_unless_resampled(one_subject, fifteen, tmp_path):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Uncertainty measured from probabilities, and the flags of a record."""
 
+import hashlib
+
 import pytest
 import torch
 from monai.data import MetaTensor
@@ -83,6 +85,19 @@ def test_flags_follow_from_volume_entropy_and_disagreement(wt, entropy, disagree
     record = RecordSegmentationd([], wt_range_ml=(1, 300), max_entropy=0.5, max_disagreement=0.2)
     mirrored = None if disagreement is None else {"tc": 0.9, "wt": disagreement, "et": 0.9}
     assert record.flags({"wt": wt}, {"entropy_bits": entropy, "mirror_disagreement": mirrored}) == flags
+
+
+def test_weights_that_are_replaced_during_a_run_are_recorded_as_they_were_loaded(tmp_path):
+    (tmp_path / "model.pt").write_bytes(b"loaded")
+    record = RecordSegmentationd([str(tmp_path / "model.pt")])
+    data = {"subject": "S1", "sequences": "t2", "volumes_ml": {"wt": 20.0, "tc": 5.0, "et": 0.0}}
+    data |= {"label_map": MetaTensor(torch.zeros(2, 2, 2))}
+    data |= {"quality": {"entropy_bits": 0.1, "mirror_disagreement": None}}
+    hashes = []
+    for content in (b"loaded", b"of the next run"):
+        (tmp_path / "model.pt").write_bytes(content)
+        hashes.append(record(data)["record"]["networks"][0]["sha256"])
+    assert hashes == [hashlib.sha256(b"loaded").hexdigest()] * 2
 
 
 def test_enhancement_that_was_too_faint_is_flagged_with_its_contrast():

@@ -3,6 +3,7 @@
 
 import functools
 import json
+import os
 
 import pytest
 import torch
@@ -138,6 +139,25 @@ def test_a_network_is_loaded_once_with_its_own_filters_and_ready_to_run(tmp_path
     scan = torch.randn(1, 1, 16, 16, 16)
     with torch.no_grad():
         torch.testing.assert_close(loaded(scan), own.eval()(scan))
+
+
+def test_a_network_whose_file_was_replaced_is_loaded_again(tmp_path):
+    file = str(tmp_path / "model_flair.pt")
+    networks, inferer, scan = (
+        TrainedNetworks(BUILD, [4, 4, 8], 2.0),
+        RoutedInferer(divisor=4),
+        torch.ones(1, 1, 8, 8, 8),
+    )
+    torch.save({"weight": torch.tensor([float("nan")])}, file)
+    os.utime(file, (0, 1))
+    with pytest.raises(ScanError, match="model_flair.pt holds NaN"):
+        inferer(scan, networks, [file], ["flair"])
+    for second, filters in ((2, (4, 4, 8)), (3, (4, 8, 8))):
+        own = _weights(tmp_path, "model_flair.pt", ("flair",), filters)
+        os.utime(file, (0, second))
+        inferer(scan, networks, [file], ["flair"])
+        loaded, given = networks.load(file, "flair").state_dict(), own.state_dict()
+        assert all(torch.equal(loaded[name], given[name]) for name in given if "heads" not in name)
 
 
 def test_network_of_another_depth_is_refused_with_the_key(tmp_path):

@@ -52,6 +52,7 @@ def test_probabilities_are_written_on_request_only(tmp_path):
 def _change(data):
     """The data of a second run with another result."""
     data["label_map"] = 0 * data["label_map"]
+    data["pred"] = data["pred"] / 2
     data["record"] = data["record"] | {"flags": ["new"]}
     return data
 
@@ -73,7 +74,10 @@ def test_the_record_holds_the_hashes_of_its_label_map_and_of_the_one_before(tmp_
 
 
 @pytest.mark.parametrize("killed_at", ["S1_probabilities.nii.gz", "S1_seg.json", "S1_seg.nii.gz"])
-def test_a_kill_at_any_moment_leaves_the_old_pair_or_a_subject_that_is_pending(killed_at, tmp_path, monkeypatch):
+@pytest.mark.parametrize("probabilities", [False, True])
+def test_a_kill_at_any_moment_leaves_the_old_pair_or_a_subject_that_is_pending(
+    killed_at, probabilities, tmp_path, monkeypatch
+):
     SaveImageAndRecordd(tmp_path, probabilities=True)(_data())
     old = _pair(tmp_path)
     replace = os.replace
@@ -87,11 +91,14 @@ def test_a_kill_at_any_moment_leaves_the_old_pair_or_a_subject_that_is_pending(k
         patch.setattr(os, "replace", kill)
         with pytest.raises(KeyboardInterrupt):
             SaveImageAndRecordd(tmp_path, probabilities=True)(_change(_data()))
-    pending = pending_subjects([{"subject": "S1"}], tmp_path, "skip")
-    assert (pending == []) == (_pair(tmp_path) == old) == (killed_at != "S1_seg.nii.gz")
+    items = [{"subject": "S1"}]
+    pending = pending_subjects(items, tmp_path, "skip", probabilities)
+    assert (pending == []) == (_pair(tmp_path) == old) == (killed_at == "S1_seg.json")
     assert _pair(tmp_path)[0] == old[0]  # the old label map is never lost
-    SaveImageAndRecordd(tmp_path)(_change(_data()))
-    assert pending_subjects([{"subject": "S1"}], tmp_path, "skip") == []
+    refuse_overwrite(items, tmp_path, "overwrite", {}, [], probabilities)
+    SaveImageAndRecordd(tmp_path, probabilities=probabilities)(_change(_data()))
+    assert pending_subjects(items, tmp_path, "skip", probabilities) == []
+    assert (tmp_path / "S1" / "S1_probabilities.nii.gz").exists() == probabilities
 
 
 @pytest.mark.parametrize("full_at", ["S1_seg.json", "S1_seg.nii.gz"])
@@ -158,14 +165,12 @@ def _skip(folder, settings, weight_files=(), item=None):
 
 
 def test_label_maps_of_other_settings_are_not_skipped_silently(tmp_path):
-    path = _existing(tmp_path, RECORD | {"settings": {"label_convention": "brats", "amp": True}})
+    _existing(tmp_path, RECORD | {"settings": {"label_convention": "brats", "amp": True}})
     _skip(tmp_path, {"label_convention": "brats", "test_time_mirroring": False})
     with pytest.raises(
         UserError, match="S1_seg.nii.gz was made with label_convention 'brats', but this run has 'brats2023': choose"
     ):
         _skip(tmp_path, {"label_convention": "brats2023"})
-    path.with_name("S1_seg.json").unlink()  # without a record nothing is known of the label map
-    _skip(tmp_path, {"label_convention": "brats2023"})
 
 
 def test_records_of_earlier_versions_are_compared_under_the_names_of_today(tmp_path):
@@ -184,21 +189,100 @@ def test_label_maps_of_other_weights_are_not_skipped_silently(tmp_path):
     new.write_bytes(b"new weights")
     moved.write_bytes(b"old weights")  # the content counts, not the path
     _existing(tmp_path, RECORD | {"networks": [network_facts(str(old))]})
-    for file in (old, moved, tmp_path / "missing.pt"):
+    for file in (old, moved, tmp_path / "missing.pt"):  # a missing file is told when it is loaded
         _skip(tmp_path, {}, [str(file)])
     for item, weight_files in (({"subject": "S1"}, [str(new)]), ({"subject": "S1", "network": str(new)}, None)):
         with pytest.raises(UserError, match="made with .*old.pt, but this run uses .*new.pt.* --existing overwrite"):
             _skip(tmp_path, {}, weight_files, item)
 
 
+def test_the_label_map_of_an_ensemble_is_not_skipped_by_one_of_its_networks(tmp_path):
+    files = [tmp_path / "teacher.pt", tmp_path / "model.pt"]
+    for file in files:
+        file.write_bytes(file.name.encode())
+    _existing(tmp_path, RECORD | {"networks": [network_facts(str(file)) for file in files]})
+    _skip(tmp_path, {}, [str(file) for file in reversed(files)])
+    for file in files:
+        with pytest.raises(
+            UserError, match=rf"made with .*teacher.pt, .*model.pt, but this run uses {file}, and these"
+        ):
+            _skip(tmp_path, {}, [str(file)])
+    _existing(tmp_path, RECORD | {"networks": [network_facts(str(files[0]))]})
+    with pytest.raises(
+        UserError, match=r"made with .*teacher.pt, but this run uses .*teacher.pt, .*model.pt, and these"
+    ):
+        _skip(tmp_path, {}, [str(file) for file in files])
+
+
+def test_an_image_is_compared_with_its_own_network_and_not_with_the_runs(tmp_path):
+    own, of_the_run = tmp_path / "model_flair.pt", tmp_path / "model.pt"
+    own.write_bytes(b"flair")
+    of_the_run.write_bytes(b"t1ce and flair")
+    _existing(tmp_path, RECORD | {"networks": [network_facts(str(own))]})
+    _skip(tmp_path, {}, [str(of_the_run)], {"subject": "S1", "network": str(own)})
+    with pytest.raises(UserError, match="made with .*model_flair.pt, but this run uses .*model.pt"):
+        _skip(tmp_path, {}, [str(of_the_run)])
+
+
+def _foreign_probabilities(folder) -> Path:
+    path = Path(folder) / "S1" / "S1_probabilities.nii.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"of another program")
+    return path
+
+
+@pytest.mark.parametrize("existing", ["overwrite", "skip"])
+@pytest.mark.parametrize("segmented_before", [False, True])
+def test_probabilities_that_inference_did_not_make_are_not_overwritten(tmp_path, existing, segmented_before):
+    if segmented_before:
+        SaveImageAndRecordd(tmp_path)(_data())
+    path, items = _foreign_probabilities(tmp_path), [{"subject": "S1"}]
+    with pytest.raises(UserError, match="S1_probabilities.nii.gz exists and was not made by inference"):
+        refuse_overwrite(items, tmp_path, existing, {}, [], True)
+    with pytest.raises(ScanError, match="S1_probabilities.nii.gz exists and was not made by inference"):
+        SaveImageAndRecordd(tmp_path, probabilities=True)(_data())
+    refuse_overwrite(items, tmp_path, existing, {}, [], False)  # nothing of this name is written
+    SaveImageAndRecordd(tmp_path)(_data())
+    assert path.read_bytes() == b"of another program"
+
+
+def test_probabilities_of_an_earlier_label_map_are_removed(tmp_path):
+    path = tmp_path / "S1" / "S1_probabilities.nii.gz"
+    SaveImageAndRecordd(tmp_path, probabilities=True)(_data())
+    record = json.loads((tmp_path / "S1" / "S1_seg.json").read_text())
+    assert record["probabilities_sha256"] == sha256_of(path) and record["replaced_probabilities_sha256"] is None
+    SaveImageAndRecordd(tmp_path)(_change(_data()))
+    again = json.loads((tmp_path / "S1" / "S1_seg.json").read_text())
+    assert not path.exists() and again["probabilities_sha256"] is None
+    assert again["replaced_probabilities_sha256"] == record["probabilities_sha256"]
+
+
+def test_probabilities_beside_a_record_of_an_earlier_version_are_taken_for_its_own(tmp_path):
+    _existing(tmp_path)
+    path = _foreign_probabilities(tmp_path)
+    assert pending_subjects([{"subject": "S1"}], tmp_path, "skip", True) == []
+    refuse_overwrite([{"subject": "S1"}], tmp_path, "overwrite", {}, [], True)
+    SaveImageAndRecordd(tmp_path, probabilities=True)(_data())
+    assert nib.load(path).shape == (5, 1, 1, 3)
+
+
+def test_a_subject_without_the_probabilities_that_are_asked_for_is_not_done(tmp_path, caplog):
+    items = [{"subject": "S1"}]
+    SaveImageAndRecordd(tmp_path)(_data())
+    assert pending_subjects(items, tmp_path, "skip") == []
+    assert pending_subjects(items, tmp_path, "skip", True) == items
+    label_map_path(tmp_path, "S1").write_bytes(b"drawn by hand")
+    assert not caplog.text and pending_subjects(items, tmp_path, "skip", True) == []
+    assert "The label maps of S1 were changed after inference and are kept, so they get no probabilities" in caplog.text
+
+
 @pytest.mark.parametrize("record", [None, "{}", '{"Manufacturer": "of a BIDS sidecar"}', "{damaged"])
 @pytest.mark.parametrize("existing", ["overwrite", "skip"])
-def test_files_that_inference_did_not_make_are_not_overwritten(tmp_path, record, existing):
+def test_files_that_inference_did_not_make_are_neither_overwritten_nor_taken_for_its_own(tmp_path, record, existing):
     items = [{"subject": "S0"}, {"subject": "S1"}]
     experts = _existing(tmp_path, record)
     with pytest.raises(UserError, match="S1_seg.nii.gz exists and was not made by inference"):
-        refuse_overwrite(items, tmp_path, "overwrite", {}, [])
-    refuse_overwrite(items, tmp_path, "skip", {}, [])  # it stays as it is
+        refuse_overwrite(items, tmp_path, existing, {}, [])
     experts.unlink()
     if record is not None:
         with pytest.raises(UserError, match="S1_seg.json exists and was not made by inference"):

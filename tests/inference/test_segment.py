@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`segment` gives what the config gives, from files or arrays, for all fifteen subsets of the sequences."""
 
+import hashlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
+from monai.data import MetaTensor
 from scripts.common.errors import ScanError, UserError
 from scripts.common.sequences import SEQUENCES, limited_subsets
 from scripts.inference.segment import as_arguments, segment
@@ -35,6 +40,7 @@ def test_files_give_what_the_batch_command_gives(one_subject, fifteen, result, t
     np.testing.assert_allclose(saved.affine, result.affine)
     record = json.loads((tmp_path / one_subject.name / f"{one_subject.name}_seg.json").read_text())
     assert record.pop("label_map_sha256") and record.pop("replaced_sha256") is None
+    assert record.pop("probabilities_sha256") is record.pop("replaced_probabilities_sha256") is None
     assert record | {"subject": "subject"} == result.record
 
 
@@ -44,6 +50,15 @@ def test_arrays_give_what_files_give(one_subject, fifteen, result):
     again = segment(**arrays, affine=images["flair"].affine, ckpt_dir=fifteen, probabilities=True, **KEYS)
     assert np.array_equal(again.label_map, result.label_map)
     np.testing.assert_allclose(again.probabilities, result.probabilities, atol=1e-6)
+
+
+def test_a_metatensor_may_have_the_affine_that_is_given_too(one_subject, fifteen, result):
+    images = {name: nib.load(path) for name, path in _files(one_subject, ["t1ce", "flair"]).items()}
+    affine = images["flair"].affine
+    arrays = {name: np.asarray(image.dataobj).astype(np.float32) for name, image in images.items()}
+    arrays["flair"] = MetaTensor(arrays["flair"], affine=affine)
+    again = segment(**arrays, affine=affine, ckpt_dir=fifteen, **KEYS)
+    assert np.array_equal(again.label_map, result.label_map)
 
 
 def test_result_says_what_was_done(one_subject, fifteen, result):
@@ -68,6 +83,20 @@ def test_output_saves_label_map_record_and_probabilities(one_subject, fifteen, t
     assert {f.name for f in out.parent.iterdir()} == {"a_seg.nii.gz", "a_seg.json", "a_probabilities.nii.gz"}
     assert np.array_equal(np.asarray(nib.load(out).dataobj), done.label_map)
     assert json.loads((out.parent / "a_seg.json").read_text())["subject"] == "a"
+
+
+def test_weights_that_were_replaced_are_loaded_and_recorded(one_subject, fifteen, tmp_path):
+    for ending in ("pt", "json"):
+        shutil.copy(fifteen / f"model_t2.{ending}", tmp_path)
+    scans, file = _files(one_subject, ["t2"]), tmp_path / "model_t2.pt"
+    before = segment(**scans, ckpt_dir=tmp_path, probabilities=True, **KEYS)
+    weights = torch.load(file, weights_only=True)
+    torch.save({name: tensor * 1.5 for name, tensor in weights.items()}, file)
+    os.utime(file, (0, 1))
+    after = segment(**scans, ckpt_dir=tmp_path, probabilities=True, **KEYS)
+    assert after.record["networks"][0]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert before.record["networks"][0]["sha256"] != after.record["networks"][0]["sha256"]
+    assert not np.array_equal(before.probabilities, after.probabilities)
 
 
 def test_keys_of_the_config_are_taken_and_misspelt_ones_refused(one_subject, fifteen):
@@ -131,6 +160,14 @@ def test_a_bad_scan_is_refused_and_the_next_call_is_not_affected(one_subject, fi
         ({"flair": [[1], [1, 2]], "affine": np.eye(4)}, "flair is of the type list, but must be a path or an array"),
         ({"flair": np.ones((4, 4, 4)) * 1j, "affine": np.eye(4)}, "but must be a path or an array .* of real numbers"),
         ({"flair": np.ones((4, 4, 4)), "affine": "eye"}, "affine is of the type str, but must be an array"),
+        (
+            {"flair": "x.nii.gz", "affine": np.eye(4)},
+            "affine was given, but only files, which have .*: leave affine out",
+        ),
+        (
+            {"flair": MetaTensor(np.ones((4, 4, 4))), "affine": np.diag([2.0, 2, 2, 1])},
+            r"flair is a MetaTensor whose own affine differs .*: leave affine out, or give .* flair.as_tensor\(\)",
+        ),
         ({"image": "x.nii.gz"}, "image is a key of the command line: give each sequence by its name"),
         ({"t1c": "x.nii.gz"}, "'t1c' is not an argument: did you mean t1ce"),
         ({"T1Gd": "x.nii.gz"}, "'T1Gd' is not an argument: did you mean t1ce"),

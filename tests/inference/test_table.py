@@ -61,6 +61,30 @@ def test_a_record_without_its_label_map_is_not_done(tmp_path, map_is):
     assert recorded_problems(tmp_path) == {}  # it follows from the files, which may change
 
 
+def test_backup_copies_of_records_are_no_records(tmp_path):
+    _record(tmp_path, "P1")
+    old = json.loads(record_path(label_map_path(tmp_path, "P1")).read_text()) | {"volumes_ml": {"wt": 99.0}}
+    for copy in ("P1_before/P1_seg.json", "P1/P1_v1_seg.json", "Z/Z_seg.json"):
+        (tmp_path / copy).parent.mkdir(exist_ok=True)
+        (tmp_path / copy).write_text(json.dumps(old))
+        (tmp_path / copy.replace(".json", ".nii.gz")).write_bytes(b"map")
+    write_table(tmp_path, {})
+    assert _table(tmp_path)["wt_ml"].to_dict() == {"P1": "5.0"}
+
+
+def test_problems_of_subjects_of_another_run_are_kept(tmp_path):
+    for number, failures in enumerate(({"BAD": "BAD: bad.", "S2": "S2: bad."}, {"S3": "S3: bad."})):
+        running = Engine(lambda engine, batch: None)
+        running.failures = failures
+        WriteTable(tmp_path, [{"subject": "S2"}, {"subject": ["BAD", "S3"][number]}]).attach(running)
+        running.run([1])
+    # S2 was in the second run and did not fail there
+    assert _table(tmp_path)["problem"].to_dict() == {"BAD": "BAD: bad.", "S3": "S3: bad."}
+    _record(tmp_path, "BAD")
+    running.run([1])
+    assert _table(tmp_path)["problem"].to_dict() == {"BAD": "", "S3": "S3: bad."}
+
+
 def test_other_json_files_are_no_records(tmp_path):
     _record(tmp_path, "S1")
     for name, text in (("S2", "{"), ("S3", "[]"), ("S4", '{"subject": "S4", "volumes_ml": 5, "networks": []}')):

@@ -74,10 +74,11 @@ def write_page(folder, **more) -> str:
     return write_report(folder, **more).read_text(encoding="utf-8")
 
 
-def save_expected(folder) -> str:
+def save_expected(folder, **more) -> str:
     dice = {region: {"mean": 0.75, "interval": [0.5, 0.9]} for region in ("tc", "wt", "et")}
     path = folder / "expected.json"
-    path.write_text(json.dumps({"t1ce+flair": [{"data": "three real subjects", "subjects": 3, "dice": dice}]}))
+    entry = {"data": "three real subjects", "subjects": 3, "dice": dice} | more
+    path.write_text(json.dumps({"t1ce+flair": [entry]}))
     return str(path)
 
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from ignite.engine import Engine
 from monai.data import MetaTensor
-from scripts.common.errors import ScanError
 from scripts.common.label_map_state import sha256_of
 from scripts.evaluation.summary import write_cases
 from scripts.inference.table import write_table
@@ -67,12 +66,62 @@ def test_drawing_in_a_thread_gives_the_same_page(tmp_path, monkeypatch):
     assert len(threads) == 2 and threading.main_thread() in threads
 
 
-def test_an_error_while_drawing_in_a_thread_ends_the_run(tmp_path):
+def test_an_error_while_drawing_in_a_thread_is_raised_in_the_run(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("scripts.report.handlers.draw_subject", full)
     handler = ReportSegmentations(tmp_path, [{"subject": "S1"}], behind=2)
     handler.start(engine())
     handler.add_subjects(engine([{"subject": "S1"}], [{}]))
-    with pytest.raises(ScanError, match="S1: the label map .* cannot be read"):
+    with pytest.raises(OSError, match="No space left on device"):
         handler.finish(engine())
+
+
+@pytest.mark.parametrize("behind", [0, 2])
+def test_a_label_map_that_cannot_be_drawn_costs_no_report(tmp_path, behind):
+    out, items = tmp_path / "out", [save_scans(tmp_path / "scans", name) for name in ("S1", "S2")]
+    for name in ("S1", "S2"):
+        save_label_map_with_record(out, name)
+    change_label_map(out / "S1" / "S1_seg.nii.gz", lambda label: label + 7)
+    handler = ReportSegmentations(out, items, behind=behind)
+    handler.start(engine())
+    handler.add_subjects(engine(items, [{}, {}]))
+    handler.finish(engine())
+    page = (out / "report.html").read_text()
+    assert "<li><b>S1</b>: " in page and "unknown label value 7" in page and "<h3>S2</h3>" in page
+
+
+def test_label_maps_of_paediatric_subjects_are_drawn_as_they_were_recorded(tmp_path):
+    name = "BraTS-PED-00001-000"
+    item = save_scans(tmp_path / "scans", name) | {"label_convention": "brats2023"}
+    save_label_map_with_record(tmp_path / "out", name, settings={"label_convention": "brats"})
+    handler = ReportSegmentations(tmp_path / "out", [item])
+    handler.start(engine())
+    handler.add_subjects(engine([item], [{}]))
+    handler.finish(engine())
+    assert "<b>1</b> of 1 subjects were segmented." in (tmp_path / "out" / "report.html").read_text()
+    # 50 voxels of 4, .002 ml each
+    assert parts_of(tmp_path / "out")[name]["volumes_ml"]["et"] == pytest.approx(0.1)
+
+
+def test_a_failure_is_kept_while_other_subjects_are_segmented_and_as_long_as_the_table_has_it(tmp_path):
+    out = tmp_path / "out"
+    first = ReportSegmentations(out, [{"subject": "BAD"}])
+    first.start(engine())
+    write_table(out, {"BAD": "BAD: bad."})
+    first.finish(engine(failures={"BAD": "BAD: bad."}))
+    item = save_scans(tmp_path / "scans", "S1")
+    save_label_map_with_record(out, "S1")
+    for with_table in (True, False):
+        if not with_table:
+            (out / "segmentations.csv").unlink()
+        second = ReportSegmentations(out, [item])
+        second.start(engine())
+        second.add_subjects(engine([item], [{}]))
+        second.finish(engine())
+        assert ("BAD" in parts_of(out)) == with_table
+        assert ("<li><b>BAD</b>: bad.</li>" in (out / "report.html").read_text()) == with_table
 
 
 def test_a_second_run_keeps_finished_subjects_and_drops_failures_that_are_gone(tmp_path):

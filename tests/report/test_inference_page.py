@@ -51,6 +51,16 @@ def test_expected_accuracy_that_was_not_measured_is_not_known(tmp_path):
     assert page.count("not known") == 3 and "with T2 has not been measured" in page
 
 
+def test_retrained_networks_do_not_get_the_figures_of_the_shipped_ones(tmp_path):
+    expected = save_expected(tmp_path, weights_sha256="shipped")
+    save_parts(tmp_path, facts("S1"), facts("S2"), facts("S3"))
+    save_label_map_with_record(tmp_path, "S1", networks=[{"file": "models/model.pt", "sha256": "shipped"}])
+    save_label_map_with_record(tmp_path, "S2", networks=[{"file": "models/model.pt", "sha256": "retrained"}])
+    page = write_page(tmp_path, expected=expected)  # S3 has no record: nobody knows its network
+    assert page.count("<b>0.75</b>") == 3 and page.count("not known") == 2 * 3
+    assert page.count("How accurate this network is with T1ce + FLAIR has not been measured.") == 2
+
+
 def test_flagged_subjects_come_first_with_their_flags(tmp_path):
     save_parts(tmp_path, facts("A"), facts("B"))
     (tmp_path / "B").mkdir()

@@ -162,6 +162,19 @@ def test_the_key_has_the_same_limits():
     assert ("report_slices", int, 1, MOST_SLICES) in NUMBERS and 1 < SLICES < MOST_SLICES
 
 
+def test_grey_levels_do_not_depend_on_the_order_of_the_axes():
+    # slices of 6 mm, of which each is a sample: two of a cube's three are bright, but only one of every second slice
+    sizes, image = (1.0, 1.0, 6.0), np.zeros((48, 48, 12))
+    image[3:-3, 3:-3, 1:-1] = 100
+    image[12:36, 12:36, 3:5] = 900
+    axial = picture("S1", {"t1": image}, np.diag([*sizes, 1]), {"student": np.zeros((3, *image.shape))}, slices=4)
+    permuted = np.zeros((4, 4))
+    permuted[(2, 0, 1, 3), (0, 1, 2, 3)] = (6.0, 1.0, 1.0, 1.0)  # the file's axes run to the top, the right, the front
+    turned = np.moveaxis(image, 2, 0)
+    html = picture("S1", {"t1": turned}, permuted, {"student": np.zeros((3, *turned.shape))}, slices=4)
+    assert html == axial
+
+
 def test_a_subject_at_full_size_stays_small():
     rng = np.random.default_rng(0)
     image = np.zeros((240, 240, 155), dtype=np.float32)

@@ -53,6 +53,14 @@ def test_the_label_convention_gives_numbers_their_meaning(tmp_path):
         _counts(tmp_path, label, "brats")
 
 
+def test_a_four_of_a_paediatric_subject_is_oedema_unless_inference_recorded_the_convention(tmp_path):
+    path = _save(tmp_path, _label())
+    with pytest.raises(ScanError, match="S1_seg.nii.gz holds label value 4, which is oedema in the paediatric"):
+        read_regions("BraTS-PED-00001-000", path, "brats2023")
+    regions, _ = read_regions("BraTS-PED-00001-000", path, "brats", recorded=True)
+    assert regions.sum((1, 2, 3)).tolist() == [4, 6, 3]
+
+
 @pytest.mark.parametrize(
     "value, dtype, sentence",
     [

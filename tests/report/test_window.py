@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scripts.report.window import window
 
-MM = np.eye(4)
+MM = (1, 1, 1)
 
 
 def _brain() -> np.ndarray:
@@ -39,7 +39,7 @@ def test_black_is_a_percentile_of_the_brain():
 def test_cubes_have_the_same_size_in_other_voxels():
     brain = _brain()
     brain[24:36, 24:36, 24:36] = 500
-    assert window(brain[::2, ::2], np.diag([2, 2, 1, 1])) == window(brain, MM)
+    assert window(brain[::2, ::2], (2, 2, 1)) == window(brain, MM)
 
 
 def test_without_a_whole_cube_the_brain_counts_and_without_a_brain_there_is_a_window():

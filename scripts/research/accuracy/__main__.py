@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scripts.common.errors import install_error_hook
 from scripts.common.files import ROOT, save_atomically
-from scripts.evaluation.expected import write_expected
+from scripts.evaluation.expected import weights_beside, write_expected
 from scripts.research.accuracy.evaluation import COLLECTIONS, Evaluation
 from scripts.research.accuracy.page import TITLES, accuracy_page, card_tables
 from scripts.research.accuracy.peers import read_peers
@@ -49,7 +49,8 @@ def write_accuracy(root: str | Path = ROOT, results: str | Path | None = None, r
     save_atomically(root / "docs" / "accuracy.md", lambda file: file.write_text(page, encoding="utf-8"))
     save_atomically(metadata, lambda file: file.write_text(json.dumps(facts, indent=4) + "\n", encoding="utf-8"))
     expected = [(f"{each.subjects} subjects: {TITLES[name]}", each.cases) for name, each in evaluations.items()]
-    write_expected(root / "models" / "expected.json", expected)
+    table = root / "models" / "expected.json"
+    write_expected(table, expected, weights_beside(table))
 
 
 def eval_metrics(evaluations: dict[str, Evaluation]) -> dict[str, float]:

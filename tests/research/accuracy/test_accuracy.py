@@ -88,6 +88,10 @@ def test_the_shipped_pages_are_those_of_the_shipped_results(tmp_path):
     for name in (CARD, METADATA, "configs/inference.json", "docs/peers.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "models").mkdir()
+    for path in (ROOT / "models").iterdir():
+        if path.name != "expected.json":
+            (tmp_path / "models" / path.name).symlink_to(path)
     main(["--root", str(tmp_path), "--results", str(ROOT / "docs" / "results")])
     for name in (PAGE, CARD, METADATA):
         assert (tmp_path / name).read_text() == (ROOT / name).read_text()
