@@ -33,6 +33,18 @@ def network_path(folder: str | Path, sequences: tuple[str, ...]) -> str:
     return str(own if own.is_file() else Path(folder) / "model.pt")
 
 
+def student_path(folder: str | Path, sequences: tuple[str, ...]) -> str:
+    """As `network_path`, but a student of all four sequences is not taken for the ``teacher.pt`` that it was trained with.
+
+    It is the ``model_t1_t1ce_t2_flair.pt`` or ``model.pt`` of the folder if one of them is for all four sequences.
+    """
+    for name in (student_file(sequences), "model.pt") if tuple(sequences) == SEQUENCES else ():
+        path = Path(folder) / name
+        if path.is_file() and _is_for(str(path), list(sequences)):
+            return str(path)
+    return network_path(folder, sequences)
+
+
 def weight_files_in(folder: str | Path) -> dict[tuple[str, ...], str]:
     """The weight files of a folder by their sequences, of the 15 subsets; see `network_path`.
 

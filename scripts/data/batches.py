@@ -23,7 +23,8 @@ class LoadSubject(Transform):
     Args:
         maps: transform for items that have ``maps``; its result has ``maps`` and ``label``.
         scan: transform for the others; its result has ``image`` and ``label``.
-        unlabelled: transform for items with ``unlabelled``, which have no label map; its result has both, too.
+        unlabelled: transform for items with ``unlabelled``, whose label map, and the maps that hold it, are not to be used;
+            its result has both, too.
     """
 
     def __init__(self, maps, scan, unlabelled=None) -> None:
@@ -38,7 +39,8 @@ class LoadSubject(Transform):
             what is darker than the brain's mean. ``expert`` is False where the label is not an expert's (of a simulated
             subject it is the truth, so True).
         """
-        simulated, unlabelled = "maps" in item, item.get("unlabelled", False)
+        unlabelled = item.get("unlabelled", False)
+        simulated = "maps" in item and not unlabelled
         loaded = self.maps(item) if simulated else self.unlabelled(item) if unlabelled else self.scan(item)
         patch = loaded["maps" if simulated else "image"]
         brain = (patch != 0).any(dim=0, keepdim=True).to(torch.uint8)
@@ -117,11 +119,11 @@ def sampling_weights(items: list[dict], real: float | None = None, unlabelled: f
     """Probability of each subject in a draw, such that each kind is a given share of the patches; the sum is 1.
 
     Args:
-        items: of the datalist; simulated subjects have ``maps``, those without a label map ``unlabelled``.
+        items: of the datalist; those without a label map have ``unlabelled``, of the others the simulated ones ``maps``.
         real: share of the real subjects among those with labels, 0 to 1; by default as many as they are.
         unlabelled: share of those without. A kind of which there is no subject leaves its share to the others.
     """
-    kinds = ["simulated" if "maps" in item else "unlabelled" if item.get("unlabelled") else "real" for item in items]
+    kinds = ["unlabelled" if item.get("unlabelled") else "simulated" if "maps" in item else "real" for item in items]
     counts = {kind: kinds.count(kind) for kind in ("simulated", "real", "unlabelled")}
     labelled = counts["simulated"] + counts["real"]
     if real is None:

@@ -24,8 +24,8 @@ def subjects_of(record: dict) -> set[str]:
 def known_to(record: dict, items: Iterable[dict], dataset_dir: str | Path) -> list[str]:
     """Those subjects that the weights of this record were trained on, or another time point of whose patient.
 
-    Simulated subjects are not named in a record: they are known if they are in the training part of a cohort whose
-    folder has the name that the record gives.
+    Simulated subjects are known if their cohort's folder has the name that the record gives, and they are in its training
+    part, or among the ``simulated_subjects`` of the record, which a training with another split names.
 
     Args:
         record: see `subjects_of`.
@@ -34,13 +34,16 @@ def known_to(record: dict, items: Iterable[dict], dataset_dir: str | Path) -> li
     """
     names = subjects_of(record)
     patients = {patient_of_subject(name) for name in names}
-    datasets = {stage.get("dataset") for stage in (record, *(record.get("stages") or ())) if isinstance(stage, dict)}
-    own_cohort = os.path.basename(os.path.abspath(dataset_dir)) in datasets
+    stages = [stage for stage in (record, *(record.get("stages") or ())) if isinstance(stage, dict)]
+    folder = os.path.basename(os.path.abspath(dataset_dir))
+    of_cohort = [stage.get("simulated_subjects") for stage in stages if stage.get("dataset") == folder]
 
     def is_known(item: dict) -> bool:
-        simulated = "maps" in item
-        trained_on = own_cohort and simulated and item.get("part") == "training"
-        return trained_on or not simulated and (item["subject"] in names or patient_of(item) in patients)
+        if "maps" in item:
+            return any(
+                item.get("part") == "training" if named is None else item["subject"] in named for named in of_cohort
+            )
+        return item["subject"] in names or patient_of(item) in patients
 
     return [item["subject"] for item in items if is_known(item)]
 

@@ -92,6 +92,19 @@ class Objective(nn.Module):
         """Module paths that any term wants to see."""
         return tuple(sorted({layer for term in self.terms.values() for layer in term.loss.layers}))
 
+    def of_teacher(self) -> "Objective | None":
+        """The terms that teach the teacher alone, as its own objective; None if there is none."""
+        terms = {name: term for name, term in self.terms.items() if _teaches_teacher(term)}
+        return Objective(terms) if terms else None
+
+    def of_student(self) -> "Objective":
+        """All other terms.
+
+        Raises:
+            UserError: if no term is left.
+        """
+        return Objective({name: term for name, term in self.terms.items() if not _teaches_teacher(term)})
+
     def __str__(self) -> str:
         return "loss = " + " + ".join(
             f"{term.weight:g} {name}"
@@ -129,6 +142,10 @@ class Objective(nn.Module):
             self.gradient_norms = {name: gradient_norm(value, self.measured) for name, value in values.items()}
         total = sum(values.values(), start=torch.zeros((), device=device))
         return {"loss": total} | {name: value.detach() for name, value in values.items()}
+
+
+def _teaches_teacher(term: Term) -> bool:
+    return getattr(term.loss, "network", None) == "teacher"
 
 
 def gradient_norm(value: torch.Tensor, parameters: list[nn.Parameter]) -> float:

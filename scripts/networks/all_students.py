@@ -2,6 +2,7 @@
 """One teacher and the students of many subsets in one module; each batch serves all of them."""
 
 import copy
+import math
 from collections.abc import Callable
 
 import torch
@@ -17,8 +18,9 @@ class AllStudents(NetworkGroup):
     """Joint training with several students: the teacher runs once a step, and some students learn from the same batch.
 
     The students share only the batch and the teacher. Each has its own copy of the objective, and so its own
-    projectors. The losses are added up, so that a student's gradients are the same as in a run of its own; a term that
-    sends gradients to the teacher sends those of all students of the step.
+    projectors. The losses are added up, so that a student's gradients are the same as in a run of its own. A term that
+    sends gradients to the teacher sends their mean over the students of the step, so that they are as strong beside the
+    teacher's own loss as those of one student.
 
     Args:
         students: a network per subset, in the order of ``subsets``, on that subset's channels.
@@ -28,6 +30,7 @@ class AllStudents(NetworkGroup):
             ``len(subsets)`` each has learnt equally often. Memory grows with it; data and teacher are computed once.
         teacher: a network on all channels; None for students without one.
         teacher_objective: the teacher's own objective, called with the teacher's output only; None freezes the teacher.
+            See ``Objective.of_teacher``.
         amp: see ``NetworkGroup``.
 
     Raises:
@@ -75,8 +78,9 @@ class AllStudents(NetworkGroup):
         return list(range(len(SEQUENCES))) if name == "teacher" else channels_of(name)
 
     def leaves_parameters_unused(self) -> bool:
-        first = next(iter(self.objectives.values()))
-        return self.students_per_step < len(self.names) or any(term.may_be_left_out for term in first.terms.values())
+        objectives = [next(iter(self.objectives.values())), self.teacher_objective]
+        terms = [term for objective in objectives if objective is not None for term in objective.terms.values()]
+        return self.students_per_step < len(self.names) or any(term.may_be_left_out for term in terms)
 
     def parameter_groups(self) -> list[list[nn.Parameter]]:
         """Parameters of the teacher, and of each student with its objective; each group is clipped by itself."""
@@ -85,6 +89,9 @@ class AllStudents(NetworkGroup):
 
     def student_objectives(self) -> list[tuple[nn.Module, list[nn.Parameter]]]:
         return [(self.objectives[name], list(self.students[name].parameters())) for name in self.names]
+
+    def steps_of_a_round(self) -> int:
+        return math.ceil(len(self.names) / self.students_per_step)
 
     def _trained(self, name: str) -> list[nn.Parameter]:
         modules = (self.students[name], self.objectives[name])
@@ -109,12 +116,14 @@ class AllStudents(NetworkGroup):
             students as its mean over those of this step.
         """
         teacher = None if self.teacher is None else self.run("teacher", image)
-        results = [self._student_loss(name, teacher, image, label, expert) for name in self.turn()]
+        shared = None if teacher is None else with_scaled_gradient(teacher, 1 / self.students_per_step)
+        results = [self._student_loss(name, shared, image, label, expert) for name in self.turn()]
         if self.training:
             self.steps += 1
         values = {name: sum(r[name] for r in results) / len(results) for name in results[0] if name != "loss"}
         loss = sum(result["loss"] for result in results)
         if teacher is not None and self.teacher_objective is not None:
+            self.teacher_objective.progress = self.progress
             of_teacher = self.teacher_objective(teacher, None, label, expert)
             loss = loss + of_teacher.pop("loss")
             values |= of_teacher
@@ -141,6 +150,25 @@ def new_students(new_student: Callable, subsets: list, device, probability: floa
     return [
         set_output_prior(new_student(in_channels=len(ordered(subset))).to(device), probability) for subset in subsets
     ]
+
+
+class _ScaledGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, tensor, factor):
+        ctx.factor = factor
+        return tensor.view_as(tensor)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * ctx.factor, None
+
+
+def with_scaled_gradient(output: Output, factor: float) -> Output:
+    """The same output, whose gradients reach the network times ``factor``."""
+    return Output(
+        [_ScaledGradient.apply(logits, factor) for logits in output.logits],
+        {layer: _ScaledGradient.apply(features, factor) for layer, features in output.features.items()},
+    )
 
 
 class _LossWithGradients(torch.autograd.Function):

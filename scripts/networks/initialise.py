@@ -12,6 +12,9 @@ from scripts.networks.teacher_student import NetworkGroup
 from torch import nn
 
 RANDOM = "random weights"
+OTHER_FILTERS = ", since the trained teacher has other filters"
+# The default learning rate of networks that are trained already; random weights learn too slowly with it.
+WARM_RATE = 0.002
 # behind the path of a frozen teacher
 FROZEN = " (frozen)"
 
@@ -38,13 +41,15 @@ def load_starting_weights(
        other filters than the trained one keeps its random weights.
     4. Random weights.
 
+    The log warns where a network keeps its random weights in 3., while the learning rate is that of trained ones.
+
     Args:
         networks: teacher (if it takes part) and students.
         spacing: voxel size in mm; a frozen teacher must have been trained at it.
         start_from: folder of an earlier training, or None.
         teacher_from: folder or file of a trained teacher, or None.
         warm_start: see above.
-        provenance: gets what each network starts from under ``starts_from``.
+        provenance: with ``learning_rate``; gets what each network starts from under ``starts_from``.
         student_from: folder or file of a trained network of all four sequences, a teacher or ``any_subset.pt``; that of
             ``teacher_from`` if None.
 
@@ -76,11 +81,22 @@ def load_starting_weights(
         elif warm_start and start_from_teacher(network, trained := trained_for(name), sequences):
             starts[name] = trained
         else:
-            starts[name] = RANDOM + (", since the trained teacher has other filters" if warm_start else "")
+            starts[name] = RANDOM + (OTHER_FILTERS if warm_start else "")
+    logger.info("%s; %s", "; ".join(_start_text(starts)), networks.loss_text())
     if provenance is not None:
         provenance["starts_from"] = starts
-    logger.info("%s; %s", "; ".join(_start_text(starts)), networks.loss_text())
+        _warn_of_low_rate(starts, provenance.get("learning_rate", math.inf))
     return starts
+
+
+def _warn_of_low_rate(starts: dict[str, str], rate: float) -> None:
+    random = [name for name, start in starts.items() if start == RANDOM + OTHER_FILTERS]
+    if random and rate <= WARM_RATE:
+        logger.warning(
+            "learning_rate is %g, which is meant for trained weights, but %s starts from random ones: set "
+            "--learning_rate 0.01, or take filters that the trained teacher has.",
+            *(rate, ", ".join(random)),
+        )
 
 
 def _start_text(starts: dict[str, str]) -> list[str]:

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Teacher and student in one module, so that MONAI's own trainer can train them together."""
 
+import logging
 from collections.abc import Callable, Iterable
 
 import torch
 from scripts.common.sequences import SEQUENCES, channels_of
-from scripts.common.weights import network_path
+from scripts.common.weights import network_path, student_path
 from scripts.losses.output import Output
 from torch import nn
+
+logger = logging.getLogger(__name__)
 
 
 class FeatureHooks:
@@ -112,18 +115,39 @@ class NetworkGroup(nn.Module):
         """Lists of parameters whose gradients are clipped separately; here one list of all of them."""
         return [list(self.parameters())]
 
+    def steps_of_a_round(self) -> int:
+        """The number of steps after which each student has learnt."""
+        return 1
+
     def student_objectives(self) -> list[tuple[nn.Module, list[nn.Parameter]]]:
         """The objective of each student, with that student's parameters."""
         return [(self.objective, list(self.student.parameters()))]
 
     def sequences(self, ensemble: bool = False) -> dict[str, tuple[str, ...]]:
-        """The sequences of each network, and on request of the ``ensemble`` of all networks."""
+        """The sequences of each network, and on request of the ``ensemble`` of teacher and student, if the group is these.
+
+        The log says why there is no ensemble.
+        """
         each = {name: tuple(SEQUENCES[channel] for channel in self.channels(name)) for name in self.networks()}
-        return each | ({"ensemble": SEQUENCES} if ensemble else {})
+        if not ensemble:
+            return each
+        if set(each) == {"teacher", "student"}:
+            return each | {"ensemble": SEQUENCES}
+        logger.info(
+            "The ensemble is left out: it is the mean of a teacher and one student, but the networks are %s.",
+            ", ".join(each),
+        )
+        return each
 
     def weights(self, folder: str) -> dict[str, tuple[str, tuple[str, ...]]]:
         """Path of each network's weights in a folder of trained networks, and the sequences that they are for."""
-        return {name: (network_path(folder, seen), seen) for name, seen in self.sequences().items()}
+        each = self.sequences()
+        # the only network of train_teacher.json is a student, too, whose weights are teacher.pt
+        alone = set(each) == {"student"}
+        return {
+            name: ((network_path if alone or name == "teacher" else student_path)(folder, seen), seen)
+            for name, seen in each.items()
+        }
 
     def train(self, mode: bool = True) -> "NetworkGroup":
         super().train(mode)
@@ -181,6 +205,12 @@ class TeacherStudent(NetworkGroup):
         if teacher is not None and freeze_teacher:
             self.freeze("teacher")
         self.record_layers(objective.layers)
+
+    def parameter_groups(self) -> list[list[nn.Parameter]]:
+        """Trained parameters of the teacher, if there is one, and of the student with the objective's projectors."""
+        teacher = [] if self.teacher is None else [self.teacher.parameters()]
+        own = [*self.student.parameters(), *self.objective.parameters()]
+        return [[p for p in group if p.requires_grad] for group in (*teacher, own)]
 
     def networks(self) -> dict[str, nn.Module]:
         """Teacher (if any) and student by name."""

@@ -14,7 +14,7 @@ from scripts.common.errors import UserError, is_told
 from scripts.common.labels import LABEL_CONVENTIONS, WRITTEN_CONVENTIONS
 from scripts.common.sequences import ordered
 from scripts.training.expressions import broken_expression
-from scripts.training.known_keys import CONFIGS, references, unknown_key, wrong_kind
+from scripts.training.known_keys import CONFIGS, references, switches, unknown_key, wrong_kind
 
 # top-level keys that MONAI, the model zoo or `--tracking mlflow` read, though nothing in a config refers to them
 READ_BY_MONAI = {
@@ -69,8 +69,9 @@ MAY_BE_NULL = (
 )
 # Keys of `train.json` that an unpaired training does not read.
 NOT_UNPAIRED = ("teacher_training", "teacher_from", "student_from", "warm_start", "best_metric", "patience")
-# Keys that are lists of positive whole numbers, and how many; None for two and more.
-SIZES = {"window": 3, "patch_size": 3, "filters": None}
+# Keys that are lists of positive whole numbers, and how many; None for three and more: a network of two levels has no
+# deep supervision.
+SIZES = {"window": 3, "patch_size": 3, "filters": None, "teacher_filters": None}
 # keys of versions up to 0.6.0 and their present names
 RENAMED = {
     "first_prediction": "initial_probability",
@@ -156,7 +157,20 @@ def check_run() -> None:
     )
 
 
+def _understand_switches(parser: ConfigParser, config: dict) -> None:
+    """Convert switches that are texts: the command line (fire) knows True and False, but takes true and false for text,
+    which would count as true."""
+    top = {key: config[key] for key in SWITCHES if key in config}
+    for key, given in (dict(switches(config)) | top).items():
+        if not isinstance(given, str) or given.startswith(("$", "@", "%")):
+            continue
+        if given.lower() not in ("true", "false"):
+            raise UserError(f"{key} is {given!r}, but must be true or false.")
+        _replace(parser, config, key, given.lower() == "true")
+
+
 def _check_values(parser: ConfigParser, config: dict) -> None:
+    _understand_switches(parser, config)
     if "student_modalities" in config:
         given = _parsed(parser, "student_modalities")
         if not isinstance(given, (str, list, tuple)):
@@ -179,13 +193,6 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
                 f"batch_size is {batch}, but an epoch has only {patches} patches, so that it would have no step: lower "
                 "batch_size or raise patches_per_epoch."
             )
-    if "val_interval" in config:
-        interval, epochs = (_parsed(parser, key) for key in ("val_interval", _epochs_id(config)))
-        if interval > epochs:
-            raise UserError(
-                f"val_interval is {interval}, but the training has only {epochs} epochs, so that it would never be "
-                f"validated and keep no weights: set val_interval to at most {epochs}."
-            )
     for key, choices in (CHOICES | ({} if "train" in config else WRITTEN)).items():
         if key in config and config[key] not in choices:
             raise UserError(f"{key} is {config[key]!r}, but must be one of {choices}.")
@@ -200,8 +207,9 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
         if key in config:
             sizes = _parsed(parser, key)
             whole = isinstance(sizes, (list, tuple)) and all(type(size) is int and size > 0 for size in sizes)
-            if not whole or (len(sizes) != count if count else len(sizes) < 2):
-                wanted = f"{count} whole numbers such as {[64] * count}" if count else "a list such as [16, 32, 64]"
+            if not whole or (len(sizes) != count if count else len(sizes) < 3):
+                several = "a list such as [16, 32, 64], with a number for each of at least three levels"
+                wanted = f"{count} whole numbers such as {[64] * count}" if count else several
                 raise UserError(f"{key} is {sizes!r}, but must be {wanted}.")
     _check_multiples(parser, config)
     if "target" in config and all(_parsed(parser, key) is None for key in ("dataset_dir", "target#dataset_dir")):
@@ -225,9 +233,6 @@ def _check_values(parser: ConfigParser, config: dict) -> None:
     for key in SWITCHES:
         if key not in parser or key.split("#")[0] not in config:
             continue
-        if (given := parser[key]) in ("true", "false"):
-            # the command line (fire) knows True and False, but takes these for text, which would count as true
-            _replace(parser, config, key, given == "true")
         if not isinstance(value := _parsed(parser, key), bool):
             raise UserError(f"{key} is {value!r}, but must be true or false.")
     _check_split(parser, config)
@@ -252,6 +257,13 @@ def _check_unused(parser: ConfigParser, config: dict) -> None:
         for key in NOT_UNPAIRED:
             if config[key] != defaults[key]:
                 raise UserError(f"{key} is {config[key]!r}, but has no effect in an unpaired training: leave it out.")
+    if "new_student" in config and "student_modalities" in config:
+        default = ConfigParser.load_config_file(str(CONFIGS / "train.json"))["student_modalities"]
+        if list(given := _parsed(parser, "student_modalities")) != default:
+            raise UserError(
+                f"student_modalities is {given!r}, but has no effect with train_all.json, which trains a student for each of "
+                "student_subsets: set that key, or leave train_all.json out."
+            )
     if "train" not in config or "unlabelled_subjects" in config:
         return
     for key in ("unlabelled_dir", "unlabelled_share"):
@@ -306,15 +318,11 @@ def _parsed(parser: ConfigParser, key: str):
         raise UserError(f"{key} cannot be evaluated ({type(root).__name__}: {root}): correct it.") from error
 
 
-def _epochs_id(config: dict) -> str:
-    return "train#trainer#max_epochs" if "max_epochs" in config.get("train", {}).get("trainer", {}) else "epochs"
-
-
 def _replace(parser: ConfigParser, config: dict, key: str, value) -> None:
     *tables, name = key.split("#")
     for table in tables:
-        config = config[table]
-    config[name] = value
+        config = config[int(table) if isinstance(config, list) else table]
+    config[int(name) if isinstance(config, list) else name] = value
     parser.ref_resolver.get_item(key).update_config(value)
     parser.ref_resolver.remove_resolved_content(key)
 

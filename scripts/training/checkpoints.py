@@ -11,8 +11,10 @@ from ignite.engine import Engine, Events
 from monai.handlers import CheckpointLoader
 from scripts.common.errors import UserError
 from scripts.common.files import remove_leftovers
+from scripts.common.printable import some_of
 from scripts.common.weights import save_state, save_weights, student_file
 from scripts.networks.all_students import AllStudents
+from scripts.training.gradient_ratios import GradientRatios
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ class BestCheckpoint:
         metric: name of the metric in the evaluator's ``state.metrics``; larger is better.
         path: e.g. ``<output_dir>/model.pt``; its provenance goes beside it.
         provenance: what ``model.json`` says of the weights; read when they are saved, as the run adds to it.
-        own: what this network's differs in.
+        own: what this network's differs in; read when they are saved, too. A key with an empty dictionary is left out.
     """
 
     def __init__(self, network, metric: str, path: str, provenance: dict, own: dict | None = None) -> None:
@@ -41,12 +43,16 @@ class BestCheckpoint:
         value = float(evaluator.state.metrics[self.metric])
         if value > self.best:
             self.best = value
-            if idist.get_rank() > 0:
-                return
             # MONAI's ValidationHandler runs the evaluator under the trainer's epoch
-            reached = {"epoch": evaluator.state.epoch, self.metric: round(value, 4)}
-            save_weights(self.path, self.network, self.provenance | self.own | reached)
+            self.save(evaluator.state.epoch, **{self.metric: round(value, 4)})
             logger.info("%s %.4f is the best so far: saved %s", self.metric, value, self.path)
+
+    def save(self, epoch: int, **reached: float) -> None:
+        """Save the network as it is after this epoch, with the metric that it reached, if that is known."""
+        if idist.get_rank() == 0:
+            record = self.provenance | self.own | {"epoch": epoch} | reached
+            unknown = [key for key, value in self.own.items() if value == {}]
+            save_weights(self.path, self.network, {key: record[key] for key in record if key not in unknown})
 
     def state_dict(self) -> dict:
         return {"best": self.best}
@@ -77,12 +83,18 @@ class LastCheckpoint:
 
 
 def check_output_dir(output_dir: str, resume: bool) -> None:
-    """Refuse to overwrite an earlier run, and to resume one that is not there; remove what a killed one has left.
+    """Refuse to overwrite weights, and to resume a run that is not there; remove what a killed one has left.
 
     Raises:
         UserError: naming the folder and the way out.
     """
     last = Path(output_dir) / "last.pt"
+    others = sorted(path.name for path in Path(output_dir).glob("*.pt") if path.name[0] != "." and path != last)
+    if others and not last.exists() and not resume:
+        raise UserError(
+            f"{output_dir} holds weights that this training might overwrite ({some_of(others)}): choose another "
+            "--output_dir."
+        )
     if last.exists() and not resume:
         raise UserError(
             f"{last} is from an earlier run: continue it with --resume true, or choose another --output_dir."
@@ -162,13 +174,20 @@ class _ScheduleOfThisLength:
             self.schedule.step()  # the rate of the stored step; it is a function of the step alone
 
 
-def best_checkpoints(networks: AllStudents, output_dir: str, provenance: dict) -> list[BestCheckpoint]:
-    """A ``BestCheckpoint`` of each network: ``teacher.pt``, if it is trained, ``model_<sequences>.pt`` of a student."""
+def best_checkpoints(
+    networks: AllStudents, output_dir: str, provenance: dict, gradient_ratios: GradientRatios | None = None
+) -> list[BestCheckpoint]:
+    """A ``BestCheckpoint`` of each network: ``teacher.pt``, if it is trained, ``model_<sequences>.pt`` of a student.
+
+    With ``gradient_ratios`` the record of each student has its own; the teacher's has those of all students.
+    """
     checkpoints = []
     for name, sequences in networks.sequences().items():
         if name not in networks.frozen:
             path = f"{output_dir}/{'teacher.pt' if name == 'teacher' else student_file(sequences)}"
             own = {"sequences": list(sequences)}
+            if gradient_ratios is not None and name != "teacher":
+                own["gradient_ratios"] = gradient_ratios.medians[networks.names.index(name)]
             checkpoints.append(BestCheckpoint(networks.network(name), f"{name}_dice", path, provenance, own))
     return checkpoints
 
@@ -180,13 +199,18 @@ def state_of_all(checkpoints: list[BestCheckpoint], **objects) -> dict:
 
 def report_results(checkpoints: list[BestCheckpoint], output_dir: str) -> None:
     """Log where the results of a finished training are, and the command that evaluates them."""
+    validated = any(math.isfinite(each.best) for each in checkpoints)
     for each in checkpoints:
         if not Path(each.path).is_file():
-            logger.warning(
-                "%s is missing: it was removed after it was saved, and only a new training makes it.", each.path
+            why = (
+                "it was removed after it was saved" if math.isfinite(each.best) else "it was never saved or was removed"
             )
-    saved = ", ".join(f"{Path(each.path).name} ({each.metric} {each.best:.3f})" for each in checkpoints)
-    logger.info("The weights are in %s: %s.", output_dir, saved)
+            logger.warning("%s is missing: %s, and only a new training makes it.", each.path, why)
+    saved = ", ".join(
+        Path(each.path).name + (f" ({each.metric} {each.best:.3f})" if validated else "") for each in checkpoints
+    )
+    last = "" if validated else " They are those of the last epoch, as there were no validation subjects."
+    logger.info("The weights are in %s: %s.%s", output_dir, saved, last)
     logger.info(
         "Next: python -m monai.bundle run evaluating --config_file \"['configs/train.json','configs/evaluate.json']\" "
         "--ckpt_dir %s --output_dir %s/evaluation (with the same overlays, sequences and data as in training)",

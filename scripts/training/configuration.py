@@ -19,12 +19,14 @@ MAY_CHANGE = {
     *("split", "real#split", "unlabelled_subjects"),
     *("subjects", "parts", "datalist", "real_subjects", "validate#loggers", "validate#handlers"),
     *("imports", "initialize", "prepare", "run", "training", "finalize", "_meta_", "run_state", "configuration"),
+    # how whole scans are validated, whose rules have changed between versions
+    *("validate#inferer#ensemble", "inferer#divisor"),
     *("student_checkpoint#path", "tracking_uri", "experiment_name", "run_name", "save_execute_config"),
 }
 # Handlers that only watch a training.
 WATCHERS = {
     *("StatsHandler", "TensorBoardStatsHandler", "MLFlowHandler", "LossProgressBar", "TrainingProgressBar"),
-    *("ValidationHandler", "LastCheckpoint"),
+    *("ValidationHandler", "LastValidation", "LastCheckpoint"),
 }
 PATHS = ("teacher_from", "student_from", "start_from")
 # The parts whose subjects change the result of a training.

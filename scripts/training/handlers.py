@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Handlers around the training steps: progress, seeds, gradient clipping, early stop and logged loss terms."""
 
+import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 import ignite.distributed as idist
@@ -12,6 +14,9 @@ from monai.data.utils import set_rnd
 from monai.engines.utils import IterationEvents
 from monai.utils import set_determinism
 from scripts.common.errors import UserError
+from scripts.training.checkpoints import BestCheckpoint
+
+logger = logging.getLogger(__name__)
 
 
 class TrainingProgress:
@@ -130,6 +135,46 @@ class RestartSchedule:
         if steps and self.lr_scheduler.last_epoch >= steps - 1:
             self.lr_scheduler.last_epoch = -1
             self.lr_scheduler.step()  # to step 0: learning rate and momentum are functions of the step alone
+
+
+class LastValidation:
+    """Validates after the last epoch, which the interval of MONAI's ``ValidationHandler`` may not reach.
+
+    Without validation subjects there is nothing to choose weights by (MONAI's evaluator does nothing then). It saves
+    the weights instead, after every interval and after the last epoch.
+
+    Args:
+        validator: the evaluator; it must not be running already.
+        interval: of the ``ValidationHandler``, which stands before this handler.
+        checkpoints: of the trained networks.
+    """
+
+    def __init__(self, validator: Engine, interval: int, checkpoints: Iterable[BestCheckpoint]) -> None:
+        self.validator, self.interval, self.checkpoints = validator, interval, list(checkpoints)
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.STARTED, self._announce)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+
+    @property
+    def has_subjects(self) -> bool:
+        return self.validator.state.epoch_length != 0
+
+    def _announce(self, engine: Engine) -> None:
+        if not self.has_subjects:
+            logger.info(
+                "There are no validation subjects: the weights of the last epoch are kept, as no Dice chooses better ones."
+            )
+
+    def __call__(self, engine: Engine) -> None:
+        epoch = engine.state.epoch
+        at_interval, last = epoch % self.interval == 0, epoch == engine.state.max_epochs
+        if self.has_subjects:
+            if last and not at_interval:
+                self.validator.run(epoch)
+        elif last or at_interval:
+            for checkpoint in self.checkpoints:
+                checkpoint.save(epoch)
 
 
 def early_stop(trainer: Engine, evaluator: Engine, patience: int, metric: str, objects: dict) -> None:

@@ -136,8 +136,52 @@ def shipped_keys(base: str) -> set[str]:
     return found
 
 
+def switches(config: dict) -> Iterator[tuple[str, object]]:
+    """The id and the value of each switch: a key that is true or false in a shipped config, or whose argument is.
+
+    An argument is a switch if its default is true or false.
+    """
+    shipped = shipped_switches("train.json" if "train" in config else "inference.json")
+    yield from ((key, value) for key, value in config.items() if key in shipped)
+    for path, table, _ in _tables(config, "", False):
+        of_component = _switches_of(table)
+        yield from (
+            (f"{path}#{key}", value)
+            for key, value in table.items()
+            if key in of_component or f"{path}#{key}" in shipped
+        )
+
+
+@lru_cache
+def shipped_switches(base: str) -> set[str]:
+    """The ids of all keys, at any depth, that are true or false in a base config or one of its overlays."""
+    found = set()
+    for file in _shipped(base):
+        for key, value in ConfigParser.load_config_file(str(file)).items():
+            key = key.removeprefix("+").replace("::", "#")
+            values = {key: value} | {
+                f"{p}#{k}": v for p, table, _ in _tables(value, key, False) for k, v in table.items()
+            }
+            found |= {path for path, each in values.items() if isinstance(each, bool)}
+    return found
+
+
 def _arguments(component: dict) -> set[str] | None:
     """The arguments that a component takes; None if it takes any, or if that cannot be told."""
+    parameters = _signature_of(component)
+    if parameters is None or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    return {parameter.name for parameter in parameters}
+
+
+def _switches_of(table: dict) -> set[str]:
+    """The arguments of a component whose default is true or false; none if the table is no component."""
+    parameters = (_signature_of(table) or ()) if "_target_" in table else ()
+    return {parameter.name for parameter in parameters if isinstance(parameter.default, bool)}
+
+
+def _signature_of(component: dict) -> tuple[inspect.Parameter, ...] | None:
+    """The parameters of a component; None if they cannot be told."""
     target = component["_target_"]
     if callable(target):
         return _parameters(target)
@@ -147,7 +191,7 @@ def _arguments(component: dict) -> set[str] | None:
 
 
 @lru_cache
-def _parameters_of_name(target: str) -> set[str] | None:
+def _parameters_of_name(target: str) -> tuple[inspect.Parameter, ...] | None:
     name = ConfigComponent({"_target_": target}, locator=component_locator()).resolve_module_name()
     try:
         return _parameters(locate(name))
@@ -160,11 +204,8 @@ def component_locator() -> ComponentLocator:
     return ComponentLocator()
 
 
-def _parameters(target) -> set[str] | None:
+def _parameters(target) -> tuple[inspect.Parameter, ...] | None:
     try:
-        parameters = inspect.signature(target).parameters.values()
+        return tuple(inspect.signature(target).parameters.values())
     except (TypeError, ValueError):  # not callable, or written in C
         return None
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return None
-    return {parameter.name for parameter in parameters}

@@ -1,14 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Validation metrics: Dice of each network, over all networks, and of each region."""
+"""Validation metrics: Dice of each network, over all networks, and of each region.
 
-from collections.abc import Iterable
+Empty regions count as in evaluation (`scripts.common.metrics.RULES`): both empty is 1, only one empty is 0.
+"""
 
-from monai.handlers import MeanDice, from_engine
+from collections.abc import Callable, Iterable
+
+from monai.handlers import IgniteMetricHandler, from_engine
+from monai.metrics import DiceMetric
 from scripts.common.errors import UserError
 from scripts.common.sequences import REGIONS
 
 
-def best_metric(networks: Iterable[str], name: str) -> dict[str, MeanDice]:
+def _mean_dice(transform: Callable) -> IgniteMetricHandler:
+    """MONAI's ``MeanDice``, which would leave out regions that are empty in the truth, and what is drawn there."""
+    return IgniteMetricHandler(metric_fn=DiceMetric(ignore_empty=False), output_transform=transform)
+
+
+def best_metric(networks: Iterable[str], name: str) -> dict[str, IgniteMetricHandler]:
     """The metric by which the best weights are chosen.
 
     Args:
@@ -21,17 +30,17 @@ def best_metric(networks: Iterable[str], name: str) -> dict[str, MeanDice]:
     transforms = _output_transforms(list(networks))
     if not isinstance(name, str) or name not in transforms:
         raise UserError(f"best_metric is {name!r}, but must be one of {', '.join(transforms)}.")
-    return {name: MeanDice(output_transform=transforms[name])}
+    return {name: _mean_dice(transforms[name])}
 
 
-def other_metrics(networks: Iterable[str], name: str) -> dict[str, MeanDice]:
+def other_metrics(networks: Iterable[str], name: str) -> dict[str, IgniteMetricHandler]:
     """All other metrics: Dice of each network (``student_dice``), of each network and region (``student_wt``), and,
     where there are several networks, over all of them (``mean_dice``)."""
     networks = list(networks)
     transforms = _output_transforms(networks)
     if len(networks) == 1:
         transforms.pop("mean_dice")  # the same value as the network's own
-    return {other: MeanDice(output_transform=t) for other, t in transforms.items() if other != name}
+    return {other: _mean_dice(transform) for other, transform in transforms.items() if other != name}
 
 
 def _output_transforms(networks: list[str]) -> dict:

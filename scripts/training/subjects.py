@@ -2,10 +2,11 @@
 """The labelled subjects of a training or an evaluation, and those that a network has seen."""
 
 import logging
+import os
 from collections.abc import Iterable
 
 from scripts.common.errors import UserError
-from scripts.common.weights import provenance_of
+from scripts.common.weights import provenance_of, teacher_path
 from scripts.data.datalist import require_complete, subjects_in
 from scripts.data.known_subjects import subjects_of, warnings_of
 from scripts.data.splits import patient_of
@@ -56,33 +57,82 @@ def unlabelled_subjects(
     if dataset_dir is None:
         raise UserError("unlabelled_dir is null: give the folder of scans without label maps with --unlabelled_dir.")
     items = require_complete(subjects_in(dataset_dir, sequences, labelled=False), sequences, label=False)
-    patients = {patient_of(item) for item in held_out}
-    if known := [item["subject"] for item in items if patient_of(item) in patients]:
-        raise UserError(
-            f"{dataset_dir} has {known[0]}, whose patient is held out for validation or test: take it out of the "
-            "folder, or choose another split."
-        )
-    return [{key: item[key] for key in item if key != "label"} | {"unlabelled": True} for item in items]
+    _refuse_held_out(items, held_out, str(dataset_dir))
+    # the maps of a simulated subject hold its true label, too
+    return [{key: item[key] for key in item if key not in ("label", "maps")} | {"unlabelled": True} for item in items]
 
 
-def record_subjects(provenance: dict, datalist: dict[str, list[dict]], dataset_dir: str) -> None:
+def with_more_training(
+    parts: dict[str, list[dict]], more_training: Iterable[list[dict]], more_held_out: Iterable[list[dict]]
+) -> dict[str, list[dict]]:
+    """The parts of the dataset, with the training subjects that overlays add.
+
+    Args:
+        parts: see `scripts.data.splits.split`.
+        more_training: lists of further training subjects.
+        more_held_out: lists of subjects of overlays that are held out for validation or test.
+
+    Raises:
+        UserError: a patient of the dataset is held out by an overlay, or the other way round.
+    """
+    added = sum(more_training, [])
+    labelled = [item for item in added if "unlabelled" not in item]  # `unlabelled_subjects` has compared the others
+    _refuse_held_out(labelled, parts["validation"] + parts["test"], "The training of an overlay")
+    _refuse_held_out(parts["training"], sum(more_held_out, []), "The training part of dataset_dir")
+    return parts | {"training": parts["training"] + added}
+
+
+def _refuse_held_out(items: list[dict], held_out: Iterable[dict], where: str) -> None:
+    """UserError if a patient of training subjects is held out. Simulated subjects of two cohorts share their names only."""
+    patients = {}
+    for item in held_out:
+        patients.setdefault(patient_of(item), []).append(item.get("maps"))
+    for item in items:
+        maps = item.get("maps")
+        if any(maps is None or other is None or maps == other for other in patients.get(patient_of(item), ())):
+            raise UserError(
+                f"{where} has {item['subject']}, whose patient is held out for validation or test: take it out of the "
+                "folder, or choose another split."
+            )
+
+
+def record_subjects(
+    provenance: dict, datalist: dict[str, list[dict]], dataset_dir: str, teacher_from: str | None = None
+) -> None:
     """Add to a training's record the subjects that its networks will have seen, and warn of those held out among them.
 
     ``real_subjects`` gets the names of the real training subjects, and ``start_subjects`` those of the weights that the
-    networks start from; both are left out if there are none. Simulated subjects are not named.
+    networks start from and of the teacher that labels scans. ``simulated_subjects`` gets the names of the simulated
+    training subjects of the dataset, unless they are the training part of its dataset.json. Each is left out if there
+    are none.
 
     Args:
         provenance: with ``starts_from``, see `scripts.networks.initialise.load_starting_weights`; changed in place.
         datalist: the parts of the dataset.
         dataset_dir: folder of the subjects.
+        teacher_from: folder or file of the teacher that labels the scans without label maps; None if nobody does.
     """
     starts = [start.removesuffix(FROZEN) for start in provenance["starts_from"].values()]
     files = [start for start in starts if start.endswith(".pt")]
+    if teacher_from is not None and any("unlabelled" in item for item in datalist["training"]):
+        files.append(teacher_path(teacher_from))
     lists = {
         "real_subjects": [i["subject"] for i in datalist["training"] if not ("maps" in i or "unlabelled" in i)],
         "start_subjects": sorted(set().union(*(subjects_of(provenance_of(file)) for file in files))),
+        "simulated_subjects": _simulated_of_another_split(datalist, dataset_dir),
     }
     provenance.update({key: names for key, names in lists.items() if names})
     held_out = datalist["validation"] + datalist["test"]
     for sentence in warnings_of(files, held_out, dataset_dir, "subjects for validation and test"):
         logger.warning(sentence)
+
+
+def _simulated_of_another_split(datalist: dict[str, list[dict]], dataset_dir: str) -> list[str]:
+    """The dataset's simulated training subjects, if they are not those of its dataset.json; else none."""
+    folder = os.path.join(os.path.abspath(os.path.expanduser(dataset_dir)), "")
+    own = {
+        part: [item for item in items if str(item.get("maps", "")).startswith(folder)]
+        for part, items in datalist.items()
+    }
+    as_listed = all((item.get("part") == "training") == (part == "training") for part in own for item in own[part])
+    return [] if as_listed else [item["subject"] for item in own["training"]]

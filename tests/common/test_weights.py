@@ -9,6 +9,7 @@ import pytest
 import torch
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
+from scripts.common.sequences import SEQUENCES
 from scripts.common.weights import (
     input_columns,
     load_weights,
@@ -16,6 +17,7 @@ from scripts.common.weights import (
     save_state,
     save_weights,
     start_from_teacher,
+    student_path,
     teacher_path,
     weight_files_in,
 )
@@ -118,6 +120,18 @@ def test_a_student_of_the_subset_comes_before_model_pt(tmp_path):
     assert network_path(tmp_path, ("t1ce", "flair")) == str(tmp_path / "model.pt")
     (tmp_path / "model_t1ce_flair.pt").touch()
     assert network_path(tmp_path, ("t1ce", "flair")) == str(tmp_path / "model_t1ce_flair.pt")
+
+
+def test_a_student_of_all_four_sequences_is_not_the_teacher_beside_it(tmp_path):
+    save_weights(tmp_path / "teacher.pt", nn.Conv3d(4, 3, 1), {"sequences": list(SEQUENCES)})
+    assert student_path(tmp_path, SEQUENCES) == str(tmp_path / "teacher.pt")
+    save_weights(tmp_path / "model.pt", nn.Conv3d(2, 3, 1), {"sequences": ["t1", "flair"]})  # another student's
+    assert student_path(tmp_path, SEQUENCES) == str(tmp_path / "teacher.pt")
+    assert student_path(tmp_path, ("t1", "flair")) == str(tmp_path / "model.pt")
+    save_weights(tmp_path / "model.pt", nn.Conv3d(4, 3, 1), {"sequences": list(SEQUENCES)})
+    assert student_path(tmp_path, SEQUENCES) == str(tmp_path / "model.pt")
+    save_weights(tmp_path / "model_t1_t1ce_t2_flair.pt", nn.Conv3d(4, 3, 1), {"sequences": list(SEQUENCES)})
+    assert student_path(tmp_path, SEQUENCES) == str(tmp_path / "model_t1_t1ce_t2_flair.pt")
 
 
 def test_a_teacher_is_named_by_its_folder_or_its_file(tmp_path):

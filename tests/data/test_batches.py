@@ -62,6 +62,7 @@ def test_simulated_and_real_subjects_are_loaded_under_the_same_names():
         ({"maps": 10, "t1": 20}, {"simulated": True, "expert": True, "label": 4}, 1),
         ({"t1": 20, "label": 0}, {"simulated": False, "expert": True, "label": 5}, 2),
         ({"t1": 20, "unlabelled": True}, {"simulated": False, "expert": False, "label": 6}, 3),
+        ({"t1": 20, "unlabelled": True, "maps": 10}, {"simulated": False, "expert": False, "label": 6}, 3),
     ):
         loaded = load(item)
         assert torch.equal(loaded.pop("patch"), factor * patch)
@@ -118,6 +119,9 @@ def test_subjects_without_labels_get_their_share_and_the_others_divide_the_rest(
     assert sampling_weights(items, 0.75, 0.5) == pytest.approx([0.125, 0.375, 0.25, 0.25])
     assert sampling_weights(items, None, 0.5) == pytest.approx([0.25, 0.25, 0.25, 0.25])
     assert sampling_weights(items[:2], None, 0.5) == pytest.approx([0.5, 0.5])
+    # a simulated subject whose maps are not to be used
+    items[2]["maps"] = "c"
+    assert sampling_weights(items, 0.75, 0.5) == pytest.approx([0.125, 0.375, 0.25, 0.25])
 
 
 def test_the_same_subject_without_enhancement_has_more_core_and_the_same_tissue():

@@ -33,6 +33,13 @@ def test_a_simulated_subject_is_known_in_the_training_part_of_a_cohort_of_the_re
     assert known_to(RECORD, items, "another") == []
 
 
+def test_a_simulated_subject_is_known_by_name_where_the_record_names_those_of_its_training():
+    items = [_item("S1", maps="m", part="training"), _item("S2", maps="m", part="test")]
+    record = {"dataset": "cohort", "simulated_subjects": ["S2"]}
+    assert known_to(record, items, "cohort") == ["S2"] and known_to(record, items, "another") == []
+    assert known_to(record | {"stages": [{"dataset": "cohort"}]}, items, "cohort") == ["S1", "S2"]
+
+
 def test_weights_that_know_the_same_subjects_share_a_sentence(tmp_path):
     for name, names in {"teacher": ["A"], "model": ["A"], "fresh": []}.items():
         (tmp_path / f"{name}.json").write_text(json.dumps({"real_subjects": names}))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of expected accuracy is made from cases, read back, and may be missing."""
 
+import hashlib
 import json
 
 import pytest
@@ -31,6 +32,25 @@ def test_each_subset_has_its_mean_interval_and_data(tmp_path):
     assert first["dice"]["wt"] == {"mean": 0.7, "interval": [0.6, 0.8]}
     assert second["dice"]["et"] == {"mean": 0.5, "interval": [0.5, 0.5]}  # one subject has no spread
     assert len(expected_accuracy(table, ["t1", "t1ce", "t2", "flair"])) == 1
+
+
+def test_figures_hold_for_the_weights_beside_the_table_only(tmp_path):
+    cases, of = _cases(tmp_path / "cases.csv"), {}
+    for name in ("model_t1ce_flair.pt", "teacher.pt"):
+        (tmp_path / name).write_bytes(name.encode())
+        of[name] = hashlib.sha256(name.encode()).hexdigest()
+    main([str(tmp_path / "expected.json"), f"two subjects={cases}"])
+    table = read_expected(tmp_path / "expected.json")
+    (entry,) = expected_accuracy(table, ["t1ce", "flair"], [of["model_t1ce_flair.pt"]])
+    assert entry["weights_sha256"] == of["model_t1ce_flair.pt"]
+    assert len(expected_accuracy(table, ["t1", "t1ce", "t2", "flair"], [of["teacher.pt"]])) == 1
+    for others in (["of retrained weights"], [], [None], list(of.values())):  # the last: an ensemble
+        assert expected_accuracy(table, ["t1ce", "flair"], others) == []
+
+
+def test_a_table_that_was_not_written_beside_weights_holds_for_all(tmp_path):
+    main([str(tmp_path / "expected.json"), f"two subjects={_cases(tmp_path / 'cases.csv')}"])
+    assert len(expected_accuracy(read_expected(tmp_path / "expected.json"), ["t1ce", "flair"], ["any"])) == 1
 
 
 def test_a_missing_table_or_subset_has_no_entries(tmp_path):

@@ -7,6 +7,7 @@ import torch
 from scripts.common.errors import UserError
 from scripts.losses.objective import Objective, Term
 from scripts.losses.output import Output
+from scripts.losses.segmentation_loss import SegmentationLoss
 from torch import nn
 
 
@@ -59,6 +60,13 @@ def test_empty_objective_and_impossible_schedule_are_refused():
     for weight in (-1, math.nan, "x", True):
         with pytest.raises(UserError, match=f"weight {weight!r}, start 0.0 and ramp 0.0: give a weight of at least 0"):
             Term(_Constant(1.0), weight=weight)
+
+
+def test_the_terms_of_the_teacher_alone_are_an_objective_of_their_own():
+    terms = {"teacher": Term(SegmentationLoss("teacher"), 0.2), "student": Term(SegmentationLoss("student"), 0.8)}
+    whole = Objective(terms | {"both": Term(_Constant(1.0))})
+    assert str(whole.of_teacher()) == "loss = 0.2 teacher" and str(whole.of_student()) == "loss = 0.8 student + 1 both"
+    assert whole.of_student().of_teacher() is None
 
 
 class _MeanLabel(nn.Module):

@@ -2,13 +2,16 @@
 
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from monai.networks.nets import DynUNet
 from scripts.common.errors import UserError
 from scripts.losses.barlow_twins import BarlowTwins
+from scripts.losses.consistency import Consistency
 from scripts.losses.objective import Objective, Term
 from scripts.losses.segmentation_loss import SegmentationLoss
 from scripts.networks.all_students import AllStudents, loss_with_gradients, new_students
 from scripts.networks.teacher_student import TeacherStudent
+from scripts.research.runs import configs
 
 SUBSETS = [("flair",), ("t1", "t2"), ("t1ce",)]
 
@@ -74,6 +77,54 @@ def test_gradients_are_those_of_a_joint_run_of_each_subset():
         # Barlow Twins lets no gradient to the teacher, whose own loss is counted once
         for p, q in zip(alone.teacher.parameters(), networks.teacher.parameters(), strict=True):
             torch.testing.assert_close(p.grad, q.grad)
+
+
+def _consistency_objective():
+    terms = {
+        "teacher_segmentation": Term(SegmentationLoss("teacher"), 0.2),
+        "student_segmentation": Term(SegmentationLoss("student"), 0.8),
+        "consistency": Term(Consistency(), 2.5),
+    }
+    return Objective(terms)
+
+
+def test_the_teacher_learns_with_the_recipes_weight_and_the_mean_of_the_students_gradients():
+    students = [_network(len(subset), seed) for seed, subset in enumerate(SUBSETS, 1)]
+    whole = _consistency_objective()
+    networks = AllStudents(students, SUBSETS, whole.of_student(), 3, _network(4), whole.of_teacher())
+    values = networks(*_batch())
+    values["loss"].backward()
+    expected, of_teacher = [0.0] * len(list(networks.teacher.parameters())), []
+    for seed, subset in enumerate(SUBSETS, 1):
+        alone = TeacherStudent(_network(len(subset), seed), _consistency_objective(), subset, _network(4))
+        result = alone(*_batch())
+        result["loss"].backward()
+        of_teacher.append(result["teacher_segmentation"])
+        # the labels' gradient is the same in each run, so that the mean has it once, and a third of each consistency's
+        expected = [total + p.grad / 3 for total, p in zip(expected, alone.teacher.parameters(), strict=True)]
+        for p, q in zip(alone.student.parameters(), networks.students["+".join(subset)].parameters(), strict=True):
+            torch.testing.assert_close(p.grad, q.grad)
+    torch.testing.assert_close(values["teacher_segmentation"], of_teacher[0])
+    for gradient, p in zip(expected, networks.teacher.parameters(), strict=True):
+        torch.testing.assert_close(p.grad, gradient, atol=1e-6, rtol=1e-4)
+
+
+def test_the_schedule_of_the_teachers_own_term_follows_the_training():
+    networks = _all(students_per_step=3)
+    networks.teacher_objective.terms["teacher"].start = 0.5
+    assert "teacher" not in networks(*_batch())
+    networks.progress = 0.6
+    assert "teacher" in networks(*_batch())
+
+
+def test_every_student_is_measured_in_a_round_of_turns():
+    for students_per_step, rounds in ((1, 3), (2, 2), (3, 1)):
+        networks, seen = _all(students_per_step), []
+        assert networks.steps_of_a_round() == rounds
+        for _ in range(rounds):
+            seen += networks.turn()
+            networks.steps += 1
+        assert set(seen) == {"flair", "t1+t2", "t1ce"}
 
 
 def test_loss_is_the_teachers_and_the_sum_of_the_students_and_terms_are_means():
@@ -180,4 +231,17 @@ def test_graph_is_gone_when_it_returns():
 
 def test_students_that_take_turns_leave_parameters_unused():
     assert _all(students_per_step=2).leaves_parameters_unused()
-    assert not _all(students_per_step=3).leaves_parameters_unused()
+    all_at_once = _all(students_per_step=3)
+    assert not all_at_once.leaves_parameters_unused()
+    all_at_once.teacher_objective.terms["teacher"].needs_expert_label = True  # a step without an expert's label
+    assert all_at_once.leaves_parameters_unused()
+
+
+@pytest.mark.parametrize("overlays", [("consistency", "train_all"), ("train_all", "consistency")])
+def test_train_all_has_the_weights_of_its_recipe(overlays):
+    parser = ConfigParser()
+    parser.read_config(configs(*overlays))
+    parser.update({"filters": [4, 8, 16], "student_subsets": [["flair"]], "device": "cpu", "amp": False})
+    networks = parser.get_parsed_content("distiller")
+    assert str(networks.teacher_objective) == "loss = 0.2 teacher_segmentation"
+    assert str(networks.objectives["flair"]) == "loss = 0.8 student_segmentation + 2.5 consistency (from 0%, ramp 7%)"

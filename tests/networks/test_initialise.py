@@ -4,6 +4,7 @@ import logging
 
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from monai.networks.nets import DynUNet
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
@@ -12,6 +13,7 @@ from scripts.losses.objective import Objective, Term
 from scripts.losses.segmentation_loss import SegmentationLoss
 from scripts.networks.initialise import RANDOM, load_starting_weights, set_output_prior
 from scripts.networks.teacher_student import TeacherStudent
+from scripts.research.runs import configs
 
 FIRST = "input_block.conv1.conv.weight"
 
@@ -95,6 +97,16 @@ def test_network_of_other_filters_keeps_its_random_weights_and_the_log_says_whic
     assert "student starts from random weights, since the trained teacher has other filters" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "rate, filters, warned", [(0.002, (4, 8, 8), True), (0.01, (4, 8, 8), False), (0.002, (4, 4, 8), False)]
+)
+def test_random_weights_are_warned_of_where_the_rate_is_that_of_trained_ones(trained, caplog, rate, filters, warned):
+    with caplog.at_level(logging.WARNING):
+        load_starting_weights(_pair(filters=filters), 2.0, None, str(trained), True, {"learning_rate": rate})
+    sentence = "learning_rate is 0.002, which is meant for trained weights, but student starts from random ones: set"
+    assert (sentence in caplog.text) == warned
+
+
 def test_without_warm_start_all_weights_stay_random(trained):
     pair = _pair()
     before = {name: tensor.clone() for name, tensor in pair.state_dict().items()}
@@ -116,3 +128,10 @@ def test_frozen_teacher_of_another_spacing_is_refused(trained):
 def test_missing_teacher_is_named_with_the_way_to_one(kwargs, warm):
     with pytest.raises(UserError, match="--teacher_from.*train_teacher.json.*--warm_start false"):
         load_starting_weights(_pair(**kwargs), 2.0, None, None, warm)
+
+
+@pytest.mark.parametrize("recipe, rate", [("emkd", 0.01), ("kd_net", 0.002), ("choi2023", 0.01)])
+def test_a_recipe_has_the_rate_of_the_weights_that_it_starts_from(recipe, rate):
+    parser = ConfigParser()
+    parser.read_config(configs(recipe))
+    assert parser.get_parsed_content("learning_rate") == rate

@@ -1,12 +1,19 @@
 """Teacher and student in one module: who sees what, what is recorded, where gradients go."""
 
+import logging
+
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from monai.networks.nets import DynUNet
+from scripts.common.sequences import SEQUENCES
+from scripts.common.weights import save_weights
 from scripts.losses.barlow_twins import BarlowTwins
 from scripts.losses.objective import Objective, Term
 from scripts.losses.segmentation_loss import SegmentationLoss
 from scripts.networks.teacher_student import TeacherStudent
+from scripts.research.runs import configs
+from scripts.training.handlers import ClipGradients
 
 
 def _network(channels):
@@ -107,3 +114,47 @@ def test_only_a_term_that_starts_later_leaves_parameters_unused():
     assert not _joint().leaves_parameters_unused()
     late = {"barlow_twins": Term(BarlowTwins(8, project_dim=4), start=0.5)}
     assert _joint(terms=late).leaves_parameters_unused()
+
+
+def test_gradients_of_the_teacher_and_of_the_student_are_clipped_apart():
+    joint = _joint()
+    for parameter in joint.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    joint.teacher.input_block.conv1.conv.weight.grad.view(-1)[:2] = torch.tensor([3.0, 4.0])  # norm 5
+    joint.student.input_block.conv1.conv.weight.grad.view(-1)[:2] = torch.tensor([0.3, 0.4])  # norm 0.5
+    ClipGradients(joint.parameter_groups(), max_norm=1.0)(None)
+    assert joint.teacher.input_block.conv1.conv.weight.grad.norm().item() == pytest.approx(1.0, abs=1e-4)
+    assert joint.student.input_block.conv1.conv.weight.grad.norm().item() == pytest.approx(0.5)
+    assert sum(map(len, joint.parameter_groups())) == len(list(joint.parameters()))
+    frozen = _joint(freeze_teacher=True, terms={"teacher_segmentation": None}).parameter_groups()
+    assert [len(group) > 0 for group in frozen] == [False, True]
+
+
+def test_the_ensemble_is_that_of_teacher_and_student_or_left_out_with_a_reason(caplog):
+    assert _joint().sequences(ensemble=True)["ensemble"] == SEQUENCES
+    alone = TeacherStudent(_network(2), Objective({"s": Term(SegmentationLoss("student"))}), ["t1ce", "flair"])
+    with caplog.at_level(logging.INFO):
+        assert alone.sequences(ensemble=True) == {"student": ("t1ce", "flair")}
+    assert "The ensemble is left out: it is the mean of a teacher and one student, but the networks are student." in (
+        caplog.text
+    )
+
+
+def test_a_joint_student_of_all_four_sequences_has_weights_of_its_own(tmp_path):
+    terms = Objective({"student_segmentation": Term(SegmentationLoss("student"))})
+    joint = TeacherStudent(_network(4), terms, list(SEQUENCES), _network(4))
+    for name in ("teacher", "model"):
+        save_weights(tmp_path / f"{name}.pt", joint.teacher, {"sequences": list(SEQUENCES)})
+    files = {name: path for name, (path, _) in joint.weights(str(tmp_path)).items()}
+    assert files == {"teacher": f"{tmp_path}/teacher.pt", "student": f"{tmp_path}/model.pt"}
+    # that of train_teacher.json, alone
+    alone = TeacherStudent(_network(4), terms, list(SEQUENCES))
+    assert alone.weights(str(tmp_path)) == {"student": (f"{tmp_path}/teacher.pt", SEQUENCES)}
+
+
+@pytest.mark.parametrize("names, ensemble", [(["student"], False), (["teacher", "student", "ensemble"], True)])
+def test_the_mean_is_computed_only_if_the_group_has_an_ensemble(names, ensemble):
+    parser = ConfigParser()
+    parser.read_config(configs("mutual"))
+    parser.update({"network_sequences": dict.fromkeys(names, ["flair"]), "device": "cpu", "amp": False})
+    assert parser.get_parsed_content("validate#inferer").ensemble is ensemble

@@ -5,12 +5,13 @@ import re
 import pytest
 from monai.bundle import ConfigParser
 from scripts.common.errors import UserError, user_message
+from scripts.research.runs import configs
 from scripts.training.check_config import RENAMED, check_config
-from tiny import TINY, workflow
+from tiny import ROOT, TINY, workflow
 
 READ = {
     *("window", "patch_size", "wt_range_ml", "ckpt_dir", "clip_norm", "learning_rate", "unenhanced"),
-    *("initial_probability", "patches_per_epoch", "batch_size", "load_ahead"),
+    *("initial_probability", "patches_per_epoch", "batch_size", "load_ahead", "teacher_filters"),
 }
 
 
@@ -45,10 +46,8 @@ def test_key_that_resembles_none_is_refused_with_the_list():
         _check(wurst=1)
 
 
-def test_training_that_would_never_be_validated_is_refused():
-    _check(val_interval=3)
-    with pytest.raises(UserError, match="val_interval is 4, but the training has only 3 epochs"):
-        _check(val_interval=4)
+def test_an_interval_of_validations_may_be_longer_than_the_training_but_not_zero():
+    _check(val_interval=4)
     with pytest.raises(UserError, match="val_interval is 0, but must be a whole number of at least 1"):
         _check(val_interval=0)
 
@@ -86,6 +85,8 @@ def test_new_key_that_something_reads_is_welcome():
         ("patch_size", [64, 64], "patch_size is .64, 64., but must be 3 whole numbers"),
         ("filters", [16], r"filters is \[16\], but must be a list such as \[16, 32, 64\]"),
         ("filters", [16, 32.5], "filters is .16, 32.5., but must be a list"),
+        ("filters", [16, 32], "filters is .16, 32., but must be a list such as .* at least three levels"),
+        ("teacher_filters", [16, 32], "teacher_filters is .16, 32., but must be a list"),
         ("wt_range_ml", [300, 1], "wt_range_ml is .300, 1.: give the smaller volume first"),
         ("ckpt_dir", 2024.5, "ckpt_dir is 2024.5, but must be a path: write it with a folder, such as ./2024.5"),
         ("device", "cuda:99", "device is 'cuda:99', which this machine or this build of torch does not have"),
@@ -212,6 +213,58 @@ def test_lower_case_truth_values_of_the_command_line_are_understood(text, value)
     parser = ConfigParser({"amp": text, "run": run}, globals={"check_config": check_config, "values": (values := [])})
     parser.get_parsed_content("run")
     assert values == [value] and values[0] is value
+
+
+BARLOW_TWINS = "objective#terms#barlow_twins"
+
+
+@pytest.mark.parametrize(
+    "files, key",
+    [
+        (["train"], f"{BARLOW_TWINS}#loss#detach_teacher"),  # true in the config
+        (["train"], "objective#terms#teacher_segmentation#needs_expert_label"),  # an expression in the config
+        (["train"], f"{BARLOW_TWINS}#needs_expert_label"),  # an argument that no config sets
+        (["train", "any_subset", "self_distillation"], "distiller#self_distillation"),
+        (["train"], "train#dataloader#drop_last"),
+        (["train"], "load_subject#transforms#0#label"),  # in a list
+        (["train", "with_real"], "real#split#allow_shared_patients"),  # in a table without a component
+    ],
+)
+def test_false_on_the_command_line_is_false_at_every_switch(files, key, tmp_path):
+    parser = ConfigParser()
+    parser.read_config(configs(*files[1:]))
+    given = {key: "false", "device": "cpu", "amp": "False", "bundle_root": str(ROOT)}
+    parser.update(given | ({"real#dataset_dir": str(tmp_path)} if "with_real" in files else {}))
+    parser.parse()
+    check_config(parser)
+    assert parser[key] is False and parser["amp"] is False
+    if key.startswith(BARLOW_TWINS):
+        term = parser.get_parsed_content(BARLOW_TWINS)
+        assert (term.loss.detach_teacher if key.endswith("detach_teacher") else term.needs_expert_label) is False
+
+
+def test_a_text_that_is_no_truth_value_is_refused_at_a_nested_switch():
+    parser = ConfigParser()
+    parser.read_config(configs())
+    parser.update({f"{BARLOW_TWINS}#loss#detach_teacher": "no", "device": "cpu"})
+    with pytest.raises(UserError, match="detach_teacher is 'no', but must be true or false"):
+        check_config(parser)
+
+
+def test_sequences_of_one_student_are_refused_where_all_are_trained():
+    parser = ConfigParser()
+    parser.read_config(configs("train_all"))
+    parser.update({"student_modalities": ["flair"], "device": "cpu", "bundle_root": str(ROOT)})
+    with pytest.raises(UserError, match="student_modalities is .'flair'., but has no effect with train_all.json"):
+        check_config(parser)
+
+
+@pytest.mark.parametrize("files, divisor", [((), 8), (("kd_net",), 8), (("no_distillation",), 4)])
+def test_scans_are_padded_for_the_deepest_network_that_takes_part(files, divisor):
+    parser = ConfigParser()
+    parser.read_config(configs(*files))
+    parser.update({"filters": [4, 8, 16], "teacher_filters": [4, 8, 16, 32], "device": "cpu", "amp": False})
+    assert parser.get_parsed_content("inferer").divisor == divisor
 
 
 @pytest.mark.parametrize("old, new", RENAMED.items())

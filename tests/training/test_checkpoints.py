@@ -11,7 +11,14 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 from scripts.common.errors import UserError
-from scripts.training.checkpoints import BestCheckpoint, LastCheckpoint, check_output_dir, report_results, resume
+from scripts.training.checkpoints import (
+    BestCheckpoint,
+    LastCheckpoint,
+    best_checkpoints,
+    check_output_dir,
+    report_results,
+    resume,
+)
 from scripts.training.handlers import early_stop
 from torch import nn
 
@@ -83,6 +90,30 @@ def test_earlier_run_is_neither_overwritten_nor_missed(tmp_path):
     check_output_dir(str(tmp_path), resume=True)
     with pytest.raises(UserError, match="--resume true"):
         check_output_dir(str(tmp_path), resume=False)
+
+
+@pytest.mark.parametrize("name", ["teacher.pt", "model.pt", "model_flair.pt", "any_subset.pt"])
+def test_a_folder_with_other_weights_is_not_trained_into(name, tmp_path):
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match=f"holds weights that this training might overwrite .{name}.: choose another"):
+        check_output_dir(str(tmp_path), resume=False)
+
+
+def test_each_student_records_its_own_gradient_ratios(tmp_path):
+    class Students:
+        names, frozen, network = ["flair", "t1"], set(), staticmethod(lambda name: nn.Linear(1, 1))
+
+        def sequences(self):
+            return {"teacher": ("t1", "flair"), "flair": ("flair",), "t1": ("t1",)}
+
+    medians = [{}, {}]
+    provenance = {"gradient_ratios": {"barlow_twins": 0.3}}
+    checkpoints = best_checkpoints(Students(), tmp_path, provenance, SimpleNamespace(medians=medians))
+    medians[0]["barlow_twins"] = 0.2  # t1 has not been measured
+    for checkpoint in checkpoints:
+        checkpoint.save(1)
+    ratios = {path.stem: json.loads(path.read_text()).get("gradient_ratios") for path in tmp_path.glob("*.json")}
+    assert ratios == {"teacher": {"barlow_twins": 0.3}, "model_flair": {"barlow_twins": 0.2}, "model_t1": None}
 
 
 def test_what_a_killed_run_has_left_is_removed(tmp_path):

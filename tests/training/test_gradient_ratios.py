@@ -34,6 +34,9 @@ class _Networks(nn.Module):
     def student_objectives(self):
         return [(self.objective, [self.weight])]
 
+    def steps_of_a_round(self):
+        return 1
+
 
 def _run(networks, every=2, steps=4, provenance=None):
     def step(engine, batch):
@@ -67,6 +70,43 @@ def test_measuring_does_not_change_the_training():
     assert torch.equal(*gradients)
 
 
+def test_a_term_of_the_labels_is_no_distillation_though_the_student_is_its_own_teacher():
+    networks = _Networks(student_segmentation=2.0, soft_targets=3.0, teacher_segmentation=4.0)
+    assert _run(networks)[1].ratios.keys() == {"soft_targets"}
+
+
+class _Turns(nn.Module):
+    """Four students that learn two a step, of which student number i has the ratio i + 1."""
+
+    def __init__(self):
+        super().__init__()
+        each = [_Networks(student_segmentation=1.0, soft_targets=2.0 * (i + 1)) for i in range(4)]
+        self.each, self.step = nn.ModuleList(each), 0
+
+    def student_objectives(self):
+        return [pair for each in self.each for pair in each.student_objectives()]
+
+    def steps_of_a_round(self):
+        return 2
+
+    def learn(self):
+        for i in (2 * self.step % 4, 2 * self.step % 4 + 1):
+            self.each[i].objective(None, None, torch.zeros(2))
+        self.step += 1
+
+
+def test_students_that_take_turns_are_all_measured_at_an_interval_of_their_own_steps():
+    networks, provenance = _Turns(), {}
+    engine = Engine(lambda engine, batch: networks.learn())
+    ratios = GradientRatios(networks, 4, provenance)
+    ratios.attach(engine)
+    engine.run(range(16), max_epochs=1)
+    # steps 0, 1 and 8, 9 of the 16: each student learnt 8 times and was measured twice, 0.5 * 2 (i + 1) / 1
+    assert [each["soft_targets"] for each in ratios.of_student] == [[1.0] * 2, [2.0] * 2, [3.0] * 2, [4.0] * 2]
+    assert [each["soft_targets"] for each in ratios.medians] == [1.0, 2.0, 3.0, 4.0]
+    assert provenance["gradient_ratios"] == {"soft_targets": 2.5}
+
+
 def test_a_term_that_does_not_reach_the_student_has_no_ratio():
     networks = _Networks(student_segmentation=2.0, soft_targets=3.0, teacher_segmentation=0.0)
     assert _run(networks)[1].ratios.keys() == {"soft_targets"}
@@ -82,4 +122,6 @@ def test_a_resumed_run_keeps_the_earlier_measurements():
     first = _run(_Networks(student_segmentation=2.0, soft_targets=3.0), steps=2)[1]
     second = GradientRatios(_Networks(student_segmentation=2.0, soft_targets=3.0), 2, {})
     second.load_state_dict(first.state_dict())
-    assert second.ratios == {"soft_targets": [pytest.approx(0.75)]}
+    assert second.ratios == {"soft_targets": [pytest.approx(0.75)]} and second.of_student == [second.ratios]
+    second.load_state_dict({"ratios": {"soft_targets": [1.0]}})  # as versions up to 0.12 saved it
+    assert second.ratios == {"soft_targets": [1.0]}

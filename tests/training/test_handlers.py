@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Around the training steps: logged terms, best weights, progress."""
 
+import json
+import logging
 from types import SimpleNamespace
 
 import pytest
 import torch
 from ignite.engine import Engine, Events
+from monai.bundle import ConfigParser
+from monai.engines import SupervisedEvaluator
+from monai.handlers import ValidationHandler
 from scripts.common.errors import UserError
+from scripts.research.runs import configs
+from scripts.training.checkpoints import BestCheckpoint, report_results
 from scripts.training.handlers import (
     ClipGradients,
     EpochMeans,
+    LastValidation,
     LossProgressBar,
     RestartSchedule,
     SeedEachEpoch,
@@ -139,3 +147,41 @@ def test_training_stops_at_an_epoch_that_ends_with_weights_that_are_not_finite(t
     nn.init.constant_(network.weight, float("nan"))
     with pytest.raises(UserError, match="the network is not finite.*last.pt has the state after the last good epoch"):
         StopIfNotFinite(network, str(tmp_path / "last.pt")).check_weights(engine)
+
+
+def _validated(scans, epochs, interval, checkpoint=None):
+    """A training of one step an epoch with MONAI's handler; the epochs that were validated."""
+    network, seen = nn.Linear(1, 1), []
+    evaluator = SupervisedEvaluator("cpu", scans, network, prepare_batch=lambda batch, *args, **kwargs: (batch, batch))
+    evaluator.add_event_handler(Events.COMPLETED, lambda engine: seen.append(engine.state.epoch))
+    trainer = Engine(lambda engine, batch: None)
+    ValidationHandler(interval, evaluator).attach(trainer)
+    LastValidation(evaluator, interval, [] if checkpoint is None else [checkpoint]).attach(trainer)
+    trainer.run([0], max_epochs=epochs)
+    return seen
+
+
+@pytest.mark.parametrize("epochs, interval, seen", [(5, 3, [3, 5]), (6, 3, [3, 6]), (2, 3, [2])])
+def test_the_last_epoch_is_validated_once_whatever_the_interval(epochs, interval, seen):
+    assert _validated([torch.zeros(1, 1)], epochs, interval) == seen
+
+
+@pytest.mark.filterwarnings("ignore:.*dataloader. is empty")
+def test_without_validation_subjects_the_weights_of_the_last_epoch_are_kept_and_the_log_says_so(tmp_path, caplog):
+    checkpoint = BestCheckpoint(nn.Linear(1, 1), "student_dice", tmp_path / "model.pt", {"seed": 0})
+    with caplog.at_level(logging.INFO):
+        assert _validated([], 5, 3, checkpoint) == []
+        report_results([checkpoint], str(tmp_path))
+    assert json.loads((tmp_path / "model.json").read_text()) == {"seed": 0, "epoch": 5}
+    assert torch.equal(torch.load(tmp_path / "model.pt")["weight"], checkpoint.network.weight)
+    assert "There are no validation subjects: the weights of the last epoch are kept" in caplog.text
+    assert f"The weights are in {tmp_path}: model.pt. They are those of the last epoch, as there were no" in caplog.text
+    assert "-inf" not in caplog.text and "missing" not in caplog.text
+
+
+def test_the_shipped_training_validates_its_last_epoch_before_it_saves_its_state():
+    handlers = ConfigParser.load_config_file(configs()[0])["train"]["handlers"]
+    names = [handler["_target_"].rpartition(".")[2] for handler in handlers]
+    first, last = names.index("ValidationHandler"), names.index("LastValidation")
+    assert first < last < names.index("LastCheckpoint") and names.index("StopIfNotFinite") < first
+    assert handlers[first]["interval"] == handlers[last]["interval"] == "@val_interval"

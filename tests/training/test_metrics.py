@@ -5,6 +5,8 @@ import pytest
 import torch
 from ignite.engine import Engine
 from scripts.common.errors import UserError
+from scripts.common.metrics import case_measures
+from scripts.common.sequences import REGIONS
 from scripts.training.metrics import best_metric, other_metrics
 
 
@@ -23,9 +25,20 @@ def test_metrics_of_two_networks_by_hand():
         ["teacher", "student"], "student_dice", {"teacher": label.clone(), "student": 1 - label, "label": label}
     )
     assert len(values) == 2 + 1 + 2 * 3
-    # MONAI leaves out a region that is empty in the label
+    # et is empty in the label: the teacher's is empty too (1), the student draws one (0)
     assert values["teacher_dice"] == 1 and values["student_dice"] == 0 and values["mean_dice"] == 0.5
     assert values["teacher_wt"] == 1 and values["student_tc"] == 0
+    assert values["teacher_et"] == 1 and values["student_et"] == 0
+
+
+@pytest.mark.parametrize("drawn", [0.0, 1.0])
+def test_a_false_enhancing_tumour_costs_as_much_as_in_evaluation(drawn):
+    label = torch.tensor([1.0, 1.0, 0.0]).reshape(3, 1, 1, 1)
+    prediction = torch.tensor([1.0, 1.0, drawn]).reshape(3, 1, 1, 1)
+    values = _values(["student"], "student_dice", {"student": prediction, "label": label})
+    rows = case_measures(prediction, label, [1.0, 1.0, 1.0])
+    assert values["student_dice"] == pytest.approx(sum(row["dice"] for row in rows) / 3) == (3 - drawn) / 3
+    assert values["student_et"] == rows[REGIONS.index("et")]["dice"] == 1 - drawn
 
 
 def test_a_metric_of_a_region_looks_at_its_channel_alone():
