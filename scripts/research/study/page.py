@@ -74,25 +74,19 @@ def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: 
 
 
 def _complete(table: pd.DataFrame, block: dict) -> tuple[pd.DataFrame, list[str]]:
-    """The folds that all arms with results have, and of each arm the seeds that have all of these folds.
+    """The trainings of each arm and seed that has all folds of the control, so that all have the same subjects.
 
-    So all arms have the same subjects. Without a fold in common the table stays whole.
+    Arms with ``folds`` of their own need not have them all.
 
     Returns:
-        The rows, and what was left out, in words.
+        The rows, and the arms and seeds that were left out, in words.
     """
     everywhere = [arm for arm, entry in block["arms"].items() if "folds" not in entry]
-    folds = table[table.arm.isin(everywhere)].groupby(["arm", "seed"]).fold.agg(frozenset)
-    most = [max(own, key=len) for _, own in folds.groupby("arm")]
-    common = set.intersection(*map(set, most)) if most else set()
-    if not common:
-        return table, []
-    left_out = [f"fold {fold}" for fold in sorted(set(table.fold) - common)]
-    partly = [(arm, seed) for (arm, seed), own in folds.items() if not common <= own]
-    left_out += [f"seed {seed} of {arm_label(arm, 'student')}" for arm, seed in partly]
-    kept = {(arm, seed, fold) for arm, seed in set(folds.index) - set(partly) for fold in common}
-    own_folds = table[~table.arm.isin(everywhere) & table.fold.isin(common)]
-    kept |= set(own_folds[TRAINING].itertuples(index=False, name=None))
+    folds = table.groupby(["arm", "seed"]).fold.agg(frozenset)
+    of_control = max((own for (arm, _), own in folds.items() if arm == block["control"]), key=len, default=frozenset())
+    partly = [key for key, own in folds.items() if key[0] in everywhere and not of_control <= own]
+    left_out = [f"{arm_label(arm, 'student')} (seed {seed})" for arm, seed in partly]
+    kept = {(arm, seed, fold) for (arm, seed), own in folds.items() if (arm, seed) not in partly for fold in own}
     return _rows_with(table, TRAINING, kept), left_out
 
 
@@ -131,9 +125,7 @@ def _size(trainings: pd.DataFrame, table: pd.DataFrame, left_out: list[str]) -> 
     hours = (trainings.seconds.astype(float) * trainings.cores.astype(float)).sum() / 3600
     unknown = int(trainings.seconds.isna().sum())
     partly = f" ({unknown} trainings were interrupted and are not in it)" if unknown else ""
-    missing = (
-        f" Left out, as it was not run on all folds or not by all arms yet: {', '.join(left_out)}." if left_out else ""
-    )
+    missing = f" Left out, as not all folds were run yet: {', '.join(left_out)}." if left_out else ""
     steps = _range(trainings.steps.astype(int))
     versions = sorted(set(trainings.version))
     half = int(trainings.amp.sum())

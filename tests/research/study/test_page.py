@@ -96,15 +96,16 @@ def test_an_arm_that_the_plan_no_longer_has_is_not_shown(tmp_path):
     assert not any("masked" in line for line in lines)
 
 
-def test_a_fold_that_not_all_arms_have_yet_is_left_out(tmp_path):
+def test_an_arm_that_was_not_run_on_all_folds_of_the_control_is_left_out(tmp_path):
     table, trainings = _table(), _trainings()
     more = table[table.arm != "masked"].assign(fold=1, subject=lambda rows: rows.subject + "1")
     both = pd.concat([trainings, trainings[trainings.arm != "masked"].assign(fold=1)])
     _store(tmp_path, pd.concat([table, more]), both)
     plan = _plan(tmp_path, "alone", "soft", "masked", folds=[{}, {}])
     lines = study_lines(plan, tmp_path, tmp_path / "study.png", resamples=300)
-    assert any("3 trainings" in line and line.endswith("not by all arms yet: fold 1.") for line in lines)
-    assert any(line.startswith("| soft | 1 | 1 | 2 |") for line in lines)
+    assert any(line.startswith("2 arms, 4 trainings") and line.endswith("yet: masked (seed 0).") for line in lines)
+    assert any(line.startswith("| soft | 1 | 1 | 4 |") for line in lines)
+    assert not any(line.startswith("| masked |") for line in lines)
 
 
 def test_a_second_seed_counts_when_it_was_run_on_all_folds(tmp_path):
@@ -119,4 +120,4 @@ def test_a_second_seed_counts_when_it_was_run_on_all_folds(tmp_path):
     lines = study_lines(plan, tmp_path, tmp_path / "study.png", resamples=300)
     assert any(line.startswith("| alone | 1 | 2 | 4 |") for line in lines)
     assert any(line.startswith("| soft | 1 | 1 | 4 |") for line in lines)  # its seed 0 on both folds, all subjects
-    assert any(line.endswith("not by all arms yet: seed 1 of masked, seed 1 of soft.") for line in lines)
+    assert any(line.endswith("yet: masked (seed 1), soft (seed 1).") for line in lines)
