@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from scripts.common.files import ROOT, save_atomically
 from scripts.common.sequences import SEQUENCES, limited_subsets
-from scripts.common.weights import provenance_of, provenance_path, student_file
+from scripts.common.weights import provenance_of, provenance_path, save_state, student_file
 from scripts.evaluation.summary import read_cases, write_cases
 
 # The sequences of ``models/model.pt``: those of Choi et al. 2023.
@@ -51,7 +51,7 @@ def collect(trainings: list[Path], folder: Path) -> None:
             ]
             text = json.dumps(records[-1] | ({"mean_of": own} if len(files) > 1 else {}), indent=4) + "\n"
             save_atomically(folder / provenance_path(path).name, lambda to, text=text: to.write_text(text))
-            save_atomically(folder / path.name, lambda to, state=state: torch.save(state, to))
+            save_state(folder / path.name, state)  # the same weights give the same bytes
 
 
 def averaged(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

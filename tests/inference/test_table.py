@@ -64,10 +64,10 @@ def test_a_record_without_its_label_map_is_not_done(tmp_path, map_is):
 def test_backup_copies_of_records_are_no_records(tmp_path):
     _record(tmp_path, "P1")
     old = json.loads(record_path(label_map_path(tmp_path, "P1")).read_text()) | {"volumes_ml": {"wt": 99.0}}
-    for copy in ("P1_before/P1_seg.json", "P1/P1_v1_seg.json", "Z/Z_seg.json"):
-        (tmp_path / copy).parent.mkdir(exist_ok=True)
-        (tmp_path / copy).write_text(json.dumps(old))
-        (tmp_path / copy.replace(".json", ".nii.gz")).write_bytes(b"map")
+    for backup in ("P1_before/P1_seg.json", "P1/P1_v1_seg.json", "Z/Z_seg.json"):
+        (tmp_path / backup).parent.mkdir(exist_ok=True)
+        (tmp_path / backup).write_text(json.dumps(old))
+        (tmp_path / backup.replace(".json", ".nii.gz")).write_bytes(b"map")
     write_table(tmp_path, {})
     assert _table(tmp_path)["wt_ml"].to_dict() == {"P1": "5.0"}
 

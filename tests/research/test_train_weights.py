@@ -24,6 +24,10 @@ def scans(tmp_path_factory):
     folder = Path(make_cohort(str(tmp_path_factory.mktemp("scans") / "real"), 0, 0, 5, spacing=4.0, seed=9, workers=1))
     for name in ("dataset.json", "cohort.json"):
         (folder / name).unlink()
+    for subject in list(folder.iterdir()):  # not the names of the cohort's subjects, who would be the same patients
+        for file in list(subject.iterdir()):
+            file.rename(subject / file.name.replace("Simulated", "Real"))
+        subject.rename(folder / subject.name.replace("Simulated", "Real"))
     last = sorted(folder.iterdir())[-1]
     (folder.parent / "known").mkdir()
     last.rename(folder.parent / "known" / last.name)
@@ -86,7 +90,8 @@ def test_teacher_and_students_are_trained_with_distillation():
     parser = ConfigParser()
     parser.read_config(configs(*STUDENTS))
     terms = {name for name, term in parser.get("objective")["terms"].items() if term}
-    assert terms == {"student_segmentation", "barlow_twins"} and parser.get("teacher_training") == "joint"
+    assert terms == {"student_segmentation", "teacher_segmentation", "barlow_twins"}
+    assert parser.get("teacher_training") == "joint"
 
 
 def test_networks_start_from_the_network_for_any_subset(published):
