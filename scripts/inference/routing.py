@@ -12,7 +12,7 @@ from scripts.common.sequences import SEQUENCES, ordered, subset_name
 from scripts.common.weights import load_weights, network_path, provenance_of, weight_files_in
 from scripts.data.datalist import sequences_present
 from scripts.inference.inferer import BrainBoxInferer
-from scripts.inference.segmentation_record import version_of
+from scripts.inference.segmentation_record import stamp_of
 from torch import nn
 
 
@@ -94,7 +94,7 @@ class TrainedNetworks(nn.Module):
         self.filters = list(filters)
         self.spacing = spacing
         self.device = device
-        # each with the version of its weight file
+        # each with the stamp of its weight file
         self.loaded: dict[str, tuple[tuple, nn.Module]] = {}
         self.refused: dict[str, tuple[tuple, str]] = {}
 
@@ -105,14 +105,14 @@ class TrainedNetworks(nn.Module):
             UserError: from `scripts.common.weights.load_weights`; also if the network's number of levels differs from
                 that of ``filters``, on which the padding depends.
         """
-        version = version_of(file)
-        if file not in self.loaded or self.loaded[file][0] != version:
+        stamp = stamp_of(file)
+        if file not in self.loaded or self.loaded[file][0] != stamp:
             chosen = ordered(sequences)
             filters = provenance_of(file).get("filters", self.filters)
             if len(filters) != len(self.filters):
                 raise UserError(f'{file} has {len(filters)} levels: run it with --filters "{filters}".')
             network = self.build(in_channels=len(chosen), filters=filters)
-            self.loaded[file] = version, load_weights(network, file, chosen, self.spacing).to(self.device).eval()
+            self.loaded[file] = stamp, load_weights(network, file, chosen, self.spacing).to(self.device).eval()
         return self.loaded[file][1]
 
 
@@ -125,13 +125,13 @@ class RoutedInferer(BrainBoxInferer):
         Raises:
             ScanError: the network cannot be used. So its subjects fail, and those of other networks go on.
         """
-        version, message = network.refused.get(file[0], (None, None))
-        if message is not None and version == version_of(file[0]):
+        stamp, message = network.refused.get(file[0], (None, None))
+        if message is not None and stamp == stamp_of(file[0]):
             raise ScanError(message)
         try:
             own = network.load(file[0], sequences[0])
         except UserError as error:
-            network.refused[file[0]] = version_of(file[0]), str(error)
+            network.refused[file[0]] = stamp_of(file[0]), str(error)
             raise ScanError(str(error)) from error
         return super().__call__(inputs, own)
 

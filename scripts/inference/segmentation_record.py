@@ -123,10 +123,10 @@ def network_facts(file: str) -> dict:
 
 def weights_sha256(file: str) -> str:
     """The sha256 of a weight file, computed once, and again after the file was replaced."""
-    return _sha256(file, version_of(file))
+    return _sha256(file, stamp_of(file))
 
 
-def version_of(file: str) -> tuple[int, int] | None:
+def stamp_of(file: str) -> tuple[int, int] | None:
     """Time of the last change in ns and size in bytes, by which a replaced file is noticed; None without a file."""
     if not os.path.isfile(file):
         return None
@@ -135,7 +135,7 @@ def version_of(file: str) -> tuple[int, int] | None:
 
 
 @lru_cache(maxsize=64)
-def _sha256(file: str, version: tuple[int, int]) -> str:
+def _sha256(file: str, stamp: tuple[int, int]) -> str:
     return hash_of(file)
 
 

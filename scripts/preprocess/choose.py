@@ -27,11 +27,11 @@ def choose(
 
     What the user wishes counts first. Of several scans of one sequence these rules take one, in this order:
 
-    1. of T1, those that say that they are without contrast, then those acquired before the first T1ce;
-    2. original scans before reformatted or derived ones (`ImageType`);
-    3. scans whose file name the user ended in the sequence before others;
-    4. the finest voxels: the smallest of their largest sizes, if the others are more than 10% larger;
-    5. where echo times differ, the scans whose times say the sequence;
+    1. of T1, those that say that they are without contrast, then those acquired before the first T1ce.
+    2. original scans before reformatted or derived ones (`ImageType`).
+    3. scans whose file name the user ended in the sequence before others.
+    4. the finest voxels: the smallest of their largest sizes, if the others are more than 10% larger.
+    5. where echo times differ, the scans whose times say the sequence.
     6. of scans with the same description, the last: a scan is repeated because the first was spoilt.
 
     Args:
@@ -45,8 +45,8 @@ def choose(
 
     Raises:
         ScanError: no scan is left, a wish fits not exactly one scan, two scans differ in nothing that the rules look
-            at, several T1 of which nothing says which was taken after the contrast agent, no T1 but one that says
-            nothing and was acquired after a T1ce, or scans of several studies.
+            at, or scans are of several studies. Of T1 also: several of which nothing says which was taken after the
+            contrast agent, or none but one that says nothing and was acquired after a T1ce.
     """
     series, wishes = list(series), dict(wishes or {})
     readings = {scan.file: read_sequence(scan) for scan in series}

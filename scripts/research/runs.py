@@ -74,7 +74,9 @@ def _weights_of(keys: dict, names: tuple[str, ...]) -> dict[str, str]:
     """The hash of each weight file that these keys name, by the key and the file: a path may get other weights."""
     found = {}
     for name in names:
-        given = Path(keys.get(name) or "nothing")
+        if not keys.get(name):
+            continue
+        given = Path(keys[name])
         for file in sorted(given.glob("*.pt")) if given.is_dir() else [given]:
             if file.is_file():
                 found[f"weights of {name}, {file.name}"] = hash_of(file)

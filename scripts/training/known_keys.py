@@ -128,11 +128,18 @@ def _tables(config, path: str, inside: bool) -> Iterator[tuple[str, dict, bool]]
 @lru_cache
 def shipped_keys(base: str) -> set[str]:
     """The ids of all keys, at any depth, of a base config (``train.json``, ``inference.json``) and its overlays."""
-    found = set()
+    return {path for path, _ in _shipped_values(base)}
+
+
+@lru_cache
+def _shipped_values(base: str) -> list[tuple[str, object]]:
+    """The id and the value of each of these keys, once for each file that has it."""
+    found = []
     for file in _shipped(base):
         for key, value in ConfigParser.load_config_file(str(file)).items():
             key = key.removeprefix("+").replace("::", "#")
-            found |= {key, *(f"{path}#{name}" for path, table, _ in _tables(value, key, False) for name in table)}
+            found.append((key, value))
+            found += [(f"{path}#{k}", v) for path, table, _ in _tables(value, key, False) for k, v in table.items()]
     return found
 
 
@@ -155,15 +162,7 @@ def switches(config: dict) -> Iterator[tuple[str, object]]:
 @lru_cache
 def shipped_switches(base: str) -> set[str]:
     """The ids of all keys, at any depth, that are true or false in a base config or one of its overlays."""
-    found = set()
-    for file in _shipped(base):
-        for key, value in ConfigParser.load_config_file(str(file)).items():
-            key = key.removeprefix("+").replace("::", "#")
-            values = {key: value} | {
-                f"{p}#{k}": v for p, table, _ in _tables(value, key, False) for k, v in table.items()
-            }
-            found |= {path for path, each in values.items() if isinstance(each, bool)}
-    return found
+    return {path for path, value in _shipped_values(base) if isinstance(value, bool)}
 
 
 def _arguments(component: dict) -> set[str] | None:

@@ -42,9 +42,8 @@ def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: 
     for part, block in plan.parts.items():
         table = read_table(table_path(results, part))
         # without arms that the plan no longer has
-        cells = {(cell.arm, cell.subset or "together", cell.seed, cell.fold) for cell in plan.cells(part)}
-        own = _rows_with(trainings[trainings.part == part], CELL, cells)
-        table = _rows_with(table, TRAINING, set(own[TRAINING].itertuples(index=False, name=None)))
+        own = _rows_with(trainings[trainings.part == part], CELL, {cell.key for cell in plan.cells(part)})
+        table = _rows_with(table, TRAINING, set(_keys(own, TRAINING)))
         if table.empty:
             continue
         table, left_out = _complete(table, block)
@@ -56,7 +55,7 @@ def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: 
             ceiling=block.get("ceiling"),
             controls=_controls(block),
         )
-        own = _rows_with(own, TRAINING, set(table[TRAINING].itertuples(index=False, name=None)))
+        own = _rows_with(own, TRAINING, set(_keys(table, TRAINING)))
         lines += [f"## {block['title']}", "", _size(own, table, left_out), ""]
         for group in dict.fromkeys(found.group) if len(found) else ():
             chosen = found[found.group == group]
@@ -86,14 +85,16 @@ def _complete(table: pd.DataFrame, block: dict) -> tuple[pd.DataFrame, list[str]
     of_control = max((own for (arm, _), own in folds.items() if arm == block["control"]), key=len, default=frozenset())
     partly = [key for key, own in folds.items() if key[0] in everywhere and not of_control <= own]
     left_out = [f"{arm_label(arm, 'student')} (seed {seed})" for arm, seed in partly]
-    kept = {(arm, seed, fold) for (arm, seed), own in folds.items() if (arm, seed) not in partly for fold in own}
-    return _rows_with(table, TRAINING, kept), left_out
+    return _rows_with(table, ["arm", "seed"], set(folds.index) - set(partly)), left_out
 
 
 def _rows_with(table: pd.DataFrame, columns: list[str], keys: set[tuple]) -> pd.DataFrame:
     """The rows whose values in these columns are one of the keys."""
-    found = [key in keys for key in table[columns].itertuples(index=False, name=None)]
-    return table[pd.Series(found, index=table.index, dtype=bool)]
+    return table[pd.Series([key in keys for key in _keys(table, columns)], index=table.index, dtype=bool)]
+
+
+def _keys(table: pd.DataFrame, columns: list[str]) -> list[tuple]:
+    return list(table[columns].itertuples(index=False, name=None))
 
 
 def _controls(block: dict) -> dict[str, str]:

@@ -37,6 +37,11 @@ class Cell:
     fold: int
 
     @property
+    def key(self) -> tuple[str, str, int, int]:
+        """Arm, subset (``together`` for all), seed and fold, by which a table of results knows it."""
+        return self.arm, self.subset or "together", self.seed, self.fold
+
+    @property
     def name(self) -> str:
         """Its folder, such as ``real/kd_net/flair_seed0_fold1``."""
         return f"{self.part}/{self.arm}/{self.subset or 'together'}_seed{self.seed}_fold{self.fold}"

@@ -70,7 +70,7 @@ def pending(plan: Plan, part: str, results: str | Path) -> list[Cell]:
     hashes = dict(zip(trainings[["part", *CELL]].itertuples(index=False, name=None), trainings.plan))
     left = []
     for cell in plan.cells(part):
-        stored = hashes.get((part, cell.arm, cell.subset or "together", cell.seed, cell.fold))
+        stored = hashes.get((part, *cell.key))
         if stored is None:
             left.append(cell)
         elif stored != plan.hash(cell):
@@ -96,8 +96,7 @@ def collect(plan: Plan, part: str, results: str | Path) -> None:
         facts = json.loads((output / FACTS).read_text()) if (output / FACTS).is_file() else {}
         if facts.get("plan") == plan.hash(cell):
             rows.append(rows_of(cell, read_cases(output / "evaluation" / "cases.csv")))
-            own = {"part": part, "arm": cell.arm, "subset": cell.subset or "together", "seed": cell.seed}
-            trainings.append(own | {"fold": cell.fold} | facts)
+            trainings.append({"part": part} | dict(zip(CELL, cell.key)) | facts)
             picture, to = output / PICTURE, picture_path(results, part, cell.arm)
             if plan.parts[part].get("pictures") and picture.is_file() and not to.is_file():
                 save_atomically(to, lambda file, picture=picture: shutil.copyfile(picture, file))
