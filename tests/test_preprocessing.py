@@ -72,6 +72,19 @@ def test_training_evaluation_and_inference_give_the_network_the_same_image(one_s
     assert segmented.pixdim.tolist() == [3, 3, 3] and segmented.abs().max() > 1
 
 
+def test_label_map_of_almost_the_scans_voxel_size_comes_to_the_scans_grid():
+    parser = ConfigParser()
+    parser.read_config(str(CONFIGS / "train.json"))
+    affines = torch.eye(4), torch.diag(torch.tensor([1, 1, 0.9999, 1]))  # within what check_grid allows
+    data = {
+        key: MetaTensor(torch.ones(1, 4, 4, 155), affine=affine) for key, affine in zip(("image", "label"), affines)
+    }
+    for transform in parser.get_parsed_content("to_grid")[:2]:
+        data = transform(data)
+    # 155 / 2 = 77.5 is rounded up, the label's own 77.49 would be rounded down
+    assert data["image"].shape == data["label"].shape == (1, 2, 2, 78)
+
+
 def test_training_and_evaluation_make_regions_by_one_threshold():
     texts = [json.loads((CONFIGS / file).read_text()) for file in ("train.json", "evaluate.json")]
     last = [texts[0]["validate"]["postprocessing"], texts[1]["validate#postprocessing"]]

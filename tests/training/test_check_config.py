@@ -226,7 +226,7 @@ BARLOW_TWINS = "objective#terms#barlow_twins"
         (["train"], f"{BARLOW_TWINS}#needs_expert_label"),  # an argument that no config sets
         (["train", "any_subset", "self_distillation"], "distiller#self_distillation"),
         (["train"], "train#dataloader#drop_last"),
-        (["train"], "load_subject#transforms#0#label"),  # in a list
+        (["train"], "load_labelled#0#label"),  # in a list
         (["train", "with_real"], "real#split#allow_shared_patients"),  # in a table without a component
     ],
 )
