@@ -18,7 +18,7 @@ from scripts.common.files import ROOT
 
 CONFIGS = ROOT / "configs"
 # Keys that may be of another kind than in the base config; a term of the loss may be null.
-OTHER_KINDS = {"amp", "filters", "patch_size", "window", "wt_range_ml", "student_modalities"}
+OTHER_KINDS = {"amp", "device", "filters", "patch_size", "window", "wt_range_ml", "student_modalities"}
 TERMS = "objective#terms#"
 # Components without which nothing runs.
 NEEDED = {
@@ -63,7 +63,7 @@ def unknown_key(config: dict) -> tuple[str, list[str]] | None:
 
 
 def wrong_kind(config: dict) -> tuple[str, object, str] | None:
-    """The first key that is a table or a list in the base config, but a number, true, false or null here.
+    """The first key that is a table or a list in the base config, but a number, a text, true, false or null here.
 
     Returns:
         The key, its value and what it must be; None if there is none. Keys that a shipped overlay sets to such a value
@@ -74,7 +74,8 @@ def wrong_kind(config: dict) -> tuple[str, object, str] | None:
         inside = config
         for name in path.split("#"):
             inside = inside.get(name, {}) if isinstance(inside, dict) else {}
-        if inside is None or isinstance(inside, (bool, int, float)):
+        is_text = isinstance(inside, str) and not inside.startswith(("$", "@", "%"))
+        if inside is None or isinstance(inside, (bool, int, float)) or is_text:
             return path, inside, wanted
         if path in NEEDED and isinstance(inside, dict) and inside.get("_disabled_") in (True, "true"):
             return f"{path}#_disabled_", inside["_disabled_"], "false, since every run needs this component"

@@ -101,9 +101,10 @@ def test_shipped_keys_are_those_of_the_base_config_and_its_overlays_at_any_depth
         (["inference.json"], "initialize", 5, "a list"),
         (["train.json"], "objective", None, "a table"),
         (["train.json"], "train#dataset", True, "a table"),
+        (["train.json"], "subjects", "BraTS", "a table"),
     ],
 )
-def test_a_table_or_list_that_is_replaced_by_a_number_or_null_is_found(files, key, value, wanted):
+def test_a_table_or_list_that_is_replaced_by_a_number_a_text_or_null_is_found(files, key, value, wanted):
     assert wrong_kind(_config(*files, **{key: value})) == (key, value, wanted)
 
 
