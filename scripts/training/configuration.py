@@ -18,7 +18,8 @@ MAY_CHANGE = {
     *("source#dataset_dir", "target#dataset_dir", "source_subjects", "provenance#source#dataset"),
     *("split", "real#split", "unlabelled_subjects"),
     *("subjects", "parts", "datalist", "real_subjects", "validate#loggers", "validate#handlers"),
-    *("imports", "initialize", "prepare", "run", "training", "finalize", "_meta_", "run_state", "configuration"),
+    *("imports", "initialize", "prepare", "cohort", "run", "training", "finalize", "_meta_"),
+    *("run_state", "configuration"),
     # how whole scans are validated, whose rules have changed between versions
     *("validate#inferer#ensemble", "inferer#divisor"),
     *("student_checkpoint#path", "tracking_uri", "experiment_name", "run_name", "save_execute_config"),
