@@ -197,6 +197,11 @@ def state_of_all(checkpoints: list[BestCheckpoint], **objects) -> dict:
     return objects | {f"best_{number}": checkpoint for number, checkpoint in enumerate(checkpoints)}
 
 
+def present(**objects) -> dict:
+    """The objects that `LastCheckpoint` saves, without those that a recipe does not have (None)."""
+    return {name: thing for name, thing in objects.items() if thing is not None}
+
+
 def report_results(checkpoints: list[BestCheckpoint], output_dir: str) -> None:
     """Log where the results of a finished training are, and the command that evaluates them."""
     validated = any(math.isfinite(each.best) for each in checkpoints)

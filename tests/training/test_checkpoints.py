@@ -16,6 +16,7 @@ from scripts.training.checkpoints import (
     LastCheckpoint,
     best_checkpoints,
     check_output_dir,
+    present,
     report_results,
     resume,
 )
@@ -51,6 +52,10 @@ def test_best_value_survives_a_resume(tmp_path):
     checkpoint.load_state_dict({"best": 0.9})
     _evaluated(checkpoint, 0.8, 1)
     assert not list(tmp_path.iterdir()) and checkpoint.state_dict() == {"best": 0.9}
+
+
+def test_what_a_recipe_does_not_have_is_not_saved():
+    assert present(optimizer="adam", discriminator_optimizer=None) == {"optimizer": "adam"}
 
 
 def test_last_checkpoint_holds_every_object_and_the_trainer(tmp_path):
