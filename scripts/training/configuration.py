@@ -18,12 +18,17 @@ MAY_CHANGE = {
     *("source#dataset_dir", "target#dataset_dir", "source_subjects", "provenance#source#dataset"),
     *("split", "real#split", "unlabelled_subjects"),
     *("subjects", "parts", "datalist", "real_subjects", "validate#loggers", "validate#handlers"),
-    *("imports", "initialize", "prepare", "cohort", "run", "training", "finalize", "_meta_"),
+    *("imports", "scripts_are_here", "initialize", "prepare", "cohort", "run", "training", "finalize", "_meta_"),
     *("run_state", "configuration"),
     # how whole scans are validated, whose rules have changed between versions
     *("validate#inferer#ensemble", "inferer#divisor"),
     *("student_checkpoint#path", "tracking_uri", "experiment_name", "run_name", "save_execute_config"),
 }
+# Keys of preprocessing, which lie elsewhere since version 0.14: runs that were started before are not compared in them.
+MOVED = (
+    *("load_subject", "load_labelled", "interpolation", "to_grid", "train#load_unlabelled"),
+    *("train#prepare_batch", "train#patches"),
+)
 # Handlers that only watch a training.
 WATCHERS = {
     *("StatsHandler", "TensorBoardStatsHandler", "MLFlowHandler", "LossProgressBar", "TrainingProgressBar"),
@@ -102,7 +107,9 @@ def _watches(handler) -> bool:
 
 def _differing_keys(stored: dict, given: dict) -> list[str]:
     absent = object()
+    moved = () if "train#patches#_target_" in stored else MOVED
     names = [name for name in {**stored, **given} if stored.get(name, absent) != given.get(name, absent)]
+    names = [name for name in names if not name.startswith(moved)]
     names.sort(key=lambda name: (name != "provenance#recipe", name.count("#")))
     return [f"{name} ({_text(stored, name)}, now {_text(given, name)})" for name in names]
 

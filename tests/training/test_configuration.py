@@ -6,7 +6,7 @@ import json
 import pytest
 from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
-from scripts.training.configuration import RunConfiguration, flat_keys
+from scripts.training.configuration import MOVED, RunConfiguration, flat_keys
 from tiny import ROOT
 
 
@@ -64,12 +64,23 @@ def test_what_does_not_change_the_result_may_change(subjects, key, value):
         ("objective#terms#barlow_twins#weight", 3, "objective#terms#barlow_twins#weight (2.0, now 3)"),
         ("optimizer#betas", [0.8, 0.9], "optimizer#betas (not set, now [0.8, 0.9])"),
         ("simulated#seed", 1, "simulated#seed (0, now 1)"),
+        ("train#patches#pose#prob", 0.5, "train#patches#pose#prob (0.7, now 0.5)"),
+        ("interpolation#image", "nearest", 'interpolation#image ("bilinear", now "nearest")'),
     ],
 )
 def test_what_changes_the_result_is_refused_with_both_values(subjects, key, value, text):
     with pytest.raises(UserError) as caught:
         _configuration(subjects, **{key: value}).load_state_dict(_stored(subjects))
     assert text in str(caught.value) and "start again in another --output_dir" in str(caught.value)
+
+
+def test_a_run_of_version_0_13_goes_on_though_keys_have_moved(subjects):
+    stored = _stored(subjects)
+    keys = {name: value for name, value in stored["keys"].items() if not name.startswith(MOVED)}
+    keys |= {"load_subject#transforms#0#label": True, "train#prepare_batch#pose#prob": 0.7}
+    _configuration(subjects).load_state_dict(stored | {"keys": keys})
+    with pytest.raises(UserError, match="configuration: seed .0, now 1.. Resume it"):
+        _configuration(subjects, seed=1).load_state_dict(stored | {"keys": keys})
 
 
 def test_another_recipe_is_named_first(subjects):
