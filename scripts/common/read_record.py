@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read the record that inference writes beside a label map."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
+
+from scripts.common.json_files import read_json
 
 # Names of settings in records of version 0.6.0 and earlier, and their names now.
 RENAMED_SETTINGS = {"mirror": "test_time_mirroring", "numbering": "label_convention"}
@@ -12,8 +13,8 @@ RENAMED_SETTINGS = {"mirror": "test_time_mirroring", "numbering": "label_convent
 def read_record(path: Path) -> dict | None:
     """The record in a JSON file, with today's names of settings; None if there is no file or it is not a record."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except (ValueError, RecursionError):
+        record = read_json(path) if path.is_file() else None
+    except ValueError:
         return None
     if (
         not isinstance(record, dict)

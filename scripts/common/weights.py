@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weight files: state dicts, each with a JSON file of the same name that records how it was trained."""
 
-import json
 import math
 from pathlib import Path
 
 import torch
 from scripts.common.errors import UserError, is_out_of_memory
 from scripts.common.files import save_atomically
+from scripts.common.json_files import read_json, save_json
 from scripts.common.printable import shortened
 from scripts.common.sequences import REGIONS, SEQUENCES, channels_of, limited_subsets
 from torch import nn
@@ -79,8 +79,8 @@ def provenance_of(path: str | Path) -> dict:
     if not record.is_file():
         return {}
     try:
-        content = json.loads(record.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
+        content = read_json(record)
+    except (ValueError, OSError) as error:
         raise UserError(f"{record} is not readable JSON ({error}): restore it, or remove it.") from error
     if not isinstance(content, dict):
         raise UserError(f"{record} is not the record of a weight file: restore it, or remove it.")
@@ -121,8 +121,7 @@ def teacher_path(path: str | Path) -> str:
 def save_weights(path: str | Path, network: nn.Module, provenance: dict) -> None:
     """Write a network's state dict, without deep-supervision heads, to ``path``, and its provenance as JSON."""
     state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items() if not _of_a_head(name)}
-    text = json.dumps(provenance, indent=4) + "\n"
-    save_atomically(provenance_path(path), lambda file: file.write_text(text))
+    save_json(provenance_path(path), provenance)
     save_state(path, state)
 
 

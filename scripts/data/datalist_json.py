@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scripts.common.choices import PARTS
 from scripts.common.errors import UserError
+from scripts.common.json_files import read_json
 from scripts.common.labels import LABEL_CONVENTIONS
 from scripts.common.namings import naming_of_4d_files
 from scripts.common.sequences import SEQUENCES, nifti_stem, parse_files, sequence_of_name
@@ -40,10 +41,10 @@ def subjects_in_json(path: Path, labelled: bool) -> list[tuple[dict, str]]:
             be that of a folder.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_repeated_keys)
+        content = read_json(path, object_pairs_hook=_without_repeated_keys)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): allow it, or remove the file.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is not valid JSON ({error}): correct it, or remove it.") from error
     parts = [part for part in PARTS if isinstance(content, dict) and isinstance(content.get(part), list)]
     if not parts:

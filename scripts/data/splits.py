@@ -2,13 +2,13 @@
 """Divide subjects into training, validation and test: by a split file, a fold, dataset.json, or a seeded draw."""
 
 import hashlib
-import json
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.common.choices import PARTS
 from scripts.common.errors import UserError
+from scripts.common.json_files import read_json
 from scripts.common.namings import patient_of_subject
 from scripts.common.printable import some_of
 
@@ -149,8 +149,8 @@ def _by_file(items: list[dict], path: Path) -> dict[str, list[dict]]:
     if not path.is_file():
         raise UserError(f"The split file {path} does not exist: give an existing one, or leave split_file out.")
     try:
-        lists = json.loads(path.read_text())
-    except (ValueError, RecursionError) as error:
+        lists = read_json(path)
+    except ValueError as error:
         raise UserError(f"The split file {path} is not valid JSON ({error}): correct it.") from error
     if not isinstance(lists, dict) or not all(isinstance(lists.get(part), list) for part in PARTS):
         raise UserError(

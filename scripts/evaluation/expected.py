@@ -10,14 +10,14 @@ The table belongs to the weights that lie beside it when it is written. Beside t
 """
 
 import argparse
-import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 from scripts.common.errors import UserError, install_error_hook
-from scripts.common.files import hash_of, save_atomically
+from scripts.common.files import hash_of
+from scripts.common.json_files import read_json, save_json
 from scripts.common.sequences import REGIONS, subset_name
 from scripts.common.weights import weight_files_in
 from scripts.evaluation.summary import read_cases, summarise
@@ -33,9 +33,9 @@ def read_expected(path) -> dict[str, list[dict]]:
     if not os.path.isfile(path):  # false for a path that is too long
         return {}
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = read_json(path)
         valid = all(_is_entry(entry) for entries in table.values() for entry in entries)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         valid = False
     if not valid:
         raise UserError(
@@ -116,8 +116,7 @@ def write_expected(
         for subset, entry in expected_from_cases(cases, data).items():
             own = {"weights_sha256": weights[subset]} if subset in (weights or {}) else {}
             table.setdefault(subset, []).append(entry | own)
-    text = json.dumps(table, indent=4) + "\n"
-    save_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+    save_json(path, table)
 
 
 def weights_beside(path) -> dict[str, str]:

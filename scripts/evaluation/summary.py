@@ -5,7 +5,6 @@
 """
 
 import argparse
-import json
 import math
 import os
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 from scripts.common.errors import UserError, install_error_hook
 from scripts.common.files import save_atomically
+from scripts.common.json_files import read_json, save_json
 from scripts.common.metrics import RULES
 from scripts.common.sequences import REGIONS
 from scripts.evaluation.bootstrap import bootstrap_interval, describe, paired_difference
@@ -191,15 +191,14 @@ def write_summary(
     bootstrap = {"method": "percentile over subjects, 95%", "seed": seed, "resamples": resamples}
     content = {"settings": settings or {}, "rules": RULES, "bootstrap": bootstrap} | summary
     # settings may hold paths and devices, which are written as text
-    text = json.dumps(_json_values(content), indent=2, allow_nan=False, default=str) + "\n"
-    save_atomically(Path(path), lambda file: file.write_text(text, encoding="utf-8"))
+    save_json(path, _json_values(content), indent=2, allow_nan=False, default=str)
     return summary
 
 
 def _settings_in(summary: Path) -> dict | None:
     try:
-        return json.loads(summary.read_text(encoding="utf-8")).get("settings")
-    except (ValueError, OSError, AttributeError, RecursionError) as error:
+        return read_json(summary).get("settings")
+    except (ValueError, OSError, AttributeError) as error:
         raise UserError(f"{summary} is not the summary of an evaluation: move it away, and run again.") from error
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Save label maps with their records, list the subjects that still need one, and refuse to replace other files."""
 
-import json
 import logging
 import os
 from pathlib import Path
@@ -12,6 +11,7 @@ from monai.transforms import MapTransform, SaveImaged
 from scripts.common.choices import EXISTING
 from scripts.common.errors import ScanError, UserError
 from scripts.common.files import remove_leftovers, save_atomically
+from scripts.common.json_files import save_json
 from scripts.common.label_map_state import (
     EDITED,
     FOREIGN,
@@ -94,8 +94,7 @@ def save_segmentation(path: Path, label_map, record: dict, probabilities=None) -
             probabilities_sha256=probabilities_file and sha256_of(probabilities_file),
             replaced_probabilities_sha256=sha256_of(beside) if state in (MADE, OUTDATED) else None,
         )
-        text = json.dumps(saved, indent=4) + "\n"
-        save_atomically(record_path(path), lambda file: file.write_text(text))
+        save_json(record_path(path), saved)
 
     def save_others(temporary: Path):
         if probabilities is not None:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The record beside each label map: network, volumes, quality and flags."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
@@ -11,6 +10,7 @@ from pathlib import Path
 from monai.data.utils import affine_to_spacing
 from monai.transforms import Transform
 from scripts.common.files import ROOT, hash_of
+from scripts.common.json_files import read_json
 from scripts.common.metrics import voxel_ml
 from scripts.common.printable import printable
 from scripts.common.weights import provenance_of
@@ -141,5 +141,5 @@ def _sha256(file: str, stamp: tuple[int, int]) -> str:
 
 @lru_cache(maxsize=1)
 def _versions() -> dict[str, str]:
-    bundle = json.loads(METADATA.read_text())["version"]
+    bundle = read_json(METADATA)["version"]
     return {"bundle": bundle} | {name: version(name) for name in ("monai", "torch")}

@@ -2,13 +2,13 @@
 """``python -m scripts.preprocess raw/ ready/`` makes raw scans ready for the networks, one folder a subject."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from scripts.common.console import set_up_console
 from scripts.common.errors import ScanError, UserError
-from scripts.common.files import locked, save_atomically
+from scripts.common.files import locked
+from scripts.common.json_files import read_json, save_json
 from scripts.common.printable import printable
 from scripts.preprocess.choose import read_wishes
 from scripts.preprocess.raw_files import raw_subjects
@@ -70,11 +70,10 @@ def _make_ready(subject: str, folder: Path, options, wishes) -> dict:
 def _write(path: Path, results: dict) -> None:
     """The results of this run, and of earlier ones for other subjects."""
     try:
-        before = json.loads(path.read_text())
+        before = read_json(path)
     except (OSError, ValueError):
         before = {}
-    text = json.dumps((before if isinstance(before, dict) else {}) | results, indent=4) + "\n"
-    save_atomically(path, lambda file: file.write_text(text))
+    save_json(path, (before if isinstance(before, dict) else {}) | results)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 """Label maps in the grid of each original scan: ``python -m scripts.preprocess.back segmentations/ ready/ out/``."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 from scripts.common.console import set_up_console
 from scripts.common.errors import ScanError, UserError
 from scripts.common.files import hash_of, save_atomically
+from scripts.common.json_files import read_json, save_json
 from scripts.common.printable import printable
 from scripts.data.read_nifti import read_nifti
 from scripts.data.same_grid import TOLERANCE
@@ -54,8 +54,7 @@ def take_back(subject: str, label_map: Path, ready: Path, out: Path) -> list[Pat
 
         def note_hash(file: Path, name=path.name, replaced=note["sha256"][-1:]) -> None:
             notes[name] = {"made_of": source, "sha256": [*replaced, hash_of(file)]}
-            text = json.dumps(notes, indent=4) + "\n"
-            save_atomically(notes_path, lambda temporary: temporary.write_text(text))
+            save_json(notes_path, notes)
 
         # noted before the file is moved to its place, so that a kill leaves no file that is not known
         save_atomically(path, lambda file, image=image: nib.save(image, file), note_hash)
@@ -81,7 +80,7 @@ def _labels(subject: str, path: Path, grid: dict) -> tuple[np.ndarray, np.ndarra
 def _read(path: Path) -> dict:
     """For each file, the hash of the label map that it was made of, and its own hash after that of the one before."""
     try:
-        notes = json.loads(path.read_text())
+        notes = read_json(path)
         return {name: {"made_of": note["made_of"], "sha256": list(note["sha256"])} for name, note in notes.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}

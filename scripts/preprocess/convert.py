@@ -2,12 +2,12 @@
 """Convert a subject's DICOM series to NIfTI with dcm2niix, and keep what their headers say of the sequence."""
 
 import hashlib
-import json
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.common.errors import ScanError
+from scripts.common.json_files import read_json, save_json
 from scripts.preprocess.packages import optional
 from scripts.preprocess.raw_files import sidecar_of
 from scripts.preprocess.whole_folder import whole_folder
@@ -44,7 +44,7 @@ def convert(subject: str, folder: Path, dicom: Iterable[Path], target: Path, mad
     if _made_of(target) != made_of:
         with whole_folder(target) as temporary:
             _convert(subject, folder, dicom, temporary)
-            (temporary / DONE).write_text(json.dumps({"made_of": made_of}, indent=4) + "\n")
+            save_json(temporary / DONE, {"made_of": made_of})
     return sorted(target.glob("*.nii.gz"))
 
 
@@ -62,9 +62,9 @@ def _convert(subject: str, folder: Path, dicom: Iterable[Path], target: Path) ->
         )
     for scan in converted:
         sidecar = sidecar_of(scan)
-        facts = json.loads(sidecar.read_text(errors="replace")) if sidecar.is_file() else {}
+        facts = read_json(sidecar, errors="replace") if sidecar.is_file() else {}
         kept = {key: facts[key] for key in KEPT if key in facts} | headers.get(facts.get("SeriesInstanceUID"), {})
-        sidecar.write_text(json.dumps(kept, indent=4) + "\n")
+        save_json(sidecar, kept)
     for other in target.iterdir():  # such as gradient tables
         if other.suffix not in (".gz", ".json"):
             other.unlink()
@@ -93,6 +93,6 @@ def _headers(dicom: Iterable[Path]) -> dict[str, dict]:
 
 def _made_of(target: Path) -> str | None:
     try:
-        return json.loads((target / DONE).read_text())["made_of"]
+        return read_json(target / DONE)["made_of"]
     except (OSError, ValueError, KeyError, TypeError):
         return None

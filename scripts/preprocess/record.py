@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The record of a subject that was made ready: ``<ready>/<subject>/<subject>_preprocess.json``."""
 
-import json
 from pathlib import Path
 
 from scripts.common.errors import ScanError
+from scripts.common.json_files import read_json
 
 ENDING = "_preprocess.json"
 # What `scripts.preprocess.back` needs.
@@ -24,7 +24,7 @@ def read_record(ready: Path, subject: str) -> dict:
     """
     path = record_path(ready, subject)
     try:
-        record = json.loads(path.read_text())
+        record = read_json(path)
     except (OSError, ValueError) as error:
         raise ScanError(
             f"{subject}: {path} cannot be read ({error}): make the subject ready with python -m scripts.preprocess."

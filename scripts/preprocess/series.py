@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is known of one scan before its voxels are read: its header, and the JSON file beside it."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 from scripts.common.errors import ScanError
+from scripts.common.json_files import read_json
 from scripts.common.sequences import SEQUENCES, nifti_stem, parse_files
 from scripts.preprocess.raw_files import sidecar_of
 
@@ -80,7 +80,7 @@ def _facts(subject: str, file: Path) -> dict:
     if not sidecar.is_file():
         return {}
     try:
-        facts = json.loads(sidecar.read_text())
+        facts = read_json(sidecar)
     except (OSError, ValueError) as error:
         raise ScanError(
             f"{subject}: {sidecar} cannot be read as JSON ({error}): correct it, or take it away."

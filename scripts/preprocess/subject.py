@@ -11,6 +11,7 @@ import numpy as np
 from monai.data import MetaTensor
 from scripts.common.errors import ScanError
 from scripts.common.files import hash_of
+from scripts.common.json_files import save_json
 from scripts.common.metrics import voxel_ml
 from scripts.data.background import check_background
 from scripts.data.load_scan import load_volume
@@ -95,7 +96,7 @@ def make_ready(
             record["sequences"][name] = _entry(source, why, scan, transforms[name], fixed) | facts
             record["sequences"][name] |= {"saved": saved.name, "sha256": hash_of(saved)}
         record["brain"]["ml"] = round(float(brains[reference].sum()) * voxel_ml(scans[reference].affine), 1)
-        (temporary / record_path(ready, subject).name).write_text(json.dumps(record, indent=4) + "\n")
+        save_json(temporary / record_path(ready, subject).name, record)
     return record
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What inference recorded about a label map, ``<subject>_seg.json``, and whether the label map was edited since."""
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from scripts.common.json_files import read_json
 from scripts.common.label_map_state import EDITED, record_path, state_of
 from scripts.common.read_record import has_odd_values
 from scripts.common.sequences import SEQUENCES
@@ -24,14 +24,14 @@ def recorded_facts(label_map: Path) -> dict:
     if not path.is_file():
         return {}
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
         facts = {name: record[name] for name in ("flags", "sequences", "volumes_ml") if name in record}
         facts["network"] = " + ".join(Path(network["file"]).name for network in record.get("networks", []))
         facts["weights"] = [network.get("sha256") for network in record.get("networks", [])]
         facts["label_convention"] = current_names(record.get("settings", {})).get("label_convention")
         if has_odd_values(record) or not {*facts.get("sequences", [])} <= {*SEQUENCES}:
             raise TypeError
-    except (AttributeError, ValueError, TypeError, KeyError, OSError, RecursionError):
+    except (AttributeError, ValueError, TypeError, KeyError, OSError):
         return {"flags": [f"{path.name} cannot be read, so its flags are not known."]}
     return {name: value for name, value in facts.items() if value or name == "flags"}
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes ``report.html`` from what a run has left in its folder."""
 
-import json
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 from scripts.common.errors import UserError
 from scripts.common.files import ROOT, save_atomically
+from scripts.common.json_files import read_json
 from scripts.evaluation.expected import read_expected, require_expected
 from scripts.report.evaluation_page import evaluation_values
 from scripts.report.inference_page import inference_values
@@ -78,6 +78,6 @@ def save_page(
 
 
 def _versions() -> dict[str, str]:
-    bundle = json.loads((ROOT / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    bundle = read_json(ROOT / "configs" / "metadata.json")
     packages = {package: version(package) for package in ("monai", "torch")}
     return {"bundle": f"{bundle['name']} {bundle['version']}"} | packages

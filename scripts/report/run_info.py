@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the report says about the run as a whole, ``report/run.json``. A page is about one kind of run only."""
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.common.errors import UserError
-from scripts.common.files import save_atomically
+from scripts.common.json_files import read_json, save_json
 from scripts.common.sequences import SEQUENCES
 from scripts.report.parts import current_names, remove_parts
 from scripts.report.picture import MOST_SLICES, SLICES
@@ -31,12 +30,12 @@ def read_run(output_dir) -> dict:
 
 def _read(file: Path) -> dict:
     try:
-        run = json.loads(file.read_text(encoding="utf-8"))
+        run = read_json(file)
         tables = all(isinstance(item, dict) for item in (run.get("facts", {}), *run.get("scans", {}).values()))
         valid = tables and run.get("kind", "inference") in ("inference", "evaluation")
         valid = valid and isinstance(run.get("expected"), (str, type(None)))
         valid = valid and type(slices := run.get("slices", SLICES)) is int and 1 <= slices <= MOST_SLICES
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError):
         valid = False
     if not valid:
         raise UserError(f"{file} is not what a run wrote: remove it, and run again.")
@@ -64,8 +63,8 @@ def write_run(
     keep = {"subject", "label_convention", *SEQUENCES}
     items = {name: {key: item[key] for key in item if key in keep} for name, item in (scans or {}).items()}
     content = {"kind": kind, "facts": dict(facts), "expected": None if expected is None else str(expected)}
-    text = json.dumps(content | {"scans": items, "slices": slices}, indent=4, default=str) + "\n"
-    save_atomically(Path(output_dir) / "report" / "run.json", lambda file: file.write_text(text, encoding="utf-8"))
+    content |= {"scans": items, "slices": slices}
+    save_json(Path(output_dir) / "report" / "run.json", content, default=str)
 
 
 def set_aside_other_report(output_dir, kind: str) -> None:

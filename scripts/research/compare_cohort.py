@@ -6,7 +6,6 @@ python -m scripts.research.compare_cohort numbers --folder cohort_2mm --shapes .
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import nibabel as nib
@@ -15,6 +14,7 @@ import torch
 from matplotlib.figure import Figure
 from scripts.common.errors import UserError, install_error_hook
 from scripts.common.files import save_atomically
+from scripts.common.json_files import read_json
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import subjects_in
 from scripts.research.cohort_statistics import (
@@ -119,7 +119,7 @@ def numbers(folder: str, shapes: str | None = None, intensities: str | None = No
     spacing = float(files[0].header.get_zooms()[0])
     labels = [np.asarray(file.dataobj) for file in files]
     images = (np.stack([np.asarray(nib.load(item[name]).dataobj) for name in SEQUENCES]) for item in items)
-    real = [json.loads(Path(path).read_text()) if path else {} for path in (shapes, intensities)]
+    real = [read_json(path) if path else {} for path in (shapes, intensities)]
     tables = (
         compare_shapes(shape_statistics(labels, spacing), real[0]),
         compare_intensities(intensity_statistics(images, labels), real[1]),

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From trained networks to what is published: float16 weight files with their provenance, and stored results."""
 
-import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from scripts.common.files import ROOT, save_atomically
+from scripts.common.json_files import save_json
 from scripts.common.sequences import SEQUENCES, limited_subsets
 from scripts.common.weights import provenance_of, provenance_path, save_state, student_file
 from scripts.evaluation.summary import read_cases, write_cases
@@ -50,8 +50,8 @@ def collect(trainings: list[Path], folder: Path) -> None:
                 {key: record[key] for key in MEAN_KEYS if key in record} | {"steps": _steps(record)}
                 for record in records
             ]
-            text = json.dumps(records[-1] | ({"mean_of": own} if len(files) > 1 else {}), indent=4) + "\n"
-            save_atomically(folder / provenance_path(path).name, lambda to, text=text: to.write_text(text))
+            record = records[-1] | ({"mean_of": own} if len(files) > 1 else {})
+            save_json(folder / provenance_path(path).name, record)
             save_state(folder / path.name, state)  # the same weights give the same bytes
 
 
@@ -139,8 +139,7 @@ def publish(work: Path, names: tuple[str, ...], shared: list[Path], models: Path
 
 
 def _publish(source: Path, to: Path, stages: list[dict]) -> None:
-    text = json.dumps(provenance(stages), indent=4) + "\n"
-    save_atomically(provenance_path(to), lambda file: file.write_text(text))
+    save_json(provenance_path(to), provenance(stages))
     save_atomically(to, lambda file: shutil.copyfile(source, file))
 
 

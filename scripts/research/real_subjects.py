@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real subjects of several collections as one dataset folder, with the split file of each fold of a cross-validation."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts.common.errors import UserError
-from scripts.common.files import save_atomically
+from scripts.common.json_files import read_json, save_json
 from scripts.common.namings import patient_of_subject
 from scripts.data.splits import in_drawn_order
 
@@ -67,12 +66,12 @@ def gather(real: Mapping, folder: str | Path) -> list[str]:
 
 def _save_split(path: Path, split: dict) -> None:
     """Write a split file. One that differs is kept: networks may have been trained on its subjects."""
-    if path.is_file() and json.loads(path.read_text()) != split:
+    if path.is_file() and read_json(path) != split:
         raise UserError(
             f"{path} divides other subjects, or divides them otherwise, than 'real' in the plan does now: choose another "
             f"folder of trainings, or remove this one with all networks that were trained on it."
         )
-    save_atomically(path, lambda file: file.write_text(json.dumps(split, indent=1) + "\n"))
+    save_json(path, split, indent=1)
 
 
 def draw_folds(

@@ -13,6 +13,7 @@ from pathlib import Path
 from monai.bundle import ConfigParser
 from scripts.common.errors import install_error_hook
 from scripts.common.files import ROOT
+from scripts.common.json_files import read_json
 from scripts.research.markdown import fill_between_markers, markdown_table, number, subset_title
 from scripts.research.runs import configs, run_workflow
 
@@ -44,7 +45,7 @@ def measure(recipe: str | None, subset: str, steps: int, keys: dict) -> dict[str
         short |= {f"objective#terms#{name}#ramp": 0.0, f"objective#terms#{name}#start": 0.0}
     with tempfile.TemporaryDirectory() as folder:
         run_workflow(configs(*([recipe] if recipe else [])), "train", short | keys | {"output_dir": folder})
-        return json.loads((Path(folder) / "model.json").read_text()).get("gradient_ratios", {})
+        return read_json(Path(folder) / "model.json").get("gradient_ratios", {})
 
 
 def ratio_table(steps: int, keys: dict) -> list[str]:

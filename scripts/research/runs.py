@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
 from scripts.common.errors import UserError, user_message
-from scripts.common.files import ROOT, hash_of, save_atomically
+from scripts.common.files import ROOT, hash_of
+from scripts.common.json_files import read_json, save_json
 from scripts.common.workers import end_with_parent
 from scripts.simulation.cohort import ensure_cohort
 from scripts.training.processor import keep_freed_memory
@@ -64,10 +65,10 @@ def train_once(overlays: tuple[str, ...], output: Path, keys: dict) -> float | N
         start = time.time()
         run_workflow(configs(*overlays), "train", keys | {"output_dir": str(output), "resume": resumed})
         seconds = None if resumed else round(time.time() - start, 1)
-        save_atomically(duration, lambda file: file.write_text(json.dumps(seconds)))
+        save_json(duration, seconds)
         (output / "last.pt").unlink(missing_ok=True)
         shutil.rmtree(output / "tensorboard", ignore_errors=True)
-    return json.loads(duration.read_text())
+    return read_json(duration)
 
 
 def _weights_of(keys: dict, names: tuple[str, ...]) -> dict[str, str]:
@@ -87,9 +88,9 @@ def _check_keys(path: Path, keys: dict, started: bool, what: str) -> None:
     """Store the keys of a new training or evaluation; compare them with those of one that was started before."""
     given = json.loads(json.dumps({name: value for name, value in keys.items() if name != "bundle_root"}, default=str))
     if not started:
-        save_atomically(path, lambda file: file.write_text(json.dumps(given, indent=1) + "\n"))
+        save_json(path, given)
     elif path.is_file():
-        stored = json.loads(path.read_text())
+        stored = read_json(path)
         differing = [name for name in sorted(stored.keys() | given.keys()) if stored.get(name) != given.get(name)]
         if differing:
             name = differing[0]

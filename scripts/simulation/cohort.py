@@ -19,6 +19,7 @@ import torch
 from scripts.common.choices import PARTS
 from scripts.common.errors import UserError, install_error_hook
 from scripts.common.files import locked, remove_leftovers, save_atomically
+from scripts.common.json_files import save_json
 from scripts.common.sequences import SEQUENCES
 from scripts.common.workers import end_with_parent
 from scripts.simulation.contrast import MAPS, Contrast
@@ -100,11 +101,9 @@ def _make_cohort(root: Path, recipe: dict, counts: dict[str, int], workers: int)
     if waiting:
         _simulate(root, waiting, recipe["spacing"], recipe["seed"], workers)
     datalist = {part: [_datalist_entry(name) for name in names[part]] for part in PARTS}
-    text = json.dumps(
-        {"name": "simulated cohort", "label_convention": "brats", "simulated": recipe} | datalist, indent=1
-    )
+    content = {"name": "simulated cohort", "label_convention": "brats", "simulated": recipe} | datalist
     if not (root / "dataset.json").is_file():
-        save_atomically(root / "dataset.json", lambda file: file.write_text(text))
+        save_json(root / "dataset.json", content, indent=1)
 
 
 def _remove_leftovers(root: Path) -> None:

@@ -200,6 +200,7 @@ def test_the_users_file_is_read(tmp_path):
     "content, message",
     [
         ("{", "is not valid JSON"),
+        ("[" * 200_000, "is not valid JSON .it is nested too deeply."),
         ('["a"]', "is no choice of scans: it needs the form"),
         ('{"P1": {"t1c": "5"}}', "has the entry 't1c': \"5\" for P1"),
     ],

@@ -48,6 +48,15 @@ def test_a_second_run_goes_on_and_a_choice_helps(raw, capsys):
     assert (raw.parent / "ready/P2/P2_flair.nii.gz").is_file()
 
 
+@pytest.mark.parametrize("text", ["{", "[" * 200_000, "[]"])
+def test_results_of_earlier_runs_that_are_damaged_are_written_anew(raw, text):
+    ready = raw.parent / "ready"
+    ready.mkdir()
+    (ready / "preprocess.json").write_text(text)
+    run(raw, "--only", "P1")
+    assert json.loads((ready / "preprocess.json").read_text()) == {"P1": {"state": "ready"}}
+
+
 def test_wrong_arguments_are_refused_before_anything_is_made(raw):
     with pytest.raises(UserError, match="has no folder P9: give one of P1, P2"):
         run(raw, "--only", "P9")

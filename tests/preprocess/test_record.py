@@ -35,6 +35,11 @@ def test_another_file_is_no_record(tmp_path, content):
     write(tmp_path, content)
     with pytest.raises(ScanError, match="is no record of python -m scripts.preprocess"):
         read_record(tmp_path, "P1")
-    record_path(tmp_path, "P1").write_text("{")
-    with pytest.raises(ScanError, match="cannot be read"):
+
+
+@pytest.mark.parametrize("text, reason", [("{", "Expecting"), ("[" * 200_000, "it is nested too deeply")])
+def test_a_damaged_record_is_told(tmp_path, text, reason):
+    write(tmp_path, RECORD)
+    record_path(tmp_path, "P1").write_text(text)
+    with pytest.raises(ScanError, match=f"cannot be read .{reason}"):
         read_record(tmp_path, "P1")

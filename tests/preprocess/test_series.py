@@ -47,7 +47,14 @@ def test_the_name_that_files_share_has_no_contrast_agent(tmp_path):
     assert read_series("P1", scan(tmp_path, "S_CE_t1.nii.gz"), converted=False).named == "t1"
 
 
-@pytest.mark.parametrize("content, message", [("{", "cannot be read as JSON"), ("[1]", "holds no JSON object")])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("{", "cannot be read as JSON"),
+        ("[" * 200_000, "cannot be read as JSON .it is nested too deeply."),
+        ("[1]", "holds no JSON object"),
+    ],
+)
 def test_a_damaged_sidecar_is_refused(tmp_path, content, message):
     file = scan(tmp_path)
     (tmp_path / "P1_t1ce.json").write_text(content)

@@ -199,6 +199,20 @@ def test_a_wrong_plan_is_refused_before_anything_runs(plan, tmp_path, changes, c
         train_weights(_changed(plan, tmp_path, **changes), tmp_path / "w", tmp_path / "m", tmp_path / "r", 1)
 
 
+@pytest.mark.parametrize(
+    "text, complaint",
+    [
+        ("{", "is not valid JSON .*: correct it"),
+        ("[" * 200_000, "is not valid JSON .it is nested too deeply.: correct it"),
+        ("[]", "must be a JSON object, .* any_subset"),
+    ],
+)
+def test_a_file_that_is_no_plan_is_refused(tmp_path, text, complaint):
+    (tmp_path / "weights.json").write_text(text)
+    with pytest.raises(UserError, match=complaint):
+        train_weights(tmp_path / "weights.json", tmp_path / "w", tmp_path / "m", tmp_path / "r", 1)
+
+
 def test_unknown_networks_are_refused(plan, tmp_path):
     with pytest.raises(UserError, match="has no networks 'fold2': choose from all, fold0, fold1"):
         train_weights(plan, tmp_path / "w", tmp_path / "m", tmp_path / "r", 1, ["fold2"])

@@ -6,11 +6,11 @@ Writes ``docs/accuracy.md``, the tables of the model card ``docs/README.md`` bet
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from scripts.common.errors import install_error_hook
 from scripts.common.files import ROOT, save_atomically
+from scripts.common.json_files import read_json, save_json
 from scripts.evaluation.expected import weights_beside, write_expected
 from scripts.research.accuracy.evaluation import COLLECTIONS, Evaluation
 from scripts.research.accuracy.page import TITLES, accuracy_page, card_tables
@@ -38,16 +38,16 @@ def write_accuracy(root: str | Path = ROOT, results: str | Path | None = None, r
     results = Path(results or root / "docs" / "results")
     evaluations = {name: Evaluation(results / "real_kfold.csv", name, resamples=resamples) for name in COLLECTIONS}
     evaluations["simulated"] = Evaluation(results / "simulated.csv", resamples=resamples)
-    inference = json.loads((root / "configs" / "inference.json").read_text(encoding="utf-8"))
+    inference = read_json(root / "configs" / "inference.json")
     limits = {key: inference[key] for key in ("wt_range_ml", "max_entropy")}
-    weights = json.loads((PLANS / "weights.json").read_text(encoding="utf-8"))
+    weights = read_json(PLANS / "weights.json")
     same_patient = weights["real"]["same_patient"]
     page = accuracy_page(evaluations, read_peers(root / "docs" / "peers.json"), limits, same_patient)
     metadata = root / "configs" / "metadata.json"
-    facts = json.loads(metadata.read_text(encoding="utf-8")) | {"eval_metrics": eval_metrics(evaluations)}
+    facts = read_json(metadata) | {"eval_metrics": eval_metrics(evaluations)}
     fill_between_markers(root / "docs" / "README.md", COMMAND, card_tables(evaluations))
     save_atomically(root / "docs" / "accuracy.md", lambda file: file.write_text(page, encoding="utf-8"))
-    save_atomically(metadata, lambda file: file.write_text(json.dumps(facts, indent=4) + "\n", encoding="utf-8"))
+    save_json(metadata, facts)
     expected = [(f"{each.subjects} subjects: {TITLES[name]}", each.cases) for name, each in evaluations.items()]
     table = root / "models" / "expected.json"
     write_expected(table, expected, weights_beside(table))

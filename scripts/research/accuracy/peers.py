@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """This bundle's accuracy beside published results (``docs/peers.json``), and how the two differ."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.common.errors import UserError
+from scripts.common.json_files import read_json
 from scripts.research.accuracy.evaluation import SUBSETS, Evaluation
 from scripts.research.accuracy.tables import MEANS
 from scripts.research.markdown import REGION_NAMES, TUMOUR_REGIONS, markdown_table, number, subset_title, with_interval
@@ -38,7 +38,7 @@ def read_peers(path: str | Path) -> list[dict]:
     """
     path = Path(path)
     try:
-        groups = json.loads(path.read_text(encoding="utf-8"))["groups"]
+        groups = read_json(path)["groups"]
         for group in groups:
             missing = [field for field in FIELDS if field not in group]
             if missing:

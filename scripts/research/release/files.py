@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files of a release: what git tracks and a user needs, with weights that fit their hashes."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.common.errors import UserError
+from scripts.common.json_files import read_json
 from scripts.common.large_files import matches, read_list
 
 NAME = "brats_limited_modality_segmentation"
@@ -78,7 +78,7 @@ def version_of(root: str | Path) -> str:
         UserError: it has none.
     """
     try:
-        return json.loads((Path(root) / "configs" / "metadata.json").read_text(encoding="utf-8"))["version"]
+        return read_json(Path(root) / "configs" / "metadata.json")["version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{root}/configs/metadata.json has no version of the bundle: restore it.") from error
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scripts.common.errors import UserError
 from scripts.common.files import ROOT
+from scripts.common.json_files import read_json
 from scripts.common.sequences import ordered, subset_name
 
 # In a key's value: the folder of the part's shared trainings on this fold, of those of all its folds, of its gathered
@@ -224,9 +225,13 @@ def read_plan(path: str | Path, work: str | Path) -> Plan:
     """Read and check a plan.
 
     Raises:
-        UserError: an unknown or missing key, a control or ceiling that is no arm, or a seed that a control lacks.
+        UserError: no JSON object, an unknown or missing key, a control or ceiling that is no arm, or a seed that a
+            control lacks.
     """
-    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    try:
+        content = read_json(path)
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON ({error}): correct it.") from error
     _check(path, "", content, PLAN_KEYS, {"parts"})
     content["parts"] = _with_likes(path, content["parts"])
     for name, part in content["parts"].items():
@@ -281,6 +286,9 @@ def _merged(target, patch):
 
 
 def _check(path, where: str, block: dict, known: set[str], needed: set[str]) -> None:
+    if not isinstance(block, dict):
+        place = f"'{where.removesuffix('#')}' in {path}" if where else path
+        raise UserError(f"{place} must be a JSON object, {{...}}: correct it.")
     if unknown := sorted(block.keys() - known):
         raise UserError(f"{path} has the unknown key '{where}{unknown[0]}': it may have {', '.join(sorted(known))}.")
     if missing := sorted(needed - block.keys()):

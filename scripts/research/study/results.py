@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stored results of a study: one table of Dice for each part, one row per subject and region of each network."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pandas as pd
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
+from scripts.common.json_files import read_json
 from scripts.common.sequences import REGIONS, SEQUENCES, subset_name
 from scripts.evaluation.summary import read_cases
 from scripts.research.study.plan import Cell, Plan
@@ -93,7 +93,7 @@ def collect(plan: Plan, part: str, results: str | Path) -> None:
     rows, trainings = [], []
     for cell in pending(plan, part, results):
         output = plan.output(cell)
-        facts = json.loads((output / FACTS).read_text()) if (output / FACTS).is_file() else {}
+        facts = read_json(output / FACTS) if (output / FACTS).is_file() else {}
         if facts.get("plan") == plan.hash(cell):
             rows.append(rows_of(cell, read_cases(output / "evaluation" / "cases.csv")))
             trainings.append({"part": part} | dict(zip(CELL, cell.key)) | facts)

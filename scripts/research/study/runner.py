@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from scripts.common.errors import UserError
 from scripts.common.files import ROOT, save_atomically
+from scripts.common.json_files import read_json, save_json
 from scripts.research import publish_weights
 from scripts.research.markdown import fill_between_markers, text_with_markers
 from scripts.research.real_subjects import gather
@@ -64,9 +65,7 @@ def run_cell(plan: Plan, cell: Cell) -> None:
     output, overlays = plan.output(cell), tuple(plan.arm(cell)["overlays"])
     seconds = train_once(overlays, output, plan.keys(cell))
     evaluate_once(overlays, output / "evaluation", plan.evaluation_keys(cell))
-    record = json.loads(
-        next(path for path in sorted(output.glob("*.json")) if path.with_suffix(".pt").is_file()).read_text()
-    )
+    record = read_json(next(path for path in sorted(output.glob("*.json")) if path.with_suffix(".pt").is_file()))
     facts = {
         "plan": plan.hash(cell),
         "steps": record["epochs"] * record["steps_per_epoch"],
@@ -76,7 +75,7 @@ def run_cell(plan: Plan, cell: Cell) -> None:
         "version": version_of(ROOT),
         "amp": record["amp"],
     }
-    save_atomically(output / FACTS, lambda file: file.write_text(json.dumps(facts)))
+    save_json(output / FACTS, facts)
 
 
 def run_study(

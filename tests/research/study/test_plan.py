@@ -154,6 +154,24 @@ def test_a_wrong_plan_is_refused_by_the_name_of_its_key(tmp_path, change, compla
         _plan(tmp_path, CONTENT | {"parts": {"real": PART | change}})
 
 
+@pytest.mark.parametrize(
+    "text, complaint",
+    [
+        ('{"parts": ', "plan.json is not valid JSON .*: correct it"),
+        ("[" * 200_000, "plan.json is not valid JSON .it is nested too deeply.: correct it"),
+        ("[]", "plan.json must be a JSON object"),
+        (
+            '{"parts": {"real": {"title": "", "control": "a", "subsets": [], "seeds": [], "arms": {"a": 1}}}}',
+            "#arms#a' in",
+        ),
+    ],
+)
+def test_a_file_that_is_no_plan_is_refused(tmp_path, text, complaint):
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(UserError, match=complaint):
+        read_plan(tmp_path / "plan.json", tmp_path / "work")
+
+
 @pytest.mark.parametrize("name", ["study", "unpaired"])
 def test_the_shipped_plan_has_keys_that_its_configs_know(name, tmp_path):
     plan = read_plan(PLANS / f"{name}.json", tmp_path)
