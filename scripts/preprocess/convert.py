@@ -8,9 +8,9 @@ from pathlib import Path
 
 from scripts.common.errors import ScanError
 from scripts.common.json_files import read_json, save_json
+from scripts.common.whole_folder import whole_folder
 from scripts.preprocess.packages import optional
 from scripts.preprocess.raw_files import sidecar_of
-from scripts.preprocess.whole_folder import whole_folder
 
 # What is kept of dcm2niix's JSON files: nothing that names a person. Times are in seconds.
 KEPT = (

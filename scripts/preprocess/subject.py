@@ -13,6 +13,7 @@ from scripts.common.errors import ScanError
 from scripts.common.files import hash_of
 from scripts.common.json_files import save_json
 from scripts.common.metrics import voxel_ml
+from scripts.common.whole_folder import whole_folder
 from scripts.data.background import check_background
 from scripts.data.load_scan import load_volume
 from scripts.preprocess.brain import masks_in_scan_grids
@@ -25,7 +26,6 @@ from scripts.preprocess.record import is_ready, record_path
 from scripts.preprocess.reference import reference_of
 from scripts.preprocess.register import centre, motion, register
 from scripts.preprocess.series import Series, read_series
-from scripts.preprocess.whole_folder import whole_folder
 
 # Where converted DICOM series stay, in the folder of the ready subjects; inference leaves hidden folders out.
 CONVERTED = ".converted"

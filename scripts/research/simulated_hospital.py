@@ -6,18 +6,18 @@
 """
 
 import argparse
-import json
-import os
-import shutil
 from pathlib import Path
 
 import torch
+from nibabel.affines import voxel_sizes
 from scripts.common.errors import UserError, install_error_hook
-from scripts.common.files import save_atomically
+from scripts.common.files import locked
 from scripts.common.sequences import SEQUENCES, ordered
+from scripts.common.whole_folder import whole_folder
 from scripts.simulation.cohort import as_intensity, save_scan
 from scripts.simulation.contrast import MAPS, Contrast
 from scripts.simulation.maps import load_maps
+from scripts.simulation.recipe import keep_recipe
 
 
 def render_hospital(
@@ -33,7 +33,7 @@ def render_hospital(
     """Write one sequence and the label map of some subjects of a cohort; subjects that are there are kept.
 
     ``hospital.json`` in the folder keeps what the scans were made with. The folder can get more subjects made in the same
-    way.
+    way. What a killed run has left is removed when its subject is made again; a second process waits for the first.
 
     Args:
         cohort: folder of a simulated cohort.
@@ -49,41 +49,29 @@ def render_hospital(
         The subjects' folders.
 
     Raises:
-        UserError: a subject that the cohort lacks, or a folder of other scans.
+        UserError: an unknown sequence, a subject that the cohort lacks, or a folder of other scans.
     """
-    _check_scanner(Path(folder), {"sequence": sequence, "acquisition": acquisition, "seed": seed})
     channel = SEQUENCES.index(ordered(sequence)[0])
+    scanner = {"sequence": sequence, "acquisition": acquisition, "seed": seed}
     made = []
-    for number in range(first, first + count):
-        maps_file = Path(cohort) / f"Simulated_{number:05d}" / f"Simulated_{number:05d}_maps.npz"
-        if not maps_file.is_file():
-            raise UserError(f"{maps_file} does not exist: choose subjects that {cohort} has, or simulate more.")
-        name = f"{prefix}_{number:05d}"
-        made.append(Path(folder) / name)
-        if made[-1].is_dir():
-            continue
-        maps, affine = load_maps(maps_file)
-        spacing = float((affine[:3, 0] ** 2).sum() ** 0.5)
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + number)
-        image = Contrast(spacing=spacing, acquisition=acquisition)(torch.from_numpy(maps)[None], generator)[0, channel]
-        temporary = Path(folder) / f".{name}.{os.getpid()}.tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        save_scan(as_intensity(image.numpy()), affine, temporary / f"{name}_{sequence}.nii.gz")
-        save_scan(maps[MAPS.index("label")], affine, temporary / f"{name}_seg.nii.gz")
-        os.replace(temporary, made[-1])
+    with locked(folder):
+        keep_recipe(Path(folder), "hospital.json", scanner, "simulated hospital")
+        for number in range(first, first + count):
+            maps_file = Path(cohort) / f"Simulated_{number:05d}" / f"Simulated_{number:05d}_maps.npz"
+            if not maps_file.is_file():
+                raise UserError(f"{maps_file} does not exist: choose subjects that {cohort} has, or simulate more.")
+            name = f"{prefix}_{number:05d}"
+            made.append(Path(folder) / name)
+            if made[-1].is_dir():
+                continue
+            maps, affine = load_maps(maps_file)
+            contrast = Contrast(spacing=float(voxel_sizes(affine)[0]), acquisition=acquisition)
+            generator = torch.Generator().manual_seed(seed * 1_000_003 + number)
+            image = contrast(torch.from_numpy(maps)[None], generator)[0, channel]
+            with whole_folder(made[-1]) as temporary:
+                save_scan(as_intensity(image.numpy()), affine, temporary / f"{name}_{sequence}.nii.gz")
+                save_scan(maps[MAPS.index("label")], affine, temporary / f"{name}_seg.nii.gz")
     return made
-
-
-def _check_scanner(folder: Path, scanner: dict) -> None:
-    """Refuse a folder whose scans were made otherwise; write what they are made with into a new one."""
-    record = folder / "hospital.json"
-    made = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else None
-    if made is None and folder.is_dir() and any(folder.iterdir()):
-        raise UserError(f"{folder} is not empty and holds no simulated hospital: choose another folder.")
-    if made not in (None, scanner):
-        raise UserError(f"{folder} holds scans made with {made}, not with {scanner}: choose another folder.")
-    save_atomically(record, lambda file: file.write_text(json.dumps(scanner), encoding="utf-8"))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -5,10 +5,8 @@ python -m scripts.simulation.cohort --folder cohort_2mm --training 60 --validati
 """
 
 import argparse
-import json
 import multiprocessing
 import os
-import shutil
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -18,12 +16,14 @@ import numpy as np
 import torch
 from scripts.common.choices import PARTS
 from scripts.common.errors import UserError, install_error_hook
-from scripts.common.files import locked, remove_leftovers, save_atomically
+from scripts.common.files import locked
 from scripts.common.json_files import save_json
 from scripts.common.sequences import SEQUENCES
+from scripts.common.whole_folder import whole_folder
 from scripts.common.workers import end_with_parent
 from scripts.simulation.contrast import MAPS, Contrast
 from scripts.simulation.maps import make_maps, save_maps
+from scripts.simulation.recipe import keep_recipe
 from tqdm import tqdm
 
 
@@ -91,8 +91,7 @@ def _check_arguments(folder, training, validation, test, spacing, seed, workers)
 
 
 def _make_cohort(root: Path, recipe: dict, counts: dict[str, int], workers: int) -> None:
-    _remove_leftovers(root)
-    _check_recipe(root, recipe)
+    keep_recipe(root, "cohort.json", recipe, "simulated cohort")
     names = {part: [] for part in PARTS}
     for number, part in enumerate(p for p, count in counts.items() for _ in range(count)):
         names[part].append(f"Simulated_{number:05d}")
@@ -106,13 +105,6 @@ def _make_cohort(root: Path, recipe: dict, counts: dict[str, int], workers: int)
         save_json(root / "dataset.json", content, indent=1)
 
 
-def _remove_leftovers(root: Path) -> None:
-    """Remove what killed runs have left; the caller has the folder for itself."""
-    remove_leftovers(root)
-    for path in root.glob(".Simulated_*.tmp"):
-        shutil.rmtree(path, ignore_errors=True)
-
-
 def ensure_cohort(dataset_dir: str, folder: str, **recipe) -> str:
     """Return `dataset_dir`; if it is the default cohort's `folder`, simulate the cohort unless it is complete.
 
@@ -124,27 +116,6 @@ def ensure_cohort(dataset_dir: str, folder: str, **recipe) -> str:
     if Path(dataset_dir).absolute() == Path(folder).absolute():
         make_cohort(folder, **recipe)
     return dataset_dir
-
-
-def _check_recipe(root: Path, recipe: dict) -> None:
-    """Refuse a folder of another recipe or of other files; write the recipe into a new one."""
-    record = root / "cohort.json"
-    if record.is_file():
-        try:
-            made = json.loads(record.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise UserError(
-                f"{record} is damaged ({error}), so it is not known what the cohort was made with: choose another folder, or "
-                "remove this one."
-            ) from error
-        if made != recipe:
-            raise UserError(
-                f"{root} holds a cohort made with {made}, not with {recipe}: choose another folder, or remove this one."
-            )
-    elif root.exists() and any(root.iterdir()):
-        raise UserError(f"{root} is not empty and holds no simulated cohort: choose another folder.")
-    else:
-        save_atomically(record, lambda file: file.write_text(json.dumps(recipe)))
 
 
 def _datalist_entry(name: str) -> dict:
@@ -166,19 +137,17 @@ def _simulate(root: Path, waiting: list[tuple[str, int]], spacing: float, seed: 
 
 
 def simulate_subject(root: Path, name: str, seed: tuple[int, int], spacing: float) -> None:
-    """Write one subject's folder, under a temporary name until it is complete."""
+    """Write one subject's folder, whole or not at all."""
     torch.set_num_threads(1)
     maps_seed, contrast_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(2))
     maps, affine = make_maps(maps_seed, spacing)
-    temporary = root / f".{name}.{os.getpid()}.tmp"
-    temporary.mkdir()
-    save_maps(temporary / f"{name}_maps.npz", maps, affine)
     generator = torch.Generator().manual_seed(contrast_seed)
     image = Contrast(spacing=spacing)(torch.from_numpy(maps)[None], generator)[0]
-    for sequence, z_score in zip(SEQUENCES, image.numpy()):
-        save_scan(as_intensity(z_score), affine, temporary / f"{name}_{sequence}.nii.gz")
-    save_scan(maps[MAPS.index("label")], affine, temporary / f"{name}_seg.nii.gz")
-    os.replace(temporary, root / name)
+    with whole_folder(root / name) as temporary:
+        save_maps(temporary / f"{name}_maps.npz", maps, affine)
+        for sequence, z_score in zip(SEQUENCES, image.numpy()):
+            save_scan(as_intensity(z_score), affine, temporary / f"{name}_{sequence}.nii.gz")
+        save_scan(maps[MAPS.index("label")], affine, temporary / f"{name}_seg.nii.gz")
 
 
 def as_intensity(z_score: np.ndarray) -> np.ndarray:

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A simulated hospital has other scans of the same tumours."""
 
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import nibabel as nib
 import numpy as np
 import pytest
 from scripts.common.errors import UserError
+from scripts.common.files import locked
 from scripts.research.simulated_hospital import main, render_hospital
 
 
@@ -39,12 +44,39 @@ def test_the_same_seed_gives_the_same_scan_and_what_is_there_is_kept(one_subject
 def test_other_scans_in_the_same_folder_are_refused(one_subject, tmp_path, change):
     given = {"sequence": "t2", "first": int(one_subject.name[-5:]), "count": 1}
     render_hospital(one_subject.parent, tmp_path / "a", **given)
-    with pytest.raises(UserError, match="holds scans made with .* choose another folder"):
+    with pytest.raises(UserError, match="holds a simulated hospital made with .* choose another folder"):
         render_hospital(one_subject.parent, tmp_path / "a", **given | change)
-    (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "notes.txt").touch()
-    with pytest.raises(UserError, match="b is not empty and holds no simulated hospital"):
-        render_hospital(one_subject.parent, tmp_path / "b", **given)
+
+
+def test_what_a_killed_run_has_left_is_removed_and_a_damaged_record_told(one_subject, tmp_path):
+    given = {"sequence": "t2", "first": int(one_subject.name[-5:]), "count": 1, "prefix": "B"}
+    name = one_subject.name.replace("Simulated", "B")
+    (tmp_path / f".999999999.{name}").mkdir()
+    (tmp_path / "hospital.json").write_text('{"sequence": "t2", "acquisition": 0.5, "seed": 0}')
+    render_hospital(one_subject.parent, tmp_path, **given)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name, "hospital.json"]
+    (tmp_path / "hospital.json").write_text("{")
+    with pytest.raises(UserError, match="hospital.json is damaged .* what the simulated hospital was made with"):
+        render_hospital(one_subject.parent, tmp_path, **given)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")
+def test_one_process_at_a_time_renders_into_a_folder(one_subject, tmp_path, caplog):
+    given = (one_subject.parent, tmp_path, "t2", int(one_subject.name[-5:]), 1)
+    with ThreadPoolExecutor(1) as pool:
+        with locked(tmp_path):
+            rendering = pool.submit(render_hospital, *given)
+            while "Another process is working in" not in caplog.text:
+                assert not rendering.done()
+                time.sleep(0.01)
+            assert not list(tmp_path.iterdir())
+        assert [path.is_dir() for path in rendering.result()] == [True]
+
+
+def test_an_unknown_sequence_is_refused_before_anything_is_written(one_subject, tmp_path):
+    with pytest.raises(UserError, match="'dwi' is not a sequence"):
+        render_hospital(one_subject.parent, tmp_path / "a", "dwi", 0, 1)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_subject_that_the_cohort_lacks_is_named(one_subject, tmp_path):

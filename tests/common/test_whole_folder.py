@@ -2,7 +2,7 @@
 """A folder appears when it is complete; an error or a kill leaves the one before."""
 
 import pytest
-from scripts.preprocess.whole_folder import whole_folder
+from scripts.common.whole_folder import whole_folder
 
 
 def test_a_folder_replaces_the_one_before_when_it_is_complete(tmp_path):

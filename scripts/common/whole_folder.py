@@ -13,8 +13,8 @@ from pathlib import Path
 def whole_folder(target: Path) -> Iterator[Path]:
     """An empty folder beside `target`, which takes the place of `target` at the end, or goes away after an error.
 
-    What killed runs have left of such folders is removed first: only one process may write to the folder around it
-    (`scripts.common.files.locked`).
+    What killed runs have left of such folders is removed first. So only one process at a time may write to `target`:
+    lock the folder around it (`scripts.common.files.locked`).
     """
     for path in target.parent.iterdir() if target.parent.is_dir() else ():
         if re.fullmatch(rf"\.\d+\.{re.escape(target.name)}", path.name):
