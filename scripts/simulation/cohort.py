@@ -22,7 +22,7 @@ from scripts.common.sequences import SEQUENCES
 from scripts.common.whole_folder import whole_folder
 from scripts.common.workers import end_with_parent
 from scripts.simulation.contrast import MAPS, Contrast
-from scripts.simulation.maps import make_maps, save_maps
+from scripts.simulation.maps import check_spacing, make_maps, save_maps
 from scripts.simulation.recipe import keep_recipe
 from tqdm import tqdm
 
@@ -45,7 +45,7 @@ def make_cohort(
         folder: gets ``<subject>/<subject>_{maps.npz,t1.nii.gz,...,seg.nii.gz}``, ``cohort.json`` (spacing, seed and
             counts), and at the end ``dataset.json`` (the datalist).
         training, validation, test: number of subjects in each part.
-        spacing: voxel size in mm; 1 gives the 240 x 240 x 155 grid of BraTS.
+        spacing: voxel size in mm, in `scripts.simulation.maps.SPACINGS_MM`; 1 gives the 240 x 240 x 155 grid of BraTS.
         seed: of the cohort.
         workers: number of processes; by default one per core.
 
@@ -84,8 +84,7 @@ def _check_arguments(folder, training, validation, test, spacing, seed, workers)
             raise UserError(f"{name} is {number!r}, but must be a whole number of at least 0.")
     if training + validation + test == 0:
         raise UserError("The cohort would have no subject: give at least one of --training, --validation and --test.")
-    if type(spacing) not in (int, float) or not 0.3 <= spacing <= 20:
-        raise UserError(f"spacing is {spacing!r}, but must be a number of mm from 0.3 to 20.")
+    check_spacing(spacing)
     if workers is not None and (type(workers) is not int or workers < 1):
         raise UserError(f"workers is {workers!r}, but must be a whole number of at least 1.")
 

@@ -15,6 +15,8 @@ from scripts.simulation.mass_effect import displaced_warp, tissue_shift
 from scripts.simulation.tumour_core import draw_core, draw_seed, draw_sizes, radius_of
 from scripts.simulation.vessels import draw_vessels
 
+# The least and the greatest voxel size of a simulated subject, in mm.
+SPACINGS_MM = (0.5, 8)
 NCR, ED, ET = (LABEL_CONVENTIONS["brats"][tissue] for tissue in ("core", "oedema", "enhancing"))
 
 
@@ -37,7 +39,7 @@ def make_maps(seed: int, spacing: float) -> tuple[np.ndarray, np.ndarray]:
 
     Args:
         seed: non-negative.
-        spacing: voxel size in mm, 0.5 to 8.
+        spacing: voxel size in mm, in `SPACINGS_MM`.
 
     Returns:
         Maps uint8 (5, X, Y, Z): grey matter, white matter, fluid, vessels and dura as fractions of 255 that sum to at
@@ -48,9 +50,17 @@ def make_maps(seed: int, spacing: float) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         UserError: `spacing` out of range.
     """
-    if not 0.5 <= spacing <= 8:
-        raise UserError(f"spacing is {spacing} mm, but subjects are simulated at 0.5 to 8 mm: set --spacing to 1 to 3.")
+    check_spacing(spacing)
     return render(draw_subject(seed), spacing)
+
+
+def check_spacing(spacing: float) -> None:
+    """UserError unless `spacing` is a number of mm in `SPACINGS_MM`."""
+    least, greatest = SPACINGS_MM
+    if type(spacing) not in (int, float) or not least <= spacing <= greatest:
+        raise UserError(
+            f"spacing is {spacing!r}, but subjects are simulated at {least} to {greatest} mm: set --spacing to 1 to 3."
+        )
 
 
 def draw_subject(seed: int) -> Subject:

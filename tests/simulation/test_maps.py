@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Maps of one subject: determinism, what the arrays hold, and files that are whole or absent."""
 
+import math
+
 import numpy as np
 import pytest
 from scripts.common.errors import UserError
@@ -54,9 +56,10 @@ def test_a_seed_is_the_same_subject_at_every_spacing(drawn):
     assert np.abs(fine[1, ::2, ::2, ::2].astype(int) - coarse[1]).mean() < 2
 
 
-def test_impossible_spacing_is_refused():
-    with pytest.raises(UserError, match="spacing is 0 mm"):
-        make_maps(1, 0)
+@pytest.mark.parametrize("spacing", [0, 0.49, 8.5, math.nan, math.inf, True, None, "2"])
+def test_impossible_spacing_is_refused(spacing):
+    with pytest.raises(UserError, match=f"spacing is {spacing!r}, but subjects are simulated at 0.5 to 8 mm"):
+        make_maps(1, spacing)
 
 
 def test_small_components_are_dropped():
