@@ -10,9 +10,9 @@ from scripts.common.errors import ScanError, UserError
 from scripts.common.files import locked
 from scripts.common.json_files import read_json, save_json
 from scripts.common.printable import printable
-from scripts.preprocess.choose import read_wishes
 from scripts.preprocess.raw_files import raw_subjects
 from scripts.preprocess.subject import WHOLE, make_ready
+from scripts.preprocess.wishes import read_wishes
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Take one scan for each sequence, by a rule that is told, or by the user's file."""
 
-import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from scripts.common.errors import ScanError, UserError
-from scripts.common.json_files import read_json
+from scripts.common.errors import ScanError
 from scripts.common.sequences import SEQUENCES
+from scripts.preprocess.acquired import is_after, last
 from scripts.preprocess.sequence_of_series import Reading, number_of, read_sequence, weighting_by_times
-from scripts.preprocess.series import Series
+from scripts.preprocess.series import Series, finest, titles
+from scripts.preprocess.wishes import wished
 
-# Voxels whose largest sizes differ by less than this share count as equally fine.
-AS_FINE = 0.1
-DAY = 24 * 3600
 WAY_OUT = (
     'take one away, or name the right one in a JSON file, {{"{subject}": {{"{sequence}": "<series number, description '
     'or file name>"}}}}, and give it as --choice.'
@@ -52,7 +48,7 @@ def choose(
     series, wishes = list(series), dict(wishes or {})
     readings = {scan.file: read_sequence(scan) for scan in series}
     chosen = {
-        sequence: (_wished(subject, series, sequence, wish), "named by the user")
+        sequence: (wished(subject, series, sequence, wish), "named by the user")
         for sequence, wish in wishes.items()
         if wish is not None
     }
@@ -83,46 +79,6 @@ def choose(
     return {name: chosen[name] for name in SEQUENCES if name in chosen}, left
 
 
-def read_wishes(path: Path | None) -> dict[str, dict[str, str | None]]:
-    """The user's file: ``{"P1": {"t1ce": "5", "flair": null}}``; empty without one.
-
-    Raises:
-        UserError: it cannot be read, or has another form.
-    """
-    if path is None:
-        return {}
-    try:
-        content = read_json(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): give an existing file as --choice.") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}): correct it.") from error
-    form = 'it needs the form {"P1": {"t1ce": "5", "flair": null}}, with t1, t1ce, t2 or flair'
-    if not isinstance(content, dict) or not all(isinstance(wishes, dict) for wishes in content.values()):
-        raise UserError(f"{path} is no choice of scans: {form}.")
-    for subject, wishes in content.items():
-        for sequence, wish in wishes.items():
-            if sequence not in SEQUENCES or not isinstance(wish, (str, int, type(None))):
-                raise UserError(f"{path} has the entry '{sequence}': {json.dumps(wish)} for {subject}: {form}.")
-    return {
-        subject: {sequence: None if wish is None else str(wish) for sequence, wish in wishes.items()}
-        for subject, wishes in content.items()
-    }
-
-
-def _wished(subject: str, series: list[Series], sequence: str, wish: str) -> Series:
-    names = {
-        scan.file: {str(scan.facts.get("SeriesNumber", "")), scan.description.lower(), scan.file.name.lower()}
-        for scan in series
-    }
-    fitting = [scan for scan in series if wish.lower() in names[scan.file]]
-    if len(fitting) != 1:
-        known = _titles(series, ", ")
-        count = "no scan" if not fitting else f"{len(fitting)} scans"
-        raise ScanError(f"{subject}: '{wish}', its {sequence} by --choice, fits {count}: name one of {known}.")
-    return fitting[0]
-
-
 def _without_contrast(
     subject: str, scans: list[Series], with_contrast: list[Series], readings: Mapping[Path, Reading]
 ) -> tuple[list[Series], list[str], dict[Path, str]]:
@@ -133,7 +89,7 @@ def _without_contrast(
     told = [scan for scan in scans if readings[scan.file].tells_contrast]
     if told:
         return told, ["others say nothing of contrast"] if len(told) < len(scans) else [], {}
-    order = {scan.file: [_is_after(scan, other) for other in with_contrast] for scan in scans}
+    order = {scan.file: [is_after(scan, other) for other in with_contrast] for scan in scans}
     late = {
         scan.file: f"t1, but acquired after {with_contrast[order[scan.file].index(True)].title}, so the contrast agent "
         "may be in it"
@@ -143,10 +99,10 @@ def _without_contrast(
     early = [scan for scan in scans if all(after is False for after in order[scan.file])]
     kept = early or [scan for scan in scans if scan.file not in late]
     if not kept:
-        titles, agent = _titles(scans), with_contrast[order[scans[0].file].index(True)].title
+        agent = with_contrast[order[scans[0].file].index(True)].title
         raise ScanError(
-            f"{subject}: no T1 is known to be without contrast, since {titles} may have the contrast agent of {agent}, "
-            "acquired before: name the T1, or null for none, in a JSON file, "
+            f"{subject}: no T1 is known to be without contrast, since {titles(scans)} may have the contrast agent of "
+            f"{agent}, acquired before: name the T1, or null for none, in a JSON file, "
             f'{{"{subject}": {{"t1": null}}}}, and give it as --choice.'
         )
     if not early and len(kept) > 1:
@@ -166,59 +122,22 @@ def _best(
         kept = [scan for scan in scans if keep(scan)]
         if 0 < len(kept) < len(scans):
             scans, whys = kept, [*whys, rule]
-    finest = min(scan.thickest for scan in scans)
-    kept = [scan for scan in scans if scan.thickest <= finest * (1 + AS_FINE)]
+    kept = finest(scans)
     if len(kept) < len(scans):
-        scans, whys = kept, [*whys, f"the finest voxels ({finest:g} mm)"]
+        scans, whys = kept, [*whys, f"the finest voxels ({min(scan.thickest for scan in kept):g} mm)"]
     echoes = {number_of(scan.facts.get("EchoTime")) for scan in scans}
     kept = [scan for scan in scans if weighting_by_times(scan.facts) == ("t1" if sequence == "t1ce" else sequence)]
     if None not in echoes and len(echoes) > 1 and 0 < len(kept) < len(scans):
         scans, whys = kept, [*whys, "the echo times of others do not fit"]
     if len(scans) > 1:
-        last = _last(scans)
-        if last is None or len({scan.description for scan in scans}) > 1:
+        latest = last(scans)
+        if latest is None or len({scan.description for scan in scans}) > 1:
             raise ScanError(
-                f"{subject}: {_titles(scans)} both seem to be the {sequence}, and nothing tells which one to take: "
+                f"{subject}: {titles(scans)} both seem to be the {sequence}, and nothing tells which one to take: "
                 + WAY_OUT.format(subject=subject, sequence=sequence)
             )
-        scans, whys = [last], [*whys, "the last of its repetitions"]
+        scans, whys = [latest], [*whys, "the last of its repetitions"]
     return scans[0], "; ".join([readings[scans[0].file].why, *whys])
-
-
-def _last(scans: list[Series]) -> Series | None:
-    """The scan acquired last, by times, or by series numbers if not all times are known; None if nothing tells it."""
-    for when in (_seconds, _series_number):
-        known = [when(scan) for scan in scans]
-        if None not in known:
-            return scans[known.index(max(known))] if known.count(max(known)) == 1 else None
-    return None
-
-
-def _is_after(scan: Series, other: Series) -> bool | None:
-    """Whether a scan was acquired with another or after it, by times or else series numbers; None if nothing tells."""
-    if None not in (times := (_seconds(scan), _seconds(other))):
-        return (times[0] - times[1]) % DAY < DAY / 2  # also past midnight
-    if None not in (numbers := (_series_number(scan), _series_number(other))):
-        return numbers[0] >= numbers[1]
-    return None
-
-
-def _seconds(scan: Series) -> float | None:
-    """Acquisition time since midnight, which dcm2niix writes as `10:30:05.0`; None if it is not known."""
-    time = re.fullmatch(r"(\d\d?):(\d\d?):(\d\d?(?:\.\d*)?)", str(scan.facts.get("AcquisitionTime")))
-    return time and 3600 * int(time[1]) + 60 * int(time[2]) + float(time[3])
-
-
-def _series_number(scan: Series) -> float | None:
-    return number_of(scan.facts.get("SeriesNumber"))
-
-
-def _titles(scans: list[Series], between: str = " and ") -> str:
-    """The scans for messages; those of one number and description, such as two echoes, with their files."""
-    titles = [scan.title for scan in scans]
-    return between.join(
-        title if titles.count(title) == 1 else f"{title} in {scan.file.name}" for title, scan in zip(titles, scans)
-    )
 
 
 def _is_reformatted(scan: Series) -> bool:
@@ -237,7 +156,7 @@ def _check_contrast(subject: str, chosen, series: list[Series], readings: Mappin
 
 def _refuse_silent(subject: str, silent: list[Series], sequence: str) -> None:
     raise ScanError(
-        f"{subject}: {_titles(silent)} are T1, and nothing tells which was taken after the contrast agent: "
+        f"{subject}: {titles(silent)} are T1, and nothing tells which was taken after the contrast agent: "
         + WAY_OUT.format(subject=subject, sequence=sequence)
     )
 
@@ -248,9 +167,9 @@ def _check_studies(subject: str, chosen) -> None:
         if study := scan.facts.get("study"):
             studies.setdefault(study, scan)
     if len(studies) > 1:
-        titles = " and ".join(scan.title for scan in list(studies.values())[:2])
+        both = " and ".join(scan.title for scan in list(studies.values())[:2])
         raise ScanError(
-            f"{subject}: {titles} are of different studies, and a tumour changes between two: put each study into a "
+            f"{subject}: {both} are of different studies, and a tumour changes between two: put each study into a "
             "subject's folder of its own."
         )
 

@@ -3,8 +3,7 @@
 
 from collections.abc import Mapping
 
-from scripts.preprocess.choose import AS_FINE
-from scripts.preprocess.series import Series
+from scripts.preprocess.series import Series, finest
 
 # Among equally fine scans, the first of these: T1ce shows most, and T2 is most often a stack of thick slices.
 ORDER = ("t1ce", "t1", "flair", "t2")
@@ -16,5 +15,5 @@ def reference_of(scans: Mapping[str, Series]) -> str:
     Args:
         scans: of one subject, by sequence.
     """
-    finest = min(scan.thickest for scan in scans.values())
-    return next(name for name in ORDER if name in scans and scans[name].thickest <= finest * (1 + AS_FINE))
+    fine = finest(list(scans.values()))
+    return next(name for name in ORDER if scans.get(name) in fine)

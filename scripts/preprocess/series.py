@@ -11,6 +11,9 @@ from scripts.common.json_files import read_json
 from scripts.common.sequences import SEQUENCES, nifti_stem, parse_files
 from scripts.preprocess.raw_files import sidecar_of
 
+# Voxels whose largest sizes differ by less than this share count as equally fine.
+AS_FINE = 0.1
+
 
 @dataclass(frozen=True)
 class Series:
@@ -88,3 +91,17 @@ def _facts(subject: str, file: Path) -> dict:
     if not isinstance(facts, dict):
         raise ScanError(f"{subject}: {sidecar} holds no JSON object: correct it, or take it away.")
     return facts
+
+
+def finest(scans: list[Series]) -> list[Series]:
+    """Those with the finest voxels: the smallest of their largest sizes, and those up to `AS_FINE` above it."""
+    least = min(scan.thickest for scan in scans)
+    return [scan for scan in scans if scan.thickest <= least * (1 + AS_FINE)]
+
+
+def titles(scans: list[Series], between: str = " and ") -> str:
+    """The scans for messages; those of one number and description, such as two echoes, with their files."""
+    known = [scan.title for scan in scans]
+    return between.join(
+        title if known.count(title) == 1 else f"{title} in {scan.file.name}" for title, scan in zip(known, scans)
+    )

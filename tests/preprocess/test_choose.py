@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """One scan is taken for each sequence by a rule that is told; where it cannot tell, it refuses."""
 
-import json
 from pathlib import Path
 
 import pytest
-from scripts.common.errors import ScanError, UserError
-from scripts.preprocess.choose import choose, read_wishes
+from scripts.common.errors import ScanError
+from scripts.preprocess.choose import choose
 from scripts.preprocess.series import Series
 
 TIMES = {
@@ -188,27 +187,3 @@ def test_scans_of_two_studies_are_refused():
 def test_a_subject_without_any_known_scan_is_refused_with_what_its_scans_are():
     with pytest.raises(ScanError, match=r"P1: none of its scans.*series 6 \(DWI\): not one of the four"):
         choose("P1", [series(6, "DWI")])
-
-
-def test_the_users_file_is_read(tmp_path):
-    path = tmp_path / "choice.json"
-    path.write_text(json.dumps({"P1": {"t1ce": 5, "flair": None}}))
-    assert read_wishes(path) == {"P1": {"t1ce": "5", "flair": None}} and read_wishes(None) == {}
-
-
-@pytest.mark.parametrize(
-    "content, message",
-    [
-        ("{", "is not valid JSON"),
-        ("[" * 200_000, "is not valid JSON .it is nested too deeply."),
-        ('["a"]', "is no choice of scans: it needs the form"),
-        ('{"P1": {"t1c": "5"}}', "has the entry 't1c': \"5\" for P1"),
-    ],
-)
-def test_a_file_of_another_form_is_refused(tmp_path, content, message):
-    path = tmp_path / "choice.json"
-    path.write_text(content)
-    with pytest.raises(UserError, match=message):
-        read_wishes(path)
-    with pytest.raises(UserError, match="give an existing file as --choice"):
-        read_wishes(tmp_path / "none.json")

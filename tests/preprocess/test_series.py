@@ -2,12 +2,13 @@
 """What is known of a scan comes from its header, its name and the JSON file beside it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import save
 from scripts.common.errors import ScanError
-from scripts.preprocess.series import read_series
+from scripts.preprocess.series import Series, finest, read_series, titles
 
 
 def scan(folder, name="P1_t1ce.nii.gz"):
@@ -66,3 +67,14 @@ def test_a_damaged_scan_is_refused(tmp_path):
     (tmp_path / "t1.nii.gz").write_bytes(b"no nifti")
     with pytest.raises(ScanError, match="t1.nii.gz cannot be read as NIfTI"):
         read_series("P1", tmp_path / "t1.nii.gz", converted=False)
+
+
+def test_voxels_up_to_a_tenth_larger_count_as_equally_fine():
+    scans = [Series(Path(f"{size}.nii"), sizes=(0.5, 0.5, size)) for size in (1.2, 1.0, 1.05)]
+    assert [scan.thickest for scan in finest(scans)] == [1.0, 1.05]
+
+
+def test_scans_of_one_number_and_description_are_told_apart_by_their_files():
+    facts = {"SeriesNumber": 4, "SeriesDescription": "dual"}
+    scans = [Series(Path("e1.nii"), facts), Series(Path("e2.nii"), facts), Series(Path("t1.nii"))]
+    assert titles(scans, ", ") == "series 4 (dual) in e1.nii, series 4 (dual) in e2.nii, t1.nii"
