@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random damage to what users give: each case must be taken or refused in a sentence, never end in a traceback.
 
-``python -m scripts.research.fuzz --cases 1000`` tries so many cases of each kind and prints a table. A case depends on
-the seed, its kind and its number only, so ``--kinds header --first 17 --cases 1`` repeats one. It needs no data.
+``python -m scripts.research.robustness.fuzz --cases 1000`` tries so many cases of each kind and prints a table. A case
+depends on the seed, its kind and its number only, so ``--kinds header --first 17 --cases 1`` repeats one. It needs no
+data.
 """
 
 import argparse
-import copy
 import gzip
 import json
 import os
@@ -41,39 +41,11 @@ from scripts.report.folder import draw_folder
 from scripts.report.page import write_report
 from scripts.report.parts import write_part
 from scripts.research.markdown import markdown_table
+from scripts.research.robustness.damage import FILES, damaged_header, write_json
 
+COMMAND = "python -m scripts.research.robustness.fuzz"
 TAKEN, REFUSED, TRACEBACK = "taken", "refused in a sentence", "traceback"
 HEAD = ["kind", "cases", TAKEN, REFUSED, TRACEBACK, "seconds"]
-# Where the numbers of a NIfTI-1 header lie, with their kind.
-FIELDS = (
-    *((40 + 2 * axis, "<i2") for axis in range(8)),  # dim
-    *((70, "<i2"), (72, "<i2"), (108, "<f4"), (112, "<f4"), (116, "<f4")),  # type, bits, offset, slope, intercept
-    *((76 + 4 * axis, "<f4") for axis in range(8)),  # pixdim
-    *((252, "<i2"), (254, "<i2")),  # codes of qform and sform
-    *((256 + 4 * number, "<f4") for number in range(18)),  # qform and sform
-    *((0, "<i4"), (123, "<u1"), (344, "<i4")),  # size of the header, units, magic
-)
-NUMBERS = (0, 1, -1, 2, 3, 7, 64, 348, 512, 1024, 32767, -32768, 1e-30, -2.5, 0.001, 1e6, 1e30, np.nan, np.inf, -np.inf)
-TEXTS = (
-    "",
-    ".",
-    "..",
-    "/",
-    "a/b",
-    "a\\b",
-    "a\nb",
-    "\x00",
-    "\udcfc",
-    "x" * 300,
-    "y" * 5000,
-    "t1ce",
-    "flair",
-    "T1w",
-    "ü",
-    "~",
-    "1",
-)
-FILES = ("S1_t1.nii.gz", "S1_flair.nii.gz", "S2_t2.nii.gz", "S1_seg.nii.gz")
 
 
 def run(kinds: list[str], cases: int, seed: int = 0, first: int = 0) -> tuple[list[list[str]], list[str]]:
@@ -90,7 +62,7 @@ def run(kinds: list[str], cases: int, seed: int = 0, first: int = 0) -> tuple[li
             for number in range(first, first + cases):
                 outcome, text = _outcome(kind, seed, number)
                 counts[outcome] += 1
-                repeat = f"python -m scripts.research.fuzz --seed {seed} --kinds {kind} --first {number} --cases 1"
+                repeat = f"{COMMAND} --seed {seed} --kinds {kind} --first {number} --cases 1"
                 tracebacks += [f"{repeat}\n{text}"] if outcome == TRACEBACK else []
             seconds = time.monotonic() - begun
             rows.append([kind, *(str(number) for number in (cases, *counts.values())), f"{seconds:.0f}"])
@@ -110,80 +82,11 @@ def _outcome(kind: str, seed: int, number: int) -> tuple[str, str]:
     return TAKEN, ""
 
 
-def value(random: Random, depth: int = 0):
-    """A random JSON value, mostly one that somebody may write by mistake."""
-    kinds = ["number", "text", "constant", "files"] + (["list", "table"] if depth < 3 else [])
-    kind = random.choice(kinds)
-    if kind == "number":
-        return random.choice(NUMBERS)
-    if kind == "text":
-        return random.choice(TEXTS)
-    if kind == "files":
-        return random.choice(FILES)
-    if kind == "constant":
-        return random.choice((None, True, False, [], {}))
-    items = [value(random, depth + 1) for _ in range(random.randint(1, 3))]
-    return items if kind == "list" else {random.choice(TEXTS): item for item in items}
-
-
-def damaged(random: Random, content):
-    """The JSON content with one to three of its values replaced, removed or put elsewhere."""
-    content = copy.deepcopy(content)
-    for _ in range(random.randint(1, 3)):
-        inside = content
-        while True:
-            keys = list(inside) if isinstance(inside, dict) else list(range(len(inside)))
-            if not keys:
-                break
-            key = random.choice(keys)
-            if isinstance(inside[key], (dict, list)) and inside[key] and random.random() < 0.7:
-                inside = inside[key]
-                continue
-            if random.random() < 0.15:
-                del inside[key]
-            elif random.random() < 0.15 and isinstance(inside, dict):
-                inside[random.choice(TEXTS)] = inside.pop(key)
-            else:
-                inside[key] = value(random)
-            break
-    return content
-
-
-def write_json(random: Random, path: Path, content) -> None:
-    """Write damaged content, sometimes as text that is no JSON, or a folder."""
-    way = random.random()
-    text = json.dumps(value(random) if way < 0.1 else damaged(random, content)).encode()
-    if way > 0.9:
-        place = random.randrange(len(text))
-        text = (
-            text[:place]
-            + random.choice((b"", b"\xff", b"[" * 5000, bytes([random.randrange(256)])))
-            + text[place + 1 :]
-        )
-    if way > 0.99:
-        path.mkdir()
-    else:
-        path.write_bytes(text)
-
-
 def header(random: Random, folder: Path) -> None:
     """A NIfTI file with other numbers in its header, other bytes, or cut, through the whole preprocessing."""
-    content = bytearray(_scan())
-    for _ in range(random.randint(1, 3)):
-        way = random.random()
-        if way < 0.75:
-            offset, kind = random.choice(FIELDS)
-            number = random.choice(NUMBERS) if random.random() < 0.7 else random.uniform(-300, 300)
-            size = np.dtype(kind).itemsize
-            with np.errstate(all="ignore"):
-                content[offset : offset + size] = np.array(number, np.float64).astype(kind).tobytes()
-        elif way < 0.9 and len(content) > 352:
-            content[random.randrange(352)] = random.randrange(256)
-        else:
-            del content[random.randrange(len(content)) :]
-            content += bytes(352 - len(content)) if len(content) < 352 and random.random() < 0.5 else b""
+    content = damaged_header(random, _scan())
     packed = random.random() < 0.5
-    data = gzip.compress(bytes(content), 1) if packed else bytes(content)
+    data = gzip.compress(content, 1) if packed else content
     if random.random() < 0.05 and data:
         data = bytearray(data)
         data[random.randrange(len(data))] ^= 1 + random.randrange(255)
@@ -235,21 +138,8 @@ def dataset(random: Random, folder: Path) -> None:
 def names(random: Random, folder: Path) -> None:
     """Folders and files of odd names."""
     words = (
-        "S1",
-        "S2",
-        "t1",
-        "t1ce",
-        "T1_Gd",
-        "flair",
-        "seg",
-        "anat",
-        "sub-01",
-        "ses-1",
-        "ü",
-        "P\n1",
-        "\udcfc",
-        "x" * 210,
-        " ",
+        *("S1", "S2", "t1", "t1ce", "T1_Gd", "flair", "seg", "anat", "sub-01", "ses-1"),
+        *("ü", "P\n1", "\udcfc", "x" * 210, " "),
     )
     endings = (".nii.gz", ".nii.gz", ".nii", ".NII.GZ", ".dcm", ".mha", ".zip", "", ".txt", ".json")
     for _ in range(random.randint(1, 6)):
@@ -375,7 +265,7 @@ _network = partial(
 
 def main(arguments: list[str] | None = None) -> None:
     """Try random damage to what users give, and print how each kind ended."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.research.fuzz", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog=COMMAND, description=main.__doc__)
     parser.add_argument("--cases", type=int, default=1000, help="cases of each kind")
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--seed", type=int, default=0)
