@@ -6,18 +6,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.common.errors import UserError
 from scripts.common.files import ROOT
-from scripts.common.json_files import read_json
 from scripts.common.sequences import ordered, subset_name
 
 # In a key's value: the folder of the part's shared trainings on this fold, of those of all its folds, of its gathered
 # subjects, and of all trainings; the fold's number.
 SHARED, ONCE, GATHERED, WORK, FOLD = "{shared}", "{once}", "{gathered}", "{work}", "{fold}"
-PLAN_KEYS = {"page", "keys", "evaluation", "parts"}
-PART_KEYS = {"title", "control", "ceiling", "subsets", "seeds", "folds", "groups", "subjects"}
-PART_KEYS |= {"keys", "evaluation", "once", "shared", "arms", "pictures"}
-ARM_KEYS = {"overlays", "keys", "evaluation", "together", "seeds", "folds", "control"}
 
 
 @dataclass(frozen=True)
@@ -219,77 +213,3 @@ class Plan:
 
 def _short_hash(content) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
-
-
-def read_plan(path: str | Path, work: str | Path) -> Plan:
-    """Read and check a plan.
-
-    Raises:
-        UserError: no JSON object, an unknown or missing key, a control or ceiling that is no arm, or a seed that a
-            control lacks.
-    """
-    try:
-        content = read_json(path)
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}): correct it.") from error
-    _check(path, "", content, PLAN_KEYS, {"parts"})
-    content["parts"] = _with_likes(path, content["parts"])
-    for name, part in content["parts"].items():
-        _check(path, f"parts#{name}#", part, PART_KEYS, {"title", "control", "subsets", "seeds", "arms"})
-        for number, fold in enumerate(part.get("folds", [])):
-            _check(path, f"parts#{name}#folds#{number}#", fold, {"keys", "evaluation"}, set())
-        for stage in ("once", "shared"):
-            for training, entry in part.get(stage, {}).items():
-                _check(path, f"parts#{name}#{stage}#{training}#", entry, {"overlays", "keys"}, {"overlays"})
-        for arm, entry in part["arms"].items():
-            _check(path, f"parts#{name}#arms#{arm}#", entry, ARM_KEYS, {"overlays"})
-        named = {key: part[key] for key in ("control", "ceiling") if key in part}
-        named |= {f"arms#{arm}#control": entry["control"] for arm, entry in part["arms"].items() if "control" in entry}
-        for key, arm in named.items():
-            if arm not in part["arms"]:
-                raise UserError(
-                    f"parts#{name}#{key} in {path} is '{arm}', but must be one of its arms: {', '.join(part['arms'])}."
-                )
-        for arm, entry in part["arms"].items():
-            control = part["arms"][entry.get("control", part["control"])]
-            if alone := set(entry.get("seeds", part["seeds"])) - set(control.get("seeds", part["seeds"])):
-                raise UserError(
-                    f"parts#{name}#arms#{arm} in {path} has the seed {min(alone)}, but its control has not: give both the "
-                    "same seeds."
-                )
-    return Plan(content, Path(work).absolute())
-
-
-def _with_likes(path, parts: dict) -> dict:
-    """The parts, those with ``like`` merged into the part that it names."""
-    whole = {}
-    for name, part in parts.items():
-        like = part.get("like")
-        if like is not None and like not in whole:
-            raise UserError(f"parts#{name}#like in {path} is '{like}', but must be one of the parts before it.")
-        own = {key: value for key, value in part.items() if key != "like"}
-        whole[name] = own if like is None else _merged(whole[like], own)
-    return whole
-
-
-def _merged(target, patch):
-    """A JSON merge patch (RFC 7386)."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = _merged(merged.get(key), value)
-    return merged
-
-
-def _check(path, where: str, block: dict, known: set[str], needed: set[str]) -> None:
-    if not isinstance(block, dict):
-        place = f"'{where.removesuffix('#')}' in {path}" if where else path
-        raise UserError(f"{place} must be a JSON object, {{...}}: correct it.")
-    if unknown := sorted(block.keys() - known):
-        raise UserError(f"{path} has the unknown key '{where}{unknown[0]}': it may have {', '.join(sorted(known))}.")
-    if missing := sorted(needed - block.keys()):
-        raise UserError(f"{path} lacks the key '{where}{missing[0]}': add it.")

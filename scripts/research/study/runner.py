@@ -18,7 +18,8 @@ from scripts.research.real_subjects import gather
 from scripts.research.release.files import version_of
 from scripts.research.runs import ensure_simulated, evaluate_once, run_all, train_once
 from scripts.research.study.page import study_lines
-from scripts.research.study.plan import Cell, Plan, read_plan
+from scripts.research.study.plan import Cell, Plan
+from scripts.research.study.read_plan import read_plan
 from scripts.research.study.results import FACTS, collect, pending
 
 COMMAND = "scripts.research.study"

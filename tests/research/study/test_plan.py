@@ -1,41 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plan gives the cells of a study and the keys of each; the shipped plan has keys that its configs know."""
+"""A plan gives the cells of a study and the keys of each."""
 
 import copy
-import json
 
-import pytest
-from monai.bundle import ConfigParser
-from scripts.common.errors import UserError
 from scripts.common.files import ROOT
-from scripts.research.runs import PLANS, configs
-from scripts.research.study.plan import Cell, read_plan
+from scripts.research.study.plan import Cell, Plan
 
-PART = {
-    "title": "a part",
-    "control": "alone",
-    "subsets": [["flair"], ["t2", "t1"]],
-    "seeds": [0, 1],
-    "folds": [{"keys": {"split#fold": n}, "evaluation": {"part": f"of fold {n}"}} for n in range(2)],
-    "keys": {"epochs": 2},
-    "shared": {"teacher": {"overlays": ["train_teacher"], "keys": {"epochs": 9}}},
-    "arms": {
-        "alone": {"overlays": ["no_distillation"]},
-        "soft": {
-            "overlays": ["soft_targets"],
-            "seeds": [0],
-            "keys": {"teacher_from": "{shared}/teacher", "epochs": 3},
-            "evaluation": {"teacher_training": "frozen"},
-        },
-        "all": {"overlays": ["train_all"], "seeds": [1], "together": True},
-    },
-}
-CONTENT = {"keys": {"epochs": 1, "spacing": 3.0}, "evaluation": {"report": False}, "parts": {"real": PART}}
+from tests.research.study.contents import CONTENT
 
 
 def _plan(folder, content=CONTENT):
-    (folder / "plan.json").write_text(json.dumps(content))
-    return read_plan(folder / "plan.json", folder / "work")
+    return Plan(copy.deepcopy(content), folder / "work")
 
 
 def test_first_seed_of_all_arms_comes_before_the_second(tmp_path):
@@ -106,20 +81,6 @@ def test_hash_holds_the_trainings_of_all_folds_that_the_cell_starts_from_and_no_
     assert hash_with(1) != hash_with(2)  # the second may start from the first
 
 
-def test_a_part_like_another_differs_in_its_own_entries(tmp_path):
-    other = {"like": "real", "title": "other", "seeds": [1], "shared": None}
-    other["arms"] = {"soft": {"keys": {"epochs": 5}, "seeds": None, "evaluation": None}, "all": None}
-    part = _plan(tmp_path, CONTENT | {"parts": {"real": PART, "other": other}}).parts["other"]
-    assert part["title"] == "other" and part["subsets"] == PART["subsets"] and "shared" not in part
-    assert list(part["arms"]) == ["alone", "soft"]
-    assert part["arms"]["soft"] == {
-        "overlays": ["soft_targets"],
-        "keys": {"teacher_from": "{shared}/teacher", "epochs": 5},
-    }
-    with pytest.raises(UserError, match="parts#other#like in .* is 'later', but must be one of the parts before it"):
-        _plan(tmp_path, CONTENT | {"parts": {"other": other | {"like": "later"}}})
-
-
 def test_an_arm_may_be_run_on_some_folds_and_be_compared_with_another_arm(tmp_path):
     content = copy.deepcopy(CONTENT)
     content["parts"]["real"]["arms"]["soft"] |= {"folds": [1], "control": "alone"}
@@ -127,64 +88,3 @@ def test_an_arm_may_be_run_on_some_folds_and_be_compared_with_another_arm(tmp_pa
     assert {cell.fold for cell in plan.cells("real") if cell.arm == "soft"} == {1}
     cell = Cell("real", "soft", "flair", 0, 1)
     assert plan.hash(cell) == _plan(tmp_path).hash(cell)
-
-
-@pytest.mark.parametrize(
-    "change, complaint",
-    [
-        ({"seed": [0]}, "unknown key 'parts#real#seed'"),
-        ({"control": "kd"}, "parts#real#control in .* is 'kd', but must be one of its arms: alone, soft, all"),
-        ({"folds": [{}, {"key": {}}]}, "unknown key 'parts#real#folds#1#key'"),
-        ({"once": {"base": {"keys": {}}}}, "lacks the key 'parts#real#once#base#overlays'"),
-        ({"shared": {"base": {"overlays": [], "seeds": [1]}}}, "unknown key 'parts#real#shared#base#seeds'"),
-        ({"ceiling": "kd"}, "parts#real#ceiling in .* is 'kd', but must be one of its arms"),
-        (
-            {"arms": {"alone": {"overlays": [], "control": "kd"}}},
-            "parts#real#arms#alone#control in .* is 'kd', but must be one of its arms: alone",
-        ),
-        (
-            {"arms": {"alone": {"overlays": []}, "soft": {"overlays": [], "seeds": [0, 2]}}},
-            "parts#real#arms#soft in .* has the seed 2, but its control has not",
-        ),
-        ({"arms": {"alone": {}}}, "lacks the key 'parts#real#arms#alone#overlays'"),
-    ],
-)
-def test_a_wrong_plan_is_refused_by_the_name_of_its_key(tmp_path, change, complaint):
-    with pytest.raises(UserError, match=complaint):
-        _plan(tmp_path, CONTENT | {"parts": {"real": PART | change}})
-
-
-@pytest.mark.parametrize(
-    "text, complaint",
-    [
-        ('{"parts": ', "plan.json is not valid JSON .*: correct it"),
-        ("[" * 200_000, "plan.json is not valid JSON .it is nested too deeply.: correct it"),
-        ("[]", "plan.json must be a JSON object"),
-        (
-            '{"parts": {"real": {"title": "", "control": "a", "subsets": [], "seeds": [], "arms": {"a": 1}}}}',
-            "#arms#a' in",
-        ),
-    ],
-)
-def test_a_file_that_is_no_plan_is_refused(tmp_path, text, complaint):
-    (tmp_path / "plan.json").write_text(text)
-    with pytest.raises(UserError, match=complaint):
-        read_plan(tmp_path / "plan.json", tmp_path / "work")
-
-
-@pytest.mark.parametrize("name", ["study", "unpaired"])
-def test_the_shipped_plan_has_keys_that_its_configs_know(name, tmp_path):
-    plan = read_plan(PLANS / f"{name}.json", tmp_path)
-    for part, block in plan.parts.items():
-        runs = [(plan.arm(cell)["overlays"], plan.keys(cell), plan.evaluation_keys(cell)) for cell in plan.cells(part)]
-        runs += [
-            (entry["overlays"], plan.shared_keys(part, 0, name), {}) for name, entry in block.get("shared", {}).items()
-        ]
-        runs += [(entry["overlays"], plan.once_keys(part, name), {}) for name, entry in block.get("once", {}).items()]
-        for overlays, keys, evaluation in runs:
-            # `check_config` refuses the folder without the overlay that reads it
-            assert ("unlabelled_dir" in keys) == ("unlabelled" in overlays)
-            for last, wanted in (((), keys), (("evaluate",), evaluation)):
-                parser = ConfigParser()
-                parser.read_config(configs(*overlays, *last))
-                assert [key for key in wanted if key not in parser] == []

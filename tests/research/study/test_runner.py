@@ -8,7 +8,7 @@ import torch
 from scripts.common.errors import UserError
 from scripts.research.markdown import markers
 from scripts.research.release.files import version_of
-from scripts.research.study.plan import read_plan
+from scripts.research.study.read_plan import read_plan
 from scripts.research.study.results import TRAINING_COLUMNS, read_table
 from scripts.research.study.runner import COMMAND, run_study, train_once_for_all
 from scripts.training.processor import has_bfloat16
