@@ -7,6 +7,7 @@ import re
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 
 from scripts.common.printable import shortened
 
@@ -30,11 +31,16 @@ class ScanError(UserError):
     """A file of one subject cannot be used; other subjects are not affected."""
 
 
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and those that led to it, from the last one back; nothing for None."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def user_error(error: BaseException | None) -> UserError | None:
     """The first `UserError` in a chain of exceptions, from the last one back; None if there is none."""
-    while error is not None and not isinstance(error, UserError):
-        error = error.__cause__ or error.__context__
-    return error
+    return next((each for each in chain_of(error) if isinstance(each, UserError)), None)
 
 
 def user_message(error: BaseException | None) -> str | None:
@@ -45,13 +51,12 @@ def user_message(error: BaseException | None) -> str | None:
 
 def system_message(error: BaseException | None) -> str | None:
     """A sentence on the chain's first error of `SYSTEM`, from the last one back; None if there is none."""
-    while error is not None and not (isinstance(error, OSError) and error.errno in SYSTEM):
-        error = error.__cause__ or error.__context__
-    if error is None:
+    found = next((each for each in chain_of(error) if isinstance(each, OSError) and each.errno in SYSTEM), None)
+    if found is None:
         return None
-    name = error.filename.decode(errors="replace") if isinstance(error.filename, bytes) else error.filename
+    name = found.filename.decode(errors="replace") if isinstance(found.filename, bytes) else found.filename
     return (
-        f"{shortened(str(name or 'A file'))} cannot be read or written ({error.strerror}): put it back, correct its "
+        f"{shortened(str(name or 'A file'))} cannot be read or written ({found.strerror}): put it back, correct its "
         "permissions, or make room, and run the command again (a training goes on with --resume true)."
     )
 
@@ -62,12 +67,11 @@ def component_message(error: BaseException | None) -> str | None:
     Its reason is the first line of the chain's first exception, such as torch's about an argument.
     """
     name = reason = None
-    while error is not None:
-        if match := _COMPONENT.match(str(error)):
+    for each in chain_of(error):
+        if match := _COMPONENT.match(str(each)):
             name = match[1]
-        lines = str(error).strip().splitlines() or ["no reason given"]
-        reason = f"{type(error).__name__}: {shortened(lines[0])}"
-        error = error.__cause__ or error.__context__
+        lines = str(each).strip().splitlines() or ["no reason given"]
+        reason = f"{type(each).__name__}: {shortened(lines[0])}"
     if name is None:
         return None
     return f"The component {name} of the config cannot be made ({reason}): correct its keys, or what they refer to."
@@ -85,13 +89,11 @@ def is_told(error: BaseException | None) -> bool:
 
 def is_out_of_memory(error: BaseException | None) -> bool:
     """Whether an exception, or one that led to it, says that the memory is exhausted: that of the CPU or of a GPU."""
-    while error is not None:
-        if isinstance(error, MemoryError):
-            return True
-        if isinstance(error, (RuntimeError, OSError)) and _OUT_OF_MEMORY.search(str(error)):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    return any(
+        isinstance(each, MemoryError)
+        or (isinstance(each, (RuntimeError, OSError)) and _OUT_OF_MEMORY.search(str(each)))
+        for each in chain_of(error)
+    )
 
 
 def install_error_hook() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
 from scripts.common.choices import EXISTING, PARTS, TEACHER_TRAINING
-from scripts.common.errors import UserError, is_told
+from scripts.common.errors import UserError, chain_of, is_told
 from scripts.common.labels import LABEL_CONVENTIONS, WRITTEN_CONVENTIONS
 from scripts.common.sequences import ordered
 from scripts.training.expressions import broken_expression
@@ -312,9 +312,7 @@ def _parsed(parser: ConfigParser, key: str):
     except Exception as error:  # whatever an expression raises, in exceptions of MONAI
         if is_told(error):
             raise
-        root = error
-        while root.__cause__ or root.__context__:
-            root = root.__cause__ or root.__context__
+        *_, root = chain_of(error)
         raise UserError(f"{key} cannot be evaluated ({type(root).__name__}: {root}): correct it.") from error
 
 

@@ -6,7 +6,15 @@ import sys
 
 import pytest
 from monai.bundle import ConfigParser
-from scripts.common.errors import ScanError, component_message, is_out_of_memory, is_told, system_message, user_message
+from scripts.common.errors import (
+    ScanError,
+    chain_of,
+    component_message,
+    is_out_of_memory,
+    is_told,
+    system_message,
+    user_message,
+)
 
 
 def test_sentence_is_found_below_other_exceptions():
@@ -17,6 +25,12 @@ def test_sentence_is_found_below_other_exceptions():
             raise RuntimeError("Failed to evaluate ConfigExpression") from error
     except RuntimeError as error:
         assert user_message(error) == "subject A: flair is missing."
+
+
+def test_a_chain_goes_from_the_last_exception_back_to_the_first():
+    first, second, third = ValueError("first"), RuntimeError("second"), OSError("third")
+    third.__context__, second.__cause__ = second, first
+    assert list(chain_of(third)) == [third, second, first] and list(chain_of(None)) == []
 
 
 def test_other_errors_have_no_sentence():
