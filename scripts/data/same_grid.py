@@ -4,6 +4,7 @@
 import numpy as np
 from monai.data import MetaTensor
 from monai.transforms import ResampleToMatch
+from nibabel.affines import apply_affine
 from scripts.common.errors import ScanError
 
 # Largest difference, in mm, between affines of the same grid.
@@ -69,7 +70,7 @@ def _covered(a: MetaTensor, b: MetaTensor) -> float:
     """Share of the non-zero voxels of `a` that lie in the field of `b`."""
     voxels = np.argwhere(np.asarray(a) != 0)[::7]  # a seventh is enough
     matrix = np.linalg.solve(np.asarray(b.affine, dtype=float), np.asarray(a.affine, dtype=float))
-    position = voxels @ matrix[:3, :3].T + matrix[:3, 3]
+    position = apply_affine(matrix, voxels)
     # a voxel extends half its size from its centre
     inside = np.all((position >= -0.5) & (position <= np.array(b.shape) - 0.5), axis=1)
     return float(inside.mean()) if len(inside) else 0.0

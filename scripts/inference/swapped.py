@@ -7,6 +7,7 @@ Fluid is bright on T2 and dark on the others. White matter is the brightest tiss
 import numpy as np
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
+from nibabel.affines import voxel_sizes
 from scipy.ndimage import distance_transform_edt
 from scripts.common.foreground import cut_to_brain
 
@@ -54,7 +55,7 @@ class SwappedSequencesd(MapTransform):
         if len(names) > 1:
             image = data[self.keys[0]]
             scans = cut_to_brain(image.as_tensor().cpu().numpy())
-            sizes = np.linalg.norm(np.asarray(image.affine.cpu())[:3, :3], axis=0)
+            sizes = voxel_sizes(image.affine.cpu().numpy())
             volumes, depth = dict(zip(names, scans)), depth_mm((scans != 0).all(axis=0), sizes)
             swapped = _swapped_with_t2(volumes, depth) or _swapped_with_flair(volumes, depth)
         return dict(data) | {"swapped": swapped}

@@ -8,6 +8,7 @@ Left exchanged with right cannot be recognised.
 import numpy as np
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
+from nibabel.affines import voxel_sizes
 from scripts.common.foreground import cut_to_brain
 
 # Shorter boxes hold part of a brain, whose shape tells nothing.
@@ -43,7 +44,7 @@ class TurnedBraind(MapTransform):
                 and the top.
         """
         image = data[self.keys[0]]
-        sizes = np.linalg.norm(np.asarray(image.affine.cpu())[:3, :3], axis=0)
+        sizes = voxel_sizes(image.affine.cpu().numpy())
         (brain,) = cut_to_brain((image.as_tensor() != 0).any(dim=0, keepdim=True).cpu().numpy())
         return dict(data) | {"turned": turned(brain, sizes)}
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
+from nibabel.affines import apply_affine
 from scipy.ndimage import affine_transform
 
 
@@ -72,7 +73,7 @@ def _box_around(shape, affine, to_shape, to_affine, transform) -> tuple[slice, .
         np.linalg.inv(np.asarray(to_affine, dtype=float)) @ np.linalg.inv(transform) @ np.asarray(affine, dtype=float)
     )
     corners = np.array(list(product(*((-1, length) for length in shape))), dtype=float)
-    places = corners @ matrix[:3, :3].T + matrix[:3, 3]
+    places = apply_affine(matrix, corners)
     low = np.clip(np.floor(places.min(0)).astype(int), 0, to_shape)
     high = np.clip(np.ceil(places.max(0)).astype(int) + 1, low, to_shape)
     return tuple(slice(int(first), int(last)) for first, last in zip(low, high))

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from nibabel.affines import voxel_sizes
 from scripts.common.errors import ScanError
 from scripts.preprocess.grid import resample
 from scripts.preprocess.packages import optional
@@ -124,7 +125,7 @@ def mutual_information(fixed: tuple, moving: tuple, transform: np.ndarray, bins:
 def cropped(volume, affine) -> tuple[np.ndarray, np.ndarray]:
     """The box around the voxels above 0, with `MARGIN_MM` on each side, and its affine: empty air only costs time."""
     volume, affine = np.asarray(volume), np.asarray(affine, dtype=float)
-    margins = np.ceil(MARGIN_MM / np.linalg.norm(affine[:3, :3], axis=0)).astype(int)
+    margins = np.ceil(MARGIN_MM / voxel_sizes(affine)).astype(int)
     box = []
     for axis, margin in enumerate(margins):
         inside = np.flatnonzero((volume > 0).any(tuple(other for other in range(3) if other != axis)))
@@ -135,7 +136,7 @@ def cropped(volume, affine) -> tuple[np.ndarray, np.ndarray]:
 def coarse_grid(volume, affine, size: float) -> tuple[tuple[int, ...], np.ndarray]:
     """Shape and affine of a grid with voxels of at least `size` mm along the same axes and over the same field."""
     affine = np.asarray(affine, dtype=float)
-    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    sizes = voxel_sizes(affine)
     steps = np.maximum(size / sizes, 1)
     shape = tuple(max(int(length / step), 1) for length, step in zip(np.shape(volume), steps))
     coarse = affine.copy()
@@ -147,7 +148,7 @@ def coarse_grid(volume, affine, size: float) -> tuple[tuple[int, ...], np.ndarra
 def _ants_image(ants, volume, affine):
     shape, coarse = coarse_grid(volume, affine, WORKING_MM)
     lps = LPS @ coarse
-    sizes = np.linalg.norm(coarse[:3, :3], axis=0)
+    sizes = voxel_sizes(coarse)
     array = resample(volume, affine, shape, coarse)
     return ants.from_numpy(array, origin=lps[:3, 3].tolist(), spacing=sizes.tolist(), direction=lps[:3, :3] / sizes)
 
