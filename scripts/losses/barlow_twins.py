@@ -3,7 +3,13 @@
 
 import torch
 from scripts.losses.output import Output
-from scripts.losses.shared import balanced_weights, latent_foreground, process_count, summed_over_processes
+from scripts.losses.shared import (
+    balanced_weights,
+    latent_foreground,
+    process_count,
+    summed_over_processes,
+    voxels_as_samples,
+)
 from torch.nn.modules.loss import _Loss
 
 
@@ -100,7 +106,7 @@ class BarlowTwins(_Loss):
                 f"Barlow Twins compares feature maps of {self.channels} channels, but '{self.layers[0]}' of a network "
                 f"has {features.shape[1]}: give teacher and student the same filters, or choose another layer."
             )
-        samples = features.flatten(2).transpose(1, 2).flatten(0, 1)
+        samples = voxels_as_samples(features)
         return samples if self.projection is None else samples @ self.projection
 
 

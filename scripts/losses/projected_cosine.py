@@ -3,7 +3,13 @@
 
 import torch
 from scripts.losses.output import Output
-from scripts.losses.shared import balanced_weights, check_same_grid, latent_foreground, summed_over_processes
+from scripts.losses.shared import (
+    balanced_weights,
+    check_same_grid,
+    latent_foreground,
+    summed_over_processes,
+    voxels_as_samples,
+)
 from torch import nn
 from torch.nn import functional
 from torch.nn.modules.loss import _Loss
@@ -50,16 +56,11 @@ class ProjectedCosine(_Loss):
         check_same_grid(target, features, layer)
         with torch.autocast(label.device.type, enabled=False):
             weights = balanced_weights(latent_foreground(label, target.shape[2:]))
-            target = self._standardised(self._samples(target), weights[:, None])
-            projected = self._samples(features) @ self.projector.weight.flatten(1).T
+            target = self._standardised(voxels_as_samples(target), weights[:, None])
+            projected = voxels_as_samples(features) @ self.projector.weight.flatten(1).T
             # eps bounds the gradient where the projected student is all but zero
             distances = 1 - functional.cosine_similarity(projected, target, dim=1, eps=1e-4)
             return summed_over_processes((weights * distances).sum())
-
-    @staticmethod
-    def _samples(features: torch.Tensor) -> torch.Tensor:
-        # (B, C, x, y, z) -> (B x y z, C)
-        return features.flatten(2).transpose(1, 2).flatten(0, 1)
 
     @staticmethod
     def _standardised(samples: torch.Tensor, weights: torch.Tensor, eps: float = 1e-5) -> torch.Tensor:

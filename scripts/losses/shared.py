@@ -74,6 +74,11 @@ def summed_over_processes(value: torch.Tensor) -> torch.Tensor:
     return all_reduce(value, "sum", dist.group.WORLD) if process_count() > 1 else value
 
 
+def voxels_as_samples(features: torch.Tensor) -> torch.Tensor:
+    """(B, C, x, y, z) -> (B x y z, C), in the order of `latent_foreground`."""
+    return features.flatten(2).transpose(1, 2).flatten(0, 1)
+
+
 def latent_foreground(label: torch.Tensor, size: torch.Size) -> torch.Tensor:
     """Which latent voxels hold or touch any region of ``label`` (B, 3, X, Y, Z): bool (B x y z,) on a grid ``size``."""
     tumour = label.amax(dim=1, keepdim=True).float()

@@ -36,7 +36,7 @@ class UnpairedObjective(Objective):
 
     def own_parameters(self) -> list[nn.Parameter]:
         """The parameters of the losses, without those of the discriminators."""
-        judges = {id(p) for loss in self.adversaries.values() for p in loss.discriminator.parameters()}
+        judges = {id(parameter) for parameter in self.discriminator_parameters()}
         return [parameter for parameter in self.parameters() if id(parameter) not in judges]
 
     def discriminator_parameters(self) -> list[nn.Parameter]:

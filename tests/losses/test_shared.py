@@ -9,9 +9,11 @@ from scripts.losses.shared import (
     EXCLUSIVE_REGIONS,
     check_same_grid,
     exclusive_regions,
+    latent_foreground,
     layer_paths,
     positive_temperature,
     region_means,
+    voxels_as_samples,
 )
 
 
@@ -74,3 +76,16 @@ def test_cases_are_kept_apart():
     means, present = region_means(torch.tensor([1.0, 2.0, 3.0, 5.0]).reshape(2, 1, 2, 1, 1), label)
     assert means[:, :, 0].tolist() == [[1, 0, 2, 0], [0, 0, 4, 0]]
     assert present.tolist() == [[True, False, True, False], [False, False, True, False]]
+
+
+def test_samples_are_voxels_in_the_order_of_their_foreground():
+    # two cases of two channels on a grid of 5 x 5 x 5; the tumour of the second lies in the corner (4, 4, 4)
+    features = torch.arange(2 * 2 * 125.0).reshape(2, 2, 5, 5, 5)
+    label = torch.zeros(2, 3, 5, 5, 5)
+    label[1, :, 4, 4, 4] = 1
+    samples, foreground = voxels_as_samples(features), latent_foreground(label, features.shape[2:])
+    assert samples.shape == (250, 2) and foreground.shape == (250,)
+    assert samples[-1].tolist() == features[1, :, 4, 4, 4].tolist()
+    # of the corner and the voxels that touch it, 2 x 2 x 2
+    corner = features[1, :, 3:, 3:, 3:].flatten(1).T
+    assert torch.equal(samples[foreground], corner)
