@@ -2,6 +2,7 @@
 """Barlow Twins between the latent maps of teacher and student; latent voxels are the samples."""
 
 import torch
+from scripts.common.errors import UserError
 from scripts.losses.output import Output
 from scripts.losses.shared import (
     balanced_weights,
@@ -54,8 +55,8 @@ class BarlowTwins(_Loss):
         detach_teacher: if true the teacher gets no gradient from this loss.
 
     Raises:
-        ValueError: on a ``project_dim`` out of range; at the first call, if the global batch has fewer than 4 d latent
-            voxels, or a network has another number of channels.
+        ValueError: on a ``project_dim`` out of range; at the first call, if a network has another number of channels.
+        UserError: at the first call, if the global batch has fewer than 4 d latent voxels.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class BarlowTwins(_Loss):
         a, b = self._samples(teacher.detach() if self.detach_teacher else teacher), self._samples(student)
         samples, width = a.shape[0] * process_count(), a.shape[1]
         if samples < 4 * width:
-            raise ValueError(
+            raise UserError(
                 f"Barlow Twins has {samples} latent voxels for {width} channels, but needs four times as many "
                 "voxels as channels: use larger patches or batches, a layer of finer scale, or a smaller "
                 "project_dim."

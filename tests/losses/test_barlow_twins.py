@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from scripts.common.errors import UserError
 from scripts.losses.barlow_twins import BarlowTwins, cross_correlation
 from scripts.losses.output import Output
 from scripts.losses.shared import balanced_weights, latent_foreground
@@ -128,7 +129,7 @@ def test_bfloat16_features_are_computed_in_float32():
 
 def test_too_few_latent_voxels_are_refused():
     features = torch.randn(1, 4, 1, 1, 2)
-    with pytest.raises(ValueError, match="2 latent voxels for 4 channels"):
+    with pytest.raises(UserError, match="2 latent voxels for 4 channels"):
         _loss(4)(*_outputs(features, features), torch.zeros(1, 3, 2, 2, 4))
 
 

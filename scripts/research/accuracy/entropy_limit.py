@@ -56,8 +56,8 @@ def limit_sentences(wt: pd.DataFrame, same_patient: Sequence[Sequence[str]], shi
     low, high = chosen.limit.min(), chosen.limit.max()
     return [
         "Was it right? Chosen on these real subjects instead, each time without one patient, the limit would be "
-        f"{f'{low:g}' if low == high else f'{low:g} to {high:g}'} bits. (It makes the share flagged of the segmentations "
-        f"with a WT Dice below {BAD:g}, minus that of the others, largest.) On the patients left out:",
+        f"{f'{low:g}' if low == high else f'{low:g} to {high:g}'} bits. (With it, the share flagged of the segmentations "
+        f"with a WT Dice below {BAD:g} exceeds the share flagged of the others by most.) On the patients left out:",
         "",
         *markdown_table(
             ["limit", f"flagged of those below {BAD:g}", "flagged of the others"],

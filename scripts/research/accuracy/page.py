@@ -18,6 +18,7 @@ from scripts.research.accuracy.tables import (
 )
 
 READING = """\
+- GLI is adult glioma (BraTS 2021 and UCSF-PDGM), SSA is BraTS-Africa.
 - Dice is a mean over subjects, in brackets with its 95% percentile-bootstrap interval over them; "mean" is a subject's
   mean Dice of WT, TC and ET. It is measured in each scan's own grid, whole, without post-processing except where a
   table says so.
@@ -56,7 +57,7 @@ def card_tables(evaluations: Mapping[str, Evaluation]) -> list[str]:
         *overview_table({"simulated": evaluations["simulated"]}),
         "",
         "**What can and cannot be expected.** What the sequences show of a glioma, beside what was measured on the "
-        f"real subjects by cross-validation. In words: {words}, else {UNRELIABLE} (our choice, no clinical standard). "
+        f"real subjects by cross-validation. In words, by the value as printed: {words}, else {UNRELIABLE} (our choice, no clinical standard). "
         "ET without T1ce is always called a guess. No medical device: an expert must check every outline.",
         "",
         *expectation_table(_real(evaluations)),
