@@ -11,6 +11,7 @@ from scripts.common.labels import LABEL_CONVENTIONS
 from scripts.common.namings import naming_of_4d_files
 from scripts.common.sequences import SEQUENCES, nifti_stem, parse_files, sequence_of_name
 from scripts.data.subject_folders import files_and_folders
+from scripts.data.subject_name import subject_of_file
 
 # The key of the label convention, and its name before version 0.7.
 CONVENTION_KEYS = ("label_convention", "numbering")
@@ -199,10 +200,10 @@ def _meaning_of_one(content: dict) -> str:
 
 
 def _name_of(item: dict) -> str:
-    """The name of a subject that has none: its first file's prefix, or else its folder's; of a 4D file, the file's."""
+    """The name of a subject that has none: by its first file (`subject_of_file`); of a 4D file, the file's."""
     source = next(item[name] for name in (*SEQUENCES, "maps") if name in item)
     if isinstance(source, dict):
         return nifti_stem(Path(source["file"]).name) or Path(source["file"]).name
     files = [Path(file) for name, file in item.items() if isinstance(file, str) and name != "maps"]
     prefix, _ = parse_files(files).get(Path(source), ("", None))
-    return prefix or Path(source).parent.name
+    return subject_of_file(Path(source), prefix)
