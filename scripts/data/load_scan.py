@@ -11,6 +11,7 @@ from scripts.common.errors import ScanError
 from scripts.common.metrics import voxel_ml
 from scripts.common.sequences import ordered, subset_name
 from scripts.data.background import check_background
+from scripts.data.label_values import whole_numbers
 from scripts.data.read_nifti import read_nifti
 from scripts.data.same_grid import check_grid, resample_to_first, shape_text
 
@@ -50,7 +51,7 @@ class LoadSequencesd(Transform):
         ScanError: a file that cannot be read (`scripts.data.read_nifti`), has other than three axes, is too thin, has NaN
             or infinite voxels, is constant, has the few values of a label map, is not skull-stripped, has a degenerate
             affine, or lies on another grid than the subject's first sequence; two scans that are the same one, or whose
-            brains lie apart; a label map with fractional values.
+            brains lie apart; a label map whose values are no labels.
     """
 
     def __init__(
@@ -99,7 +100,8 @@ class LoadSequencesd(Transform):
         if self.label:
             label, path = load_volume(subject, "label", data["label"], files)
             check_grid(subject, first, (label, path))
-            out["label"] = MetaTensor(_integers(subject, label, path), meta=_meta(label, path))
+            values = torch.from_numpy(whole_numbers(subject, path, label))[None]
+            out["label"] = MetaTensor(values, meta=_meta(label, path))
         return out
 
 
@@ -271,19 +273,6 @@ def _few_values(scan: torch.Tensor) -> str | None:
         return None
     values = inside.unique()
     return None if len(values) > FEW_VALUES else ", ".join(f"{float(value):g}" for value in (0, *values))
-
-
-def _integers(subject: str, label: MetaTensor, path: str) -> torch.Tensor:
-    values = label.as_tensor()
-    whole = values.round()
-    off = ~((whole - values).abs() < 1e-3)  # true for NaN; a slope in the header may leave 0.99999
-    if off.any():
-        odd = float(values[off][0])
-        raise ScanError(
-            f"{subject}: {path} holds the unknown label value {odd:g}, which is not a whole number: "
-            "resample label maps with nearest neighbours, not with interpolation."
-        )
-    return whole[None].to(torch.int32).contiguous()
 
 
 def _meta(scan: MetaTensor, path: str) -> dict:
