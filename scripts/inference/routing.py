@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 from scripts.common.errors import ScanError, UserError
+from scripts.common.files import stamp_of
 from scripts.common.printable import shortened
 from scripts.common.sequences import SEQUENCES, ordered, subset_name
 from scripts.common.weights import load_weights, network_path, provenance_of, weight_files_in
 from scripts.data.datalist import sequences_present
 from scripts.inference.inferer import BrainBoxInferer
-from scripts.inference.segmentation_record import stamp_of
 from torch import nn
 
 
