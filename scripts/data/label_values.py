@@ -3,7 +3,7 @@
 
 import numpy as np
 from scripts.common.errors import ScanError
-from scripts.common.foreground import brain_box
+from scripts.common.foreground import bounding_box
 
 # A slope in the header may leave 0.99999 of 1.
 ROUNDING = 1e-3
@@ -27,7 +27,7 @@ def whole_numbers(subject: str, path, label) -> np.ndarray:
         ScanError: a value is farther than `ROUNDING` from a whole number, beyond `LARGEST`, or none at all (NaN).
     """
     label = np.asarray(label)
-    box = brain_box(label != 0)
+    box = bounding_box(label != 0)
     given = label[box].astype(np.float64)
     whole = np.rint(given.clip(-LARGEST, LARGEST))
     fits = np.abs(given - whole) < ROUNDING  # false for NaN and infinity

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 from scripts.common.errors import ScanError
-from scripts.common.foreground import brain_box
+from scripts.common.foreground import bounding_box
 from scripts.common.labels import RegionsFromLabeld
 from scripts.common.sequences import REGIONS
 from scripts.data.label_values import whole_numbers
@@ -38,7 +38,7 @@ def read_regions(
     scan, _ = load_volume(subject, "label map", str(path), {})
     label = whole_numbers(subject, path, scan)
     regions = np.zeros((len(REGIONS), *label.shape), dtype=bool)
-    box = brain_box(label != 0)  # alone it takes a tenth of the time of the whole scan
+    box = bounding_box(label != 0)  # alone it takes a tenth of the time of the whole scan
     tumour = np.ascontiguousarray(label[box])
     if tumour.size:
         given = label_convention or ("brats2023" if (tumour == 3).any() and not (tumour == 4).any() else "brats")
