@@ -46,6 +46,18 @@ def label_map_of(record: Path) -> Path:
     return plain if plain.is_file() else record.with_suffix(".nii.gz")
 
 
+def label_maps_in(folder: str | Path) -> dict[str, Path]:
+    """The label maps in a folder by subject, each in the place of `label_map_path`, sorted; other files are left out."""
+    paths = sorted(Path(folder).glob("*/*_seg.nii.gz"))
+    return {path.parent.name: path for path in paths if path == label_map_path(folder, path.parent.name)}
+
+
+def records_in(folder: str | Path) -> dict[str, Path]:
+    """The JSON files in a folder that lie where the records of subjects' label maps do, as of `label_maps_in`."""
+    paths = sorted(Path(folder).glob("*/*_seg.json"))
+    return {path.parent.name: path for path in paths if path == record_path(label_map_path(folder, path.parent.name))}
+
+
 def sha256_of(path: Path) -> str | None:
     """The sha256 of a file, None if there is none."""
     return hash_of(path) if path.is_file() else None

@@ -10,6 +10,7 @@ from scripts.common.errors import UserError
 from scripts.common.labels import LABEL_CONVENTIONS
 from scripts.common.namings import naming_of_4d_files
 from scripts.common.sequences import SEQUENCES, nifti_stem, parse_files, sequence_of_name
+from scripts.data.item_files import file_of
 from scripts.data.subject_folders import files_and_folders
 from scripts.data.subject_name import subject_of_file
 
@@ -66,8 +67,7 @@ def _check_own_files(items: list[dict]) -> None:
     owners: dict[str, str] = {}
     for item in items:
         for name in (*SEQUENCES, "label", "maps"):
-            source = item.get(name)
-            file = source["file"] if isinstance(source, dict) else source
+            file = file_of(item.get(name))
             if file is not None and owners.setdefault(file, item["subject"]) != item["subject"]:
                 raise UserError(
                     f"{file} is listed for two subjects, {owners[file]} and {item['subject']}: give each its own files."

@@ -11,6 +11,7 @@ from scripts.common.errors import ScanError
 from scripts.common.metrics import voxel_ml
 from scripts.common.sequences import ordered, subset_name
 from scripts.data.background import check_background
+from scripts.data.item_files import file_of
 from scripts.data.label_values import whole_numbers
 from scripts.data.read_nifti import read_nifti
 from scripts.data.same_grid import check_grid, resample_to_first, shape_text
@@ -169,7 +170,7 @@ def load_volume(subject: str, name: str, source, files: dict) -> tuple[MetaTenso
     if isinstance(source, MetaTensor):
         scan, path = source.float(), f"the {name} array"
     else:
-        path = str(source["file"] if isinstance(source, dict) else source)
+        path = str(file_of(source))
         if path not in files:
             files[path] = read_nifti(subject, name, path)
         scan = files[path]

@@ -24,6 +24,7 @@ from scripts.common.printable import some_of
 from scripts.common.read_record import read_record
 from scripts.common.sequences import SEQUENCES, nifti_stem
 from scripts.common.weights import weights_sha256
+from scripts.data.item_files import file_of
 from scripts.inference.table import recorded_problems
 
 logger = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ def _is_pending(label_map: Path, probabilities: bool) -> bool:
 def _is_newer(item: dict, label_map: Path) -> bool:
     """Whether a scan of the item was written after the label map."""
     made = os.path.getmtime(label_map)
-    files = [item[name]["file"] if isinstance(item[name], dict) else item[name] for name in SEQUENCES if name in item]
+    files = [file_of(item[name]) for name in SEQUENCES if name in item]
     return any(os.path.isfile(file) and os.path.getmtime(file) > made for file in files)
 
 

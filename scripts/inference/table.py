@@ -9,7 +9,7 @@ import pandas as pd
 from ignite.engine import Engine, Events
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
-from scripts.common.label_map_state import EDITED, MADE, label_map_of, label_map_path, record_path, state_of
+from scripts.common.label_map_state import EDITED, MADE, label_map_of, label_map_path, records_in, state_of
 from scripts.common.read_record import read_record
 
 TABLE = "segmentations.csv"
@@ -60,10 +60,10 @@ def write_table(output_dir: str | Path, failures: Mapping[str, str]) -> None:
         failures: error message by subject, for the column ``problem``.
     """
     rows = {}
-    for path in sorted(Path(output_dir).glob("*/*_seg.json")):
+    for subject, path in records_in(output_dir).items():
         record = read_record(path)
-        if record is not None and path == record_path(label_map_path(output_dir, str(record["subject"]))):
-            rows[str(record["subject"])] = recorded_row(label_map_of(path), record)
+        if record is not None and record["subject"] == subject:
+            rows[subject] = recorded_row(label_map_of(path), record)
     for subject, message in failures.items():
         row = rows.get(subject, _row({"subject": subject}))
         rows[subject] = row | {"problem": with_earlier_map(output_dir, subject, message)}

@@ -20,7 +20,7 @@ from scripts.preprocess.convert import convert
 from scripts.preprocess.grid import resample
 from scripts.preprocess.packages import versions
 from scripts.preprocess.raw_files import RawFiles, check_name, fingerprint, raw_files
-from scripts.preprocess.record import is_ready, record_path
+from scripts.preprocess.record import is_ready, preprocess_record_path
 from scripts.preprocess.reference import reference_of
 from scripts.preprocess.register import centre, motion, register
 from scripts.preprocess.series import Series, read_series
@@ -95,7 +95,7 @@ def make_ready(
             record["sequences"][name] = _entry(source, why, scan, transforms[name], fixed) | facts
             record["sequences"][name] |= {"saved": saved.name, "sha256": hash_of(saved)}
         record["brain"]["ml"] = round(float(brains[reference].sum()) * voxel_ml(scans[reference].affine), 1)
-        (temporary / record_path(ready, subject).name).write_text(json.dumps(record, indent=4) + "\n")
+        (temporary / preprocess_record_path(ready, subject).name).write_text(json.dumps(record, indent=4) + "\n")
     return record
 
 

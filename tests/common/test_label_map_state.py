@@ -13,8 +13,10 @@ from scripts.common.label_map_state import (
     OUTDATED,
     label_map_of,
     label_map_path,
+    label_maps_in,
     probabilities_path,
     record_path,
+    records_in,
     sha256_of,
     state_of,
     state_of_probabilities,
@@ -84,3 +86,14 @@ def test_label_map_and_record_find_each_other(tmp_path):
 def test_a_file_that_is_not_there_has_no_hash(tmp_path):
     (tmp_path / "a").write_bytes(b"old map")
     assert sha256_of(tmp_path / "a") == OLD and sha256_of(tmp_path / "b") is None
+
+
+def test_files_of_a_folder_are_listed_by_subject_where_they_lie_in_their_place(tmp_path):
+    for name in ("S2/S2_seg", "S1/S1_seg", "S1/old_seg", "S1/.7.S1_seg", "S3/more/S3_seg"):
+        for ending in (".nii.gz", ".json"):
+            path = tmp_path / f"{name}{ending}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    assert label_maps_in(tmp_path) == {subject: label_map_path(tmp_path, subject) for subject in ("S1", "S2")}
+    assert list(records_in(tmp_path).items()) == [(s, tmp_path / s / f"{s}_seg.json") for s in ("S1", "S2")]
+    assert label_maps_in(tmp_path / "missing") == records_in(tmp_path / "missing") == {}
