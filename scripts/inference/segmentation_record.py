@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The record beside each label map: network, volumes, quality and flags."""
 
-import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
-from importlib.metadata import version
+from functools import cached_property
 from pathlib import Path
 
 from monai.data.utils import affine_to_spacing
 from monai.transforms import Transform
-from scripts.common.files import ROOT
 from scripts.common.metrics import voxel_ml
 from scripts.common.printable import printable
+from scripts.common.versions import versions
 from scripts.common.weights import provenance_of, weights_sha256
 
-METADATA = ROOT / "configs" / "metadata.json"
 NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range seen in training", "uncertain"
 WITHOUT_T1CE = "enhancing tumour was drawn without T1ce, so its place and size are a guess"
 SWAPPED = "{0} and {1} may be swapped: fluid should be bright on {0} and dark on {1}"
@@ -88,7 +85,7 @@ class RecordSegmentationd(Transform):
             "shape": list(data["label_map"].shape),
             "spacing_mm": [round(mm, 4) for mm in affine_to_spacing(data["label_map"].affine).tolist()],
             "settings": self.settings,
-            "versions": _versions(),
+            "versions": versions(),
         }
         return dict(data) | {"record": record}
 
@@ -118,9 +115,3 @@ def network_facts(file: str) -> dict:
     if not Path(file).is_file():
         return {"file": file}
     return {"file": file, "sha256": weights_sha256(file), "trained": provenance_of(file)}
-
-
-@lru_cache(maxsize=1)
-def _versions() -> dict[str, str]:
-    bundle = json.loads(METADATA.read_text())["version"]
-    return {"bundle": bundle} | {name: version(name) for name in ("monai", "torch")}

@@ -16,10 +16,11 @@ from scripts.common.label_map_state import (
     records_in,
     state_of,
 )
+from scripts.common.printable import TABLE
 from scripts.common.read_record import read_record
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import subjects_in
-from scripts.inference.table import NO_MAP, TABLE, recorded_problems, with_earlier_map, write_table
+from scripts.inference.table import NO_MAP, recorded_problems, with_earlier_map, write_table
 from scripts.report.drawing import draw_subject, identity, write_undrawable
 from scripts.report.label_map_record import recorded_facts
 from scripts.report.parts import forget_failures, part_path, read_part, read_parts, read_picture, write_part

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
+from scripts.common.printable import PAGE
+from scripts.common.read_record import current_names
 from scripts.common.sequences import SEQUENCES
-from scripts.report.parts import current_names, remove_parts
+from scripts.report.parts import remove_parts
 from scripts.report.picture import MOST_SLICES, SLICES
-
-PAGE = "report.html"
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files of a release: what git tracks and a user needs, with weights that fit their hashes."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -69,18 +68,6 @@ def tracked_files(root: str | Path) -> list[str]:
         UserError: the folder is in no git repository.
     """
     return sorted(name for name in _git(Path(root), "ls-files", "-z") if (Path(root) / name).is_file())
-
-
-def version_of(root: str | Path) -> str:
-    """The version in ``configs/metadata.json``.
-
-    Raises:
-        UserError: it has none.
-    """
-    try:
-        return json.loads((Path(root) / "configs" / "metadata.json").read_text(encoding="utf-8"))["version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{root}/configs/metadata.json has no version of the bundle: restore it.") from error
 
 
 def write_folder(

@@ -30,8 +30,8 @@ from scripts.common import files
 from scripts.common.errors import UserError, install_error_hook, system_message, user_message
 from scripts.common.files import ROOT
 from scripts.common.label_map_state import label_map_path
+from scripts.common.printable import TABLE
 from scripts.inference.segment import segment
-from scripts.inference.table import TABLE
 from scripts.research.markdown import markdown_table
 from scripts.research.robustness.load_batch import BAD, FILTERS, Subject, write_batch, write_networks
 from scripts.simulation.cohort import make_cohort
