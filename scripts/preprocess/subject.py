@@ -13,6 +13,7 @@ from scripts.common.errors import ScanError
 from scripts.common.files import hash_of
 from scripts.common.metrics import voxel_ml
 from scripts.data.background import check_background
+from scripts.data.check_scan import check_signal
 from scripts.data.load_scan import load_volume
 from scripts.preprocess.brain import masks_in_scan_grids
 from scripts.preprocess.choose import choose
@@ -105,10 +106,7 @@ def _hash(*parts) -> str:
 
 def _load(subject: str, name: str, scan: Series) -> MetaTensor:
     volume, path = load_volume(subject, name, str(scan.file), {})
-    if not bool(volume.as_tensor().isfinite().all()):
-        raise ScanError(f"{subject}: {path} holds NaN or infinite voxels: set them to 0 or convert the scan again.")
-    if float(volume.as_tensor().max()) <= 0:
-        raise ScanError(f"{subject}: {path} is empty, no voxel of the {name} is above 0: export the scan again.")
+    check_signal(subject, name, volume, path)
     return volume
 
 
