@@ -31,7 +31,6 @@ TESTED_ELSEWHERE = {
     "losses/output": "losses/test_barlow_twins.py",
     "report/label_map_record": "report/test_handlers.py",
     "report/run_info": "report/test_page.py",
-    "report/titles": "report/test_page.py",
     "common/read_record": "inference/test_table.py",
     "common/workers": "simulation/test_cohort.py",
     "research/robustness/load_batch": "research/robustness/test_load.py",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write a file whole or not at all, hash it, remove what killed writes have left, lock a folder, and the bundle's folder."""
+"""Write a file whole or not at all, hash it, notice that it was replaced, remove what killed writes have left, lock a folder, and the bundle's folder."""
 
 import hashlib
 import logging
@@ -68,6 +68,14 @@ def hash_of(file: str | Path, hash_type: str = "sha256") -> str:
         while block := opened.read(2**20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def stamp_of(file: str | Path) -> tuple[int, int] | None:
+    """Time of the last change in ns and size in bytes, by which a replaced file is noticed; None without a file."""
+    if not os.path.isfile(file):
+        return None
+    facts = os.stat(file)
+    return facts.st_mtime_ns, facts.st_size
 
 
 def remove_leftovers(folder: str | Path) -> list[Path]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from monai.metrics import compute_hausdorff_distance
-from scipy.ndimage import find_objects
+from scripts.common.foreground import bounding_box
 from scripts.common.sequences import REGIONS
 
 TINY_ET_ML = 0.5  # 500 voxels of 1 mm3, as in RFNet and its successors
@@ -52,7 +52,7 @@ def hd95(prediction: np.ndarray, truth: np.ndarray, spacing_mm: Sequence[float])
     """
     if not (prediction.any() and truth.any()):
         return math.nan
-    box = find_objects((prediction | truth).view(np.uint8))[0]
+    box = bounding_box(prediction | truth)
     pair = [region[box][None, None] for region in (prediction, truth)]
     return compute_hausdorff_distance(*pair, include_background=True, percentile=95, spacing=spacing_mm).item()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 # Longer names leave no room for `_probabilities.nii.gz` in the 255 bytes of a file's name.
 LONGEST_NAME = 200
 # Files of the folder of results.
-RESERVED = ("segmentations.csv", "report.html")
+TABLE, PAGE = "segmentations.csv", "report.html"
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 _UNPRINTABLE = re.compile(rf"[{_CONTROL}\ud800-\udfff]")
 
@@ -25,7 +25,7 @@ def name_problem(name: str) -> str | None:
         return "has a line break or another control character"
     if len(name.encode()) > LONGEST_NAME:
         return f"has more than {LONGEST_NAME} bytes"
-    if name in RESERVED:
+    if name in (TABLE, PAGE):
         return "is that of a file in the folder of results"
     return None
 

@@ -22,8 +22,12 @@ def read_record(path: Path) -> dict | None:
         or has_odd_values(record)
     ):
         return None
-    settings = {RENAMED_SETTINGS.get(name, name): value for name, value in (record.get("settings") or {}).items()}
-    return record | {"settings": settings}
+    return record | {"settings": current_names(record.get("settings") or {})}
+
+
+def current_names(settings: Mapping) -> dict:
+    """Settings of a record, or facts of a report, with the names of today."""
+    return {RENAMED_SETTINGS.get(name, name): value for name, value in settings.items()}
 
 
 # The kinds of values of a record that the table and the report read; each may also be missing or null.

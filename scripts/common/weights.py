@@ -2,11 +2,12 @@
 """Weight files: state dicts, each with a JSON file of the same name that records how it was trained."""
 
 import math
+from functools import lru_cache
 from pathlib import Path
 
 import torch
 from scripts.common.errors import UserError, is_out_of_memory
-from scripts.common.files import save_atomically
+from scripts.common.files import hash_of, save_atomically, stamp_of
 from scripts.common.json_files import read_json, save_json
 from scripts.common.printable import shortened
 from scripts.common.sequences import REGIONS, SEQUENCES, channels_of, limited_subsets
@@ -89,6 +90,16 @@ def provenance_of(path: str | Path) -> dict:
             value = shortened(repr(content[key]))
             raise UserError(f'{record}: "{key}" is {value}, but must be {wanted}: restore the file, or remove it.')
     return content
+
+
+def weights_sha256(file: str) -> str:
+    """The sha256 of a weight file, computed once, and again after the file was replaced."""
+    return _sha256(file, stamp_of(file))
+
+
+@lru_cache(maxsize=64)
+def _sha256(file: str, stamp: tuple[int, int]) -> str:
+    return hash_of(file)
 
 
 def _are_sequences(names) -> bool:

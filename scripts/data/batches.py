@@ -7,7 +7,7 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, RandomizableTransform, Transform
 from scripts.common.errors import UserError
-from scripts.common.foreground import brain_box
+from scripts.common.foreground import bounding_box
 from scripts.common.labels import LABEL_CONVENTIONS, regions_from_label
 from scripts.simulation.contrast import MAPS
 from scripts.simulation.maps import load_maps
@@ -73,7 +73,7 @@ class LoadMapsd(MapTransform):
                     f"{data[key]} was simulated at {size:g} mm, but spacing is {self.spacing:g}: set --spacing "
                     f"{size:g}, or simulate a cohort at {self.spacing:g} mm (python -m scripts.simulation.cohort)."
                 )
-            box = brain_box(maps[: MAPS.index("label")].any(axis=0))
+            box = bounding_box(maps[: MAPS.index("label")].any(axis=0))
             cut = np.ascontiguousarray(maps[(slice(None), *box)])
             data[key] = MetaTensor(torch.from_numpy(cut), affine=torch.from_numpy(affine))
             data["label"] = data[key][-1:]

@@ -13,6 +13,7 @@ from scripts.common.namings import understood
 from scripts.common.printable import LONGEST_NAME, name_problem, printable, shortened
 from scripts.common.sequences import SEQUENCES, ordered
 from scripts.data.datalist_json import msd_without_json, subjects_in_json
+from scripts.data.item_files import file_of
 from scripts.data.other_formats import subjects_in_other_formats
 from scripts.data.subject_folders import files_and_folders, subjects_in_folders
 
@@ -159,4 +160,4 @@ def require_complete(items: list[dict], sequences: str | Iterable[str], label: b
 def _exists(source) -> bool:
     if isinstance(source, torch.Tensor):
         return True
-    return os.path.isfile(source["file"] if isinstance(source, dict) else source)  # false for a path that is too long
+    return os.path.isfile(file_of(source))  # false for a path that is too long

@@ -11,7 +11,9 @@ from scripts.common.json_files import read_json
 from scripts.common.labels import LABEL_CONVENTIONS
 from scripts.common.namings import naming_of_4d_files
 from scripts.common.sequences import SEQUENCES, nifti_stem, parse_files, sequence_of_name
+from scripts.data.item_files import file_of
 from scripts.data.subject_folders import files_and_folders
+from scripts.data.subject_name import subject_of_file
 
 # The key of the label convention, and its name before version 0.7.
 CONVENTION_KEYS = ("label_convention", "numbering")
@@ -66,8 +68,7 @@ def _check_own_files(items: list[dict]) -> None:
     owners: dict[str, str] = {}
     for item in items:
         for name in (*SEQUENCES, "label", "maps"):
-            source = item.get(name)
-            file = source["file"] if isinstance(source, dict) else source
+            file = file_of(item.get(name))
             if file is not None and owners.setdefault(file, item["subject"]) != item["subject"]:
                 raise UserError(
                     f"{file} is listed for two subjects, {owners[file]} and {item['subject']}: give each its own files."
@@ -200,10 +201,10 @@ def _meaning_of_one(content: dict) -> str:
 
 
 def _name_of(item: dict) -> str:
-    """The name of a subject that has none: its first file's prefix, or else its folder's; of a 4D file, the file's."""
+    """The name of a subject that has none: by its first file (`subject_of_file`); of a 4D file, the file's."""
     source = next(item[name] for name in (*SEQUENCES, "maps") if name in item)
     if isinstance(source, dict):
         return nifti_stem(Path(source["file"]).name) or Path(source["file"]).name
     files = [Path(file) for name, file in item.items() if isinstance(file, str) and name != "maps"]
     prefix, _ = parse_files(files).get(Path(source), ("", None))
-    return prefix or Path(source).parent.name
+    return subject_of_file(Path(source), prefix)

@@ -21,9 +21,7 @@ from scripts.common.sequences import (
     possible_sequences,
     sequence_of_folder,
 )
-
-# Folders between a subject's own and its scans.
-BETWEEN = ("anat", "nifti")
+from scripts.data.subject_name import subject_of_file
 
 
 def image_item(image, image_sequences: str | Sequence[str] | None = "", usual: Sequence[str] = ()) -> dict:
@@ -164,10 +162,4 @@ def _channel_axis(image: torch.Tensor, told) -> int:
 def _subject_of(path: str) -> str:
     name = Path(path).name
     prefix, _ = parse_filename(name) or (nifti_stem(name) or name, None)
-    return prefix or _folder_of(Path(path)) or nifti_stem(name) or "image"
-
-
-def _folder_of(file: Path) -> str:
-    """The nearest folder above a file that is not called as a sequence, such as `P1` of `P1/T1/NIFTI/t1.nii.gz`."""
-    names = [folder.name for folder in file.absolute().parents]
-    return next((n for n in names if sequence_of_folder(n) not in SEQUENCES and n.lower() not in BETWEEN), "")
+    return subject_of_file(Path(path), prefix) or nifti_stem(name) or "image"

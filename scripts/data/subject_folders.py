@@ -3,7 +3,7 @@
 
 - A file name is a prefix and a sequence (`scripts.common.sequences.parse_filename`). Files of one prefix in one folder
   are a subject, called by the prefix. If all scans of a folder have one prefix, or none, and no subject lies below, the
-  subject is called after the folder; in BIDS, not after `anat`.
+  subject is called after the folder (`scripts.data.subject_name.subject_folder`), not after BIDS's `anat`.
 - A folder named after a sequence (`P1/T1CE`) is no subject: its scans count as those of the folder above.
 - The scans in folders below that have the prefix of the folder above (`P1/post/P1_t1ce.nii.gz`) join it if it has scans
   of its own, or if each of them holds one sequence and not all the same.
@@ -28,6 +28,7 @@ from scripts.common.sequences import (
     possible_sequences,
     sequence_of_folder,
 )
+from scripts.data.subject_name import subject_folder
 
 
 def subjects_in_folders(root: Path) -> list[tuple[dict, Path]]:
@@ -51,8 +52,9 @@ def subjects_in_folders(root: Path) -> list[tuple[dict, Path]]:
         has_label = any(name == "label" for _, name in subject.files)
         item = _item(subject, [] if has_label else labels.get(subject.name, []))
         place = subject.place
-        if use_paths and place.is_dir() and place != root and place.name == subject.name:
-            item["subject"] = "_".join(place.relative_to(root).parts)
+        named = subject_folder(place)
+        if use_paths and place.is_dir() and root in named.parents and named.name == subject.name:
+            item["subject"] = "_".join(named.relative_to(root).parts)
         found.append((item, place))
     return found
 
@@ -114,7 +116,8 @@ def _search(folder: Path, above: tuple[Path, ...] = ()) -> list[_Subject]:
             beside += [f"{child.name}/{name}" for subject in inside for name in subject.beside]
         if _is_sequence_folder(child, inside):
             for subject in inside:
-                prefix = subject.prefix or ("" if subject.place == child else subject.place.name)
+                named = subject_folder(subject.place)
+                prefix = subject.prefix or ("" if named == child else named.name)
                 scans += [(path, prefix, name) for path, name in subject.files]
         else:
             below += inside
@@ -131,11 +134,6 @@ def _search(folder: Path, above: tuple[Path, ...] = ()) -> list[_Subject]:
     if not is_root and not found and (not files + folders or any(nifti_stem(path.name) for path in files + folders)):
         return [_Subject(folder.name, "", folder, [], beside)]
     return found
-
-
-def _subject_name(folder: Path) -> str:
-    """The subject that a folder is named after; in BIDS, the folder above `anat` is."""
-    return folder.parent.name if folder.name == "anat" else folder.name
 
 
 def _is_sequence_folder(folder: Path, inside: list[_Subject]) -> bool:
@@ -159,7 +157,7 @@ def _same_subject_below(folder: Path, scans: list[tuple[Path, str, str]], below:
     They are if the folder has scans of its own, or if each of them has one sequence and not all the same: time points
     often have the same.
     """
-    subject_name = _subject_name(folder)
+    subject_name = subject_folder(folder).name
     own = next(
         (path for path, prefix, name in scans if (prefix or subject_name) == subject_name and name != "label"), None
     )
@@ -179,7 +177,7 @@ def _subjects_of_files(
     folder: Path, scans: list[tuple[Path, str, str]], beside: list[str], is_subject: bool
 ) -> list[_Subject]:
     """A subject for each prefix of the scans. If there is one prefix and the folder `is_subject`, it has its name."""
-    subject_name = _subject_name(folder)
+    subject_name = subject_folder(folder).name
     prefixes = {prefix or subject_name for _, prefix, name in scans if name != "label"}
     if not prefixes:
         return [
@@ -197,7 +195,7 @@ def _subjects_of_files(
         named_after = re.compile(rf"{re.escape(subject)}[{SEPARATORS}]")
         found.append(
             _Subject(
-                name=folder.name if single and is_subject and folder.name != "anat" else subject,
+                name=folder.name if single and is_subject and subject_folder(folder) == folder else subject,
                 prefix=max(prefix for _, prefix, name in own if name != "label" or not single),
                 place=folder if single and is_subject or subject == subject_name else own[0][0],
                 files=[(path, name) for path, _, name in own],

@@ -16,10 +16,9 @@ from pathlib import Path
 
 import pandas as pd
 from scripts.common.errors import UserError, install_error_hook
-from scripts.common.files import hash_of
 from scripts.common.json_files import read_json, save_json
 from scripts.common.sequences import REGIONS, subset_name
-from scripts.common.weights import weight_files_in
+from scripts.common.weights import weight_files_in, weights_sha256
 from scripts.evaluation.summary import read_cases, summarise
 
 
@@ -121,7 +120,8 @@ def write_expected(
 
 def weights_beside(path) -> dict[str, str]:
     """The sha256 of the weight files in a table's folder, by subset."""
-    return {subset_name(sequences): hash_of(file) for sequences, file in weight_files_in(Path(path).parent).items()}
+    files = weight_files_in(Path(path).parent)
+    return {subset_name(sequences): weights_sha256(file) for sequences, file in files.items()}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from scripts.common.titles import REGION_TITLES
 
 # palette of Okabe and Ito, which colour-blind readers can distinguish
 NETWORK_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
-REGION_TITLES = {"wt": "whole tumour", "tc": "tumour core", "et": "enhancing tumour"}  # from the outside inwards
 MEASURE_TITLES = {"dice": "Dice", "hd95_mm": "HD95 (mm)"}
 MANY_SUBJECTS = 60
 

@@ -7,7 +7,7 @@ import math
 import torch
 from monai.inferers import Inferer, sliding_window_inference
 from scripts.common.errors import ScanError, UserError
-from scripts.common.foreground import brain_box
+from scripts.common.foreground import bounding_box
 from scripts.common.metrics import dice
 from scripts.common.sequences import REGIONS
 from torch.nn import functional
@@ -73,7 +73,7 @@ class BrainBoxInferer(Inferer):
         if inputs.shape[0] != 1:
             raise ValueError(f"BrainBoxInferer takes one scan at a time, not a batch of {inputs.shape[0]}.")
         plain = inputs.as_tensor() if hasattr(inputs, "as_tensor") else inputs
-        box = brain_box((plain[0] != 0).any(dim=0).cpu().numpy())
+        box = bounding_box((plain[0] != 0).any(dim=0).cpu().numpy())
         if box[0].stop == 0:  # an empty scan: any small box will do
             box = (slice(0, 1),) * 3
         cut = plain[(slice(None), slice(None), *box)]

@@ -4,7 +4,8 @@
 import numpy as np
 from monai.data import MetaTensor
 from monai.transforms import Transform
-from scipy.ndimage import find_objects, label
+from scipy.ndimage import label
+from scripts.common.foreground import bounding_box
 from scripts.common.labels import check_written_convention, label_from_regions, nest
 from scripts.common.metrics import remove_tiny, voxel_ml
 from scripts.common.sequences import REGIONS
@@ -74,7 +75,7 @@ def largest_component(region: np.ndarray) -> np.ndarray:
 
     It uses scipy, because MONAI's ``KeepLargestConnectedComponent`` needs scikit-image, a further dependency.
     """
-    box = find_objects(region.view(np.uint8))[0]
+    box = bounding_box(region)
     components, _ = label(region[box], np.ones((3, 3, 3)))
     sizes = np.bincount(components.ravel())
     sizes[0] = 0

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import torch
 from scripts.common.errors import ScanError, UserError
+from scripts.common.files import stamp_of
 from scripts.common.printable import shortened
 from scripts.common.sequences import SEQUENCES, ordered, subset_name
 from scripts.common.weights import load_weights, network_path, provenance_of, weight_files_in
 from scripts.data.datalist import sequences_present
+from scripts.data.item_files import file_of
 from scripts.inference.inferer import BrainBoxInferer
-from scripts.inference.segmentation_record import stamp_of
 from torch import nn
 
 
@@ -45,7 +46,7 @@ def _assign(item: dict, weight_files: dict[tuple[str, ...], str], ckpt_dir: str 
     sequences = sequences_present(item)
     lacking = next((item[name] for name in SEQUENCES if name in item and name not in sequences), None)
     if lacking is not None:
-        file = shortened(str(lacking["file"] if isinstance(lacking, dict) else lacking))
+        file = shortened(str(file_of(lacking)))
         what = (
             "is a link to nowhere"
             if os.path.islink(file)

@@ -19,8 +19,9 @@ from scripts.common.files import ROOT
 from scripts.common.printable import shortened
 from scripts.common.sequences import SEQUENCES, nifti_stem, sequence_of_name
 from scripts.data.same_grid import TOLERANCE
+from scripts.inference.existing import check_overwrite
 from scripts.inference.routing import assign_networks
-from scripts.inference.save_segmentation import check_overwrite, save_segmentation
+from scripts.inference.save_segmentation import save_segmentation
 from scripts.training.check_config import check_config
 
 CONFIGS = [str(ROOT / "configs" / name) for name in ("inference.json", "batch_inference.json")]

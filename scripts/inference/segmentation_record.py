@@ -1,21 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The record beside each label map: network, volumes, quality and flags."""
 
-import os
 from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
-from importlib.metadata import version
+from functools import cached_property
 from pathlib import Path
 
 from monai.data.utils import affine_to_spacing
 from monai.transforms import Transform
-from scripts.common.files import ROOT, hash_of
-from scripts.common.json_files import read_json
 from scripts.common.metrics import voxel_ml
 from scripts.common.printable import printable
-from scripts.common.weights import provenance_of
+from scripts.common.versions import versions
+from scripts.common.weights import provenance_of, weights_sha256
 
-METADATA = ROOT / "configs" / "metadata.json"
 NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range seen in training", "uncertain"
 WITHOUT_T1CE = "enhancing tumour was drawn without T1ce, so its place and size are a guess"
 SWAPPED = "{0} and {1} may be swapped: fluid should be bright on {0} and dark on {1}"
@@ -89,7 +85,7 @@ class RecordSegmentationd(Transform):
             "shape": list(data["label_map"].shape),
             "spacing_mm": [round(mm, 4) for mm in affine_to_spacing(data["label_map"].affine).tolist()],
             "settings": self.settings,
-            "versions": _versions(),
+            "versions": versions(),
         }
         return dict(data) | {"record": record}
 
@@ -119,27 +115,3 @@ def network_facts(file: str) -> dict:
     if not Path(file).is_file():
         return {"file": file}
     return {"file": file, "sha256": weights_sha256(file), "trained": provenance_of(file)}
-
-
-def weights_sha256(file: str) -> str:
-    """The sha256 of a weight file, computed once, and again after the file was replaced."""
-    return _sha256(file, stamp_of(file))
-
-
-def stamp_of(file: str) -> tuple[int, int] | None:
-    """Time of the last change in ns and size in bytes, by which a replaced file is noticed; None without a file."""
-    if not os.path.isfile(file):
-        return None
-    facts = os.stat(file)
-    return facts.st_mtime_ns, facts.st_size
-
-
-@lru_cache(maxsize=64)
-def _sha256(file: str, stamp: tuple[int, int]) -> str:
-    return hash_of(file)
-
-
-@lru_cache(maxsize=1)
-def _versions() -> dict[str, str]:
-    bundle = read_json(METADATA)["version"]
-    return {"bundle": bundle} | {name: version(name) for name in ("monai", "torch")}

@@ -9,10 +9,11 @@ import pandas as pd
 from ignite.engine import Engine, Events
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
-from scripts.common.label_map_state import EDITED, MADE, label_map_of, label_map_path, record_path, state_of
+from scripts.common.label_map_state import EDITED, MADE, label_map_of, label_map_path, records_in, state_of
+from scripts.common.printable import TABLE
 from scripts.common.read_record import read_record
+from scripts.common.titles import OUTERMOST_FIRST
 
-TABLE = "segmentations.csv"
 EARLIER_MAP = " The label map in the folder is of an earlier run."
 EDITED_MAP = "the label map was changed after inference"
 NO_MAP = "a run was stopped before it saved the label map, or the label map was removed: segment the subject again."
@@ -60,10 +61,10 @@ def write_table(output_dir: str | Path, failures: Mapping[str, str]) -> None:
         failures: error message by subject, for the column ``problem``.
     """
     rows = {}
-    for path in sorted(Path(output_dir).glob("*/*_seg.json")):
+    for subject, path in records_in(output_dir).items():
         record = read_record(path)
-        if record is not None and path == record_path(label_map_path(output_dir, str(record["subject"]))):
-            rows[str(record["subject"])] = recorded_row(label_map_of(path), record)
+        if record is not None and record["subject"] == subject:
+            rows[subject] = recorded_row(label_map_of(path), record)
     for subject, message in failures.items():
         row = rows.get(subject, _row({"subject": subject}))
         rows[subject] = row | {"problem": with_earlier_map(output_dir, subject, message)}
@@ -112,7 +113,7 @@ def _row(record: Mapping) -> dict:
         "subject": record.get("subject"),
         "sequences": "+".join(record.get("sequences", [])),
         "network": " ".join(Path(network["file"]).name for network in record.get("networks", [])),
-        **{f"{region}_ml": volumes.get(region) for region in ("wt", "tc", "et")},
+        **{f"{region}_ml": volumes.get(region) for region in OUTERMOST_FIRST},
         "entropy_bits": quality.get("entropy_bits"),
         "wt_mirror_disagreement": (quality.get("mirror_disagreement") or {}).get("wt"),
         "et_contrast": quality.get("et_contrast"),

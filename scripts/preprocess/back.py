@@ -11,11 +11,13 @@ from scripts.common.console import set_up_console
 from scripts.common.errors import ScanError, UserError
 from scripts.common.files import hash_of, save_atomically
 from scripts.common.json_files import read_json, save_json
+from scripts.common.label_map_state import label_map_path
 from scripts.common.printable import printable
+from scripts.data.label_values import whole_numbers
 from scripts.data.read_nifti import read_nifti
 from scripts.data.same_grid import TOLERANCE
 from scripts.preprocess.grid import resample_labels
-from scripts.preprocess.record import ENDING, read_record
+from scripts.preprocess.record import ENDING, read_preprocess_record
 
 
 def take_back(subject: str, label_map: Path, ready: Path, out: Path) -> list[Path]:
@@ -34,9 +36,9 @@ def take_back(subject: str, label_map: Path, ready: Path, out: Path) -> list[Pat
         The files, by sequence in the order of the record.
 
     Raises:
-        ScanError: no record, a label map on another grid or with fractional values, or a file that may not be replaced.
+        ScanError: no record, a label map on another grid or with values that are no labels, or a file that may not be replaced.
     """
-    record = read_record(ready, subject)
+    record = read_preprocess_record(ready, subject)
     labels, affine = _labels(subject, label_map, record["grid"])
     notes_path = out / subject / f"{subject}_back.json"
     notes, source = _read(notes_path), hash_of(label_map)
@@ -69,11 +71,9 @@ def _labels(subject: str, path: Path, grid: dict) -> tuple[np.ndarray, np.ndarra
         raise ScanError(
             f"{subject}: {path} is not in the grid of the ready scans: give the label map that was made of them."
         )
-    values = np.asarray(labels)
-    if not (values == values.round()).all() or values.min() < 0 or values.max() > 255:
-        raise ScanError(
-            f"{subject}: {path} holds other values than whole numbers from 0 to 255, so it is no label map."
-        )
+    values = whole_numbers(subject, path, labels)
+    if values.min() < 0 or values.max() > 255:
+        raise ScanError(f"{subject}: {path} holds values outside of 0 to 255, so it is no label map.")
     return values.astype(np.uint8), affine
 
 
@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
         )
     count = failed = 0
     for subject in subjects:
-        label_map = options.segmentations / subject / f"{subject}_seg.nii.gz"
+        label_map = label_map_path(options.segmentations, subject)
         if not label_map.is_file():
             print(f"{printable(subject)}: has no label map in {options.segmentations}")
             continue

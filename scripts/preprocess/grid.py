@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from nibabel.affines import apply_affine
 from scipy.ndimage import affine_transform
+from scripts.common.foreground import bounding_box
 
 
 def resample(volume, affine, shape: Sequence[int], to_affine, transform=None, nearest: bool = False) -> np.ndarray:
@@ -44,7 +45,7 @@ def resample_labels(labels, affine, shape: Sequence[int], to_affine, transform=N
     if not labels.any():
         return found
     # only the box around the labels, and the box of the other grid that it lies in
-    source = tuple(slice(max(hits.min() - 1, 0), hits.max() + 2) for hits in np.nonzero(labels))
+    source = bounding_box(labels != 0, margins=(1, 1, 1))
     labels, affine = labels[source], shifted(affine, [part.start for part in source])
     target = _box_around(labels.shape, affine, shape, to_affine, transform)
     to_affine = shifted(to_affine, [part.start for part in target])

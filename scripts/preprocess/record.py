@@ -11,18 +11,18 @@ ENDING = "_preprocess.json"
 NEEDED = {"subject", "reference", "grid", "sequences"}
 
 
-def record_path(ready: Path, subject: str) -> Path:
+def preprocess_record_path(ready: Path, subject: str) -> Path:
     """Path of a subject's record."""
     return ready / subject / f"{subject}{ENDING}"
 
 
-def read_record(ready: Path, subject: str) -> dict:
+def read_preprocess_record(ready: Path, subject: str) -> dict:
     """The record of a subject.
 
     Raises:
         ScanError: there is none, or it is none of ours.
     """
-    path = record_path(ready, subject)
+    path = preprocess_record_path(ready, subject)
     try:
         record = read_json(path)
     except (OSError, ValueError) as error:
@@ -43,9 +43,9 @@ def is_ready(ready: Path, subject: str, made_of: str) -> bool:
     folder = ready / subject
     if not folder.exists():
         return False
-    if not record_path(ready, subject).is_file():
+    if not preprocess_record_path(ready, subject).is_file():
         raise ScanError(f"{subject}: {folder} was not made by this command and is not overwritten: move it elsewhere.")
-    if read_record(ready, subject).get("made_of") != made_of:
+    if read_preprocess_record(ready, subject).get("made_of") != made_of:
         raise ScanError(
             f"{subject}: {folder} was made of other raw files, choices or settings and is not overwritten: move it "
             "elsewhere to make the subject anew."

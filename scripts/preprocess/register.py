@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from nibabel.affines import voxel_sizes
 from scripts.common.errors import ScanError
+from scripts.common.foreground import bounding_box
 from scripts.preprocess.grid import resample
 from scripts.preprocess.packages import optional
 
@@ -126,11 +127,8 @@ def cropped(volume, affine) -> tuple[np.ndarray, np.ndarray]:
     """The box around the voxels above 0, with `MARGIN_MM` on each side, and its affine: empty air only costs time."""
     volume, affine = np.asarray(volume), np.asarray(affine, dtype=float)
     margins = np.ceil(MARGIN_MM / voxel_sizes(affine)).astype(int)
-    box = []
-    for axis, margin in enumerate(margins):
-        inside = np.flatnonzero((volume > 0).any(tuple(other for other in range(3) if other != axis)))
-        box.append(slice(max(inside[0] - margin, 0), inside[-1] + margin + 1))
-    return volume[tuple(box)], affine @ shift([part.start for part in box])
+    box = bounding_box(volume > 0, margins)
+    return volume[box], affine @ shift([part.start for part in box])
 
 
 def coarse_grid(volume, affine, size: float) -> tuple[tuple[int, ...], np.ndarray]:

@@ -15,6 +15,7 @@ from scripts.common.json_files import save_json
 from scripts.common.metrics import voxel_ml
 from scripts.common.whole_folder import whole_folder
 from scripts.data.background import check_background
+from scripts.data.check_scan import check_signal
 from scripts.data.load_scan import load_volume
 from scripts.preprocess.brain import masks_in_scan_grids
 from scripts.preprocess.choose import choose
@@ -22,7 +23,7 @@ from scripts.preprocess.convert import convert
 from scripts.preprocess.grid import resample
 from scripts.preprocess.packages import versions
 from scripts.preprocess.raw_files import RawFiles, check_name, fingerprint, raw_files
-from scripts.preprocess.record import is_ready, record_path
+from scripts.preprocess.record import is_ready, preprocess_record_path
 from scripts.preprocess.reference import reference_of
 from scripts.preprocess.register import centre, motion, register
 from scripts.preprocess.series import Series, read_series
@@ -96,7 +97,7 @@ def make_ready(
             record["sequences"][name] = _entry(source, why, scan, transforms[name], fixed) | facts
             record["sequences"][name] |= {"saved": saved.name, "sha256": hash_of(saved)}
         record["brain"]["ml"] = round(float(brains[reference].sum()) * voxel_ml(scans[reference].affine), 1)
-        save_json(temporary / record_path(ready, subject).name, record)
+        save_json(temporary / preprocess_record_path(ready, subject).name, record)
     return record
 
 
@@ -106,10 +107,7 @@ def _hash(*parts) -> str:
 
 def _load(subject: str, name: str, scan: Series) -> MetaTensor:
     volume, path = load_volume(subject, name, str(scan.file), {})
-    if not bool(volume.as_tensor().isfinite().all()):
-        raise ScanError(f"{subject}: {path} holds NaN or infinite voxels: set them to 0 or convert the scan again.")
-    if float(volume.as_tensor().max()) <= 0:
-        raise ScanError(f"{subject}: {path} is empty, no voxel of the {name} is above 0: export the scan again.")
+    check_signal(subject, name, volume, path)
     return volume
 
 

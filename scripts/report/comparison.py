@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from scripts.common.errors import ScanError, UserError
-from scripts.common.label_map_state import MISSING, OUTDATED, label_map_path, state_of
+from scripts.common.label_map_state import MISSING, OUTDATED, label_map_path, label_maps_in, state_of
 from scripts.common.metrics import dice, voxel_ml
 from scripts.common.sequences import REGIONS, SEQUENCES
 from scripts.report.drawing import convention_of, load_scans
@@ -20,8 +20,7 @@ from scripts.report.run_info import read_run
 
 def label_mapped(folder) -> set[str]:
     """Subjects whose label map lies in a folder."""
-    names = {path.parent.name for path in Path(folder).glob("*/*_seg.nii.gz")}
-    return {name for name in names if state_of(label_map_path(folder, name)) not in (MISSING, OUTDATED)}
+    return {subject for subject, path in label_maps_in(folder).items() if state_of(path) not in (MISSING, OUTDATED)}
 
 
 class Comparison:

@@ -7,11 +7,11 @@ import numpy as np
 from markupsafe import Markup, escape
 from scripts.common.errors import ScanError
 from scripts.common.label_map_state import label_map_path
+from scripts.common.printable import PAGE
 from scripts.common.sequences import REGIONS
 from scripts.report.comparison import Comparison
 from scripts.report.links import relative_link
 from scripts.report.page import save_page
-from scripts.report.run_info import PAGE
 
 
 def write_comparison(comparison: Comparison, when: str | None = None) -> Path:

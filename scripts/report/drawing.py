@@ -9,12 +9,12 @@ from scripts.common.errors import ScanError
 from scripts.common.label_map_state import label_map_path, sha256_of
 from scripts.common.metrics import voxel_ml
 from scripts.common.sequences import REGIONS, SEQUENCES, ordered
+from scripts.common.titles import SEQUENCE_TITLES
 from scripts.data.load_scan import LoadSequencesd
 from scripts.report.label_map_record import recorded_facts
 from scripts.report.parts import read_part, read_picture, write_part
 from scripts.report.picture import SLICES, picture
 from scripts.report.read_label_map import read_regions, reoriented
-from scripts.report.titles import SEQUENCE_TITLES
 
 
 def load_scans(item: Mapping, sequences: Iterable[str]) -> tuple[dict[str, np.ndarray], np.ndarray]:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
+from scripts.common.titles import OUTERMOST_FIRST, sequences_text
 from scripts.evaluation.summary import read_cases, summarise
 from scripts.report.links import existing_links
 from scripts.report.parts import read_parts
-from scripts.report.titles import OUTERMOST_FIRST, sequences_text
 
 
 def main_network(networks: Iterable[str]) -> str:

@@ -5,11 +5,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.common.errors import ScanError, UserError
-from scripts.common.label_map_state import EDITED, MADE, MISSING, OUTDATED, label_map_of, label_map_path, state_of
+from scripts.common.label_map_state import (
+    EDITED,
+    MADE,
+    MISSING,
+    OUTDATED,
+    label_map_of,
+    label_map_path,
+    label_maps_in,
+    records_in,
+    state_of,
+)
+from scripts.common.printable import TABLE
 from scripts.common.read_record import read_record
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import subjects_in
-from scripts.inference.table import NO_MAP, TABLE, recorded_problems, with_earlier_map, write_table
+from scripts.inference.table import NO_MAP, recorded_problems, with_earlier_map, write_table
 from scripts.report.drawing import draw_subject, identity, write_undrawable
 from scripts.report.label_map_record import recorded_facts
 from scripts.report.parts import forget_failures, part_path, read_part, read_parts, read_picture, write_part
@@ -39,14 +50,13 @@ def draw_missing(
         slices: see `scripts.report.picture.picture`.
     """
     parts = Path(output_dir) / "report"
-    for record in sorted(Path(output_dir).glob("*/*_seg.json")):
-        path, subject = label_map_of(record), record.parent.name
+    for subject, record in records_in(output_dir).items():
+        path = label_map_of(record)
         if path == label_map_path(output_dir, subject) and state_of(path) in (MISSING, OUTDATED):
             if read_record(record) is not None and not (read_part(parts, subject) or {}).get("failed"):
                 write_part(parts, {"subject": subject, "failed": f"{subject}: {NO_MAP}"})
-    for path in sorted(Path(output_dir).glob("*/*_seg.nii.gz")):
-        subject = path.parent.name
-        if path != label_map_path(output_dir, subject) or (state := state_of(path)) == OUTDATED:
+    for subject, path in label_maps_in(output_dir).items():
+        if (state := state_of(path)) == OUTDATED:
             continue
         part = read_part(parts, subject)
         item = {"label_convention": "brats"} | dict(items.get(subject, {})) | {"subject": subject}
@@ -105,7 +115,7 @@ def draw_folder(output_dir, dataset_dir=None, label_convention: str | None = Non
         return
     scans = scans_of(run, dataset_dir, label_convention)
     problems = _problems(Path(output_dir))
-    if problems or any(Path(output_dir).glob("*/*_seg.json")):
+    if problems or records_in(output_dir):
         write_table(output_dir, problems)
     forget_failures(Path(output_dir) / "report")
     for subject, sentence in problems.items():

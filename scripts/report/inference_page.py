@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.common.label_map_state import label_map_path, record_path
+from scripts.common.printable import TABLE
+from scripts.common.titles import OUTERMOST_FIRST
 from scripts.evaluation.expected import expected_accuracy
-from scripts.inference.table import TABLE
 from scripts.report.label_map_record import edited_flag, recorded_facts
 from scripts.report.links import existing_links
 from scripts.report.parts import read_parts
@@ -50,7 +51,7 @@ def _subject(output_dir, facts: dict, expected: Mapping[str, list[dict]]) -> dic
         "sequences": sequences,
         "network": known.get("network"),
         "flags": [*(flags or []), edited] if edited else flags,
-        "volumes_ml": dict.fromkeys(("wt", "tc", "et")) | (known.get("volumes_ml") or {}),
+        "volumes_ml": dict.fromkeys(OUTERMOST_FIRST) | (known.get("volumes_ml") or {}),
         "expected": expected_accuracy(expected, sequences, recorded.get("weights", [])) if sequences else [],
         "note": known.get("note"),
         "failed": known.get("failed"),

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from scripts.common.json_files import read_json
 from scripts.common.label_map_state import EDITED, record_path, state_of
-from scripts.common.read_record import has_odd_values
+from scripts.common.read_record import current_names, has_odd_values
 from scripts.common.sequences import SEQUENCES
-from scripts.report.parts import current_names
-from scripts.report.titles import OUTERMOST_FIRST
+from scripts.common.titles import OUTERMOST_FIRST
 
 
 def recorded_facts(label_map: Path) -> dict:

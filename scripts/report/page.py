@@ -2,19 +2,19 @@
 """Writes ``report.html`` from what a run has left in its folder."""
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 
 from markupsafe import Markup
 from scripts.common.errors import UserError
-from scripts.common.files import ROOT, save_atomically
-from scripts.common.json_files import read_json
+from scripts.common.files import save_atomically
+from scripts.common.printable import PAGE
+from scripts.common.versions import metadata, versions
 from scripts.evaluation.expected import read_expected, require_expected
 from scripts.report.evaluation_page import evaluation_values
 from scripts.report.inference_page import inference_values
 from scripts.report.parts import ENDING, read_picture
 from scripts.report.rendering import TEMPLATES
-from scripts.report.run_info import PAGE, read_run
+from scripts.report.run_info import read_run
 
 
 def write_report(output_dir, when: str | None = None, expected=None) -> Path:
@@ -66,8 +66,9 @@ def save_page(
         picture: gives the HTML of a subject's picture.
         values: what the template needs otherwise.
     """
+    made_by = versions() | {"bundle": f"{metadata()['name']} {versions()['bundle']}"}
     page = TEMPLATES.get_template(f"{template}.html").generate(
-        when=when, facts=facts | _versions(), picture=picture, **values
+        when=when, facts=facts | made_by, picture=picture, **values
     )
 
     def write(file: Path) -> None:
@@ -75,9 +76,3 @@ def save_page(
             stream.writelines(page)
 
     save_atomically(path, write)
-
-
-def _versions() -> dict[str, str]:
-    bundle = read_json(ROOT / "configs" / "metadata.json")
-    packages = {package: version(package) for package in ("monai", "torch")}
-    return {"bundle": f"{bundle['name']} {bundle['version']}"} | packages

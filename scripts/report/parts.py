@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
+from scripts.common.read_record import current_names
 from scripts.common.sequences import SEQUENCES
 
 ENDING = ".html.part"
@@ -72,11 +73,6 @@ def forget_failures(folder) -> None:
             write_part(folder, facts, read_picture(folder, facts["subject"]))
         else:
             part_path(folder, facts["subject"]).unlink(missing_ok=True)
-
-
-def current_names(facts: dict) -> dict:
-    """``numbering``, as files of version 0.6 and older have it, renamed to ``label_convention``."""
-    return {"label_convention" if name == "numbering" else name: value for name, value in facts.items()}
 
 
 def _read_facts(path: Path) -> dict:

@@ -9,10 +9,10 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 from scripts.common.sequences import REGIONS
+from scripts.common.titles import OUTERMOST_FIRST, SEQUENCE_TITLES
 from scripts.report.contours import svg_path
 from scripts.report.planes import EDGES, Plane, display_sizes, planes_through, to_display
 from scripts.report.rendering import TEMPLATES, anchor
-from scripts.report.titles import OUTERMOST_FIRST, SEQUENCE_TITLES
 from scripts.report.window import window
 
 SLICES, MOST_SLICES = 24, 60  # in each plane; 60 of 256 pixels fit into a WebP

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import nibabel as nib
 import numpy as np
+from scripts.common.foreground import bounding_box
 
 NAMES = ("axial", "coronal", "sagittal")
 # The directions at the left, right, upper and lower edge of each plane.
@@ -110,7 +111,7 @@ def planes_through(tumour: np.ndarray, head: np.ndarray, affine, slices: int = 1
     turn = _turn(affine)
     size, flipped = display_sizes(affine), np.empty(3, dtype=bool)
     flipped[turn[:, 0].astype(int)] = turn[:, 1] < 0
-    extent = [_extent(head.any(tuple(set(range(3)) - {axis}))) for axis in range(3)]
+    extent = [(part.start, part.stop) for part in bounding_box(head if head.any() else np.ones_like(head))]
     box = [_with_margin(*extent[axis], head.shape[axis], size[axis]) for axis in range(3)]
     planes = []
     for name in NAMES:
@@ -131,12 +132,6 @@ def spread(at: int, first: int, stop: int, slices: int) -> range:
     first, stop = min(first, at), max(stop, at + 1)
     step = math.ceil((stop - first) / slices)
     return range(at - (at - first) // step * step, stop, step)
-
-
-def _extent(line: np.ndarray) -> tuple[int, int]:
-    """The first true element and the one behind the last; everything if there is none."""
-    hits = np.flatnonzero(line)
-    return (int(hits[0]), int(hits[-1]) + 1) if len(hits) else (0, len(line))
 
 
 def _with_margin(first: int, stop: int, length: int, voxel_mm: float) -> slice:

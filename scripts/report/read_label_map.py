@@ -7,10 +7,12 @@ import nibabel as nib
 import numpy as np
 import torch
 from monai.data import MetaTensor
-from scipy.ndimage import find_objects
 from scripts.common.errors import ScanError
+from scripts.common.foreground import bounding_box
 from scripts.common.labels import RegionsFromLabeld
 from scripts.common.sequences import REGIONS
+from scripts.data.label_values import whole_numbers
+from scripts.data.load_scan import load_volume
 from scripts.data.same_grid import TOLERANCE
 
 
@@ -30,19 +32,20 @@ def read_regions(
         bool (3, X, Y, Z) in the order of `REGIONS`, and the affine (4, 4), voxel to RAS mm.
 
     Raises:
-        ScanError: a file that cannot be read, does not have one number per voxel, has a degenerate affine, or holds a
-            value that is no label of the convention.
+        ScanError: a file that cannot be used (`scripts.data.load_scan.load_volume`), or that holds a value that is no
+            label of the convention.
     """
-    label, affine = _read(subject, path)
+    scan, _ = load_volume(subject, "label map", str(path), {})
+    label = whole_numbers(subject, path, scan)
     regions = np.zeros((len(REGIONS), *label.shape), dtype=bool)
-    # the tumour's bounding box alone takes a tenth of the time of the whole scan
-    for box in find_objects((label != 0).view(np.uint8)):  # one box, or none in an empty map
-        tumour = _whole_numbers(subject, path, label[box])
+    box = bounding_box(label != 0)  # alone it takes a tenth of the time of the whole scan
+    tumour = np.ascontiguousarray(label[box])
+    if tumour.size:
         given = label_convention or ("brats2023" if (tumour == 3).any() and not (tumour == 4).any() else "brats")
         item = {"subject": subject, "label_convention": given}
         item["label"] = MetaTensor(torch.from_numpy(tumour)[None], meta={"filename_or_obj": str(path)})
         regions[(slice(None), *box)] = RegionsFromLabeld(recorded=recorded)(item)["label"].bool().numpy()
-    return regions, affine
+    return regions, np.asarray(scan.affine, dtype=float)
 
 
 def reoriented(
@@ -68,41 +71,3 @@ def reoriented(
             "nearest neighbours."
         )
     return np.moveaxis(turned, -1, 0)
-
-
-def _read(subject: str, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        image = nib.load(path)
-        label, affine = np.asarray(image.dataobj), np.asarray(image.affine, dtype=float)
-    except Exception as error:  # nibabel, gzip and zlib raise many kinds for a damaged file
-        raise ScanError(
-            f"{subject}: the label map {path} cannot be read: save it as NIfTI again, or segment the subject again."
-        ) from error
-    while label.ndim > 3 and label.shape[-1] == 1:
-        label = label[..., 0]
-    if label.ndim != 3 or label.dtype.kind not in "biuf":
-        shape = " x ".join(map(str, label.shape))
-        raise ScanError(
-            f"{subject}: the label map {path} has shape {shape} and type {label.dtype}, but must have three axes and "
-            "one number per voxel: save the volume that is meant as a file of its own."
-        )
-    if not abs(np.linalg.det(affine[:3, :3])) > 1e-12:  # true for NaN
-        raise ScanError(
-            f"{subject}: the label map {path} has a degenerate affine, so the position of its voxels is "
-            "unknown: save it with the affine of the scan."
-        )
-    return label, affine
-
-
-def _whole_numbers(subject: str, path: Path, label: np.ndarray) -> np.ndarray:
-    """The labels as int64, contiguous; values are rounded, since a slope in the header may turn 1 into 0.99999."""
-    if label.dtype.kind == "f":
-        whole = np.rint(label)
-        off = ~(np.abs(label - whole) < 1e-3)  # true for NaN and infinity
-        if off.any():
-            raise ScanError(
-                f"{subject}: the label map {path} holds {float(label[off][0]):g}, which is not a whole number, so it "
-                "is no label: threshold probabilities, and resample label maps by nearest neighbours."
-            )
-        label = whole
-    return np.ascontiguousarray(label).astype(np.int64)

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from scripts.report.titles import OUTERMOST_FIRST, REGION_TITLES, sequences_text
+from scripts.common.titles import OUTERMOST_FIRST, REGION_TITLES, sequences_text
 
 UNDEFINED = "–"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from scripts.common.errors import UserError
 from scripts.common.json_files import read_json, save_json
+from scripts.common.printable import PAGE
+from scripts.common.read_record import current_names
 from scripts.common.sequences import SEQUENCES
-from scripts.report.parts import current_names, remove_parts
+from scripts.report.parts import remove_parts
 from scripts.report.picture import MOST_SLICES, SLICES
-
-PAGE = "report.html"
 
 logger = logging.getLogger(__name__)
 

@@ -6,19 +6,14 @@ from pathlib import Path
 
 from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
+from scripts.common.titles import OUTERMOST_FIRST
 
 DASH = "–"
 # Regions in the order of every table; "mean" is a subject's mean Dice of the three.
-REGION_NAMES = {"wt": "WT", "tc": "TC", "et": "ET", "mean": "mean"}
-TUMOUR_REGIONS = ("wt", "tc", "et")
+REGION_NAMES = {region: region.upper() for region in OUTERMOST_FIRST} | {"mean": "mean"}
 
 # With fewer subjects no difference is called sure: percentile bootstrap intervals are too narrow then.
 FEWEST = 8
-
-
-def subset_title(subset: str) -> str:
-    """``T1ce + FLAIR`` for ``t1ce+flair``."""
-    return " + ".join("FLAIR" if name == "flair" else name.replace("t", "T", 1) for name in subset.split("+"))
 
 
 def number(value, form: str = ".3f") -> str:

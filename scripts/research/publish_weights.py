@@ -11,9 +11,9 @@ import torch
 from scripts.common.files import ROOT, save_atomically
 from scripts.common.json_files import save_json
 from scripts.common.sequences import SEQUENCES, limited_subsets
+from scripts.common.versions import metadata
 from scripts.common.weights import provenance_of, provenance_path, save_state, student_file
 from scripts.evaluation.summary import read_cases, write_cases
-from scripts.research.release.files import version_of
 
 # The sequences of ``models/model.pt``: those of Choi et al. 2023.
 HEADLINE = ("t1ce", "flair")
@@ -91,7 +91,7 @@ def provenance(stages: list[dict]) -> dict:
     for stage in stages:
         own = {key: stage[key] for key in STAGE_KEYS if key in stage}
         history += stage["stages"] if "stages" in stage else [own | {"steps": _steps(stage)}]
-    return last | {"stages": history, "stored_as": "float16", "version": version_of(ROOT), "commit": commit()}
+    return last | {"stages": history, "stored_as": "float16", "version": metadata()["version"], "commit": commit()}
 
 
 def _steps(stage: dict) -> int:

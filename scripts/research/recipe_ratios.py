@@ -14,7 +14,8 @@ from monai.bundle import ConfigParser
 from scripts.common.errors import install_error_hook
 from scripts.common.files import ROOT
 from scripts.common.json_files import read_json
-from scripts.research.markdown import fill_between_markers, markdown_table, number, subset_title
+from scripts.common.titles import sequences_text
+from scripts.research.markdown import fill_between_markers, markdown_table, number
 from scripts.research.runs import configs, run_workflow
 
 COMMAND = "scripts.research.recipe_ratios"
@@ -58,7 +59,7 @@ def ratio_table(steps: int, keys: dict) -> list[str]:
             rows.append([recipe or "default", f"`{name}`", f"{term['weight']:g}", *cells])
             print("; ".join(rows[-1]), flush=True)
     return markdown_table(
-        ["recipe", "term", "weight", *(f"{subset_title(subset)} student" for subset in SUBSETS)], rows
+        ["recipe", "term", "weight", *(f"{sequences_text(subset)} student" for subset in SUBSETS)], rows
     )
 
 

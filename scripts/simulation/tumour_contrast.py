@@ -2,6 +2,7 @@
 """The intensities of oedema, necrotic core and enhancing rim in the four sequences."""
 
 import torch
+from scripts.simulation.maps import ED, ET, NCR
 from scripts.simulation.smooth_fields import Draws, blurred, correlated, per_channel
 
 # Region means (z-units; t1, t1ce, t2, flair), their spread between subjects, and its correlation with one common
@@ -12,7 +13,7 @@ REGION = {
     "ed": {"mean": (0.4, 0.2, 1.05, 2.05), "spread": (0.35, 0.4, 0.5, 0.6), "share": (-0.6, -0.6, 0.7, 0.7)},
     "et": {"mean": (0.8, 3.3, 1.35, 2.25), "spread": (0.45, 0.8, 0.6, 0.8), "share": (0.3, 0.3, 0.5, 0.5)},
 }
-LABEL = {"ncr": 1, "ed": 2, "et": 4}
+LABEL = {"ncr": NCR, "ed": ED, "et": ET}
 # Relative texture of ncr, ed and et in t1, t1ce, t2 and flair.
 UNEVENNESS = ((1.0, 0.7, 1.0), (1.1, 0.8, 2.0), (1.3, 1.0, 1.2), (1.4, 1.1, 1.2))
 # Low-grade tumours: a homogeneous core, bright on T2, with little enhancement.

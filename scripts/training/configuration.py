@@ -8,6 +8,7 @@ import ignite.distributed as idist
 from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
 from scripts.common.printable import some_of
+from scripts.data.item_files import file_of
 from scripts.training.check_config import calling_parser
 
 # Keys, with all below them, that may change when a run is resumed: they say how long, where and how it is watched, or
@@ -130,5 +131,6 @@ def _differing_subjects(stored: dict[str, int], given: dict[str, int], part: str
 
 def _bytes(item: dict) -> int:
     """Size of all files of a subject, by which other files under the same name are noticed."""
-    sources = (source["file"] if isinstance(source, dict) and "file" in source else source for source in item.values())
-    return sum(os.path.getsize(path) for path in sources if isinstance(path, str) and os.path.isfile(path))
+    return sum(
+        os.path.getsize(path) for path in map(file_of, item.values()) if isinstance(path, str) and os.path.isfile(path)
+    )

@@ -12,6 +12,7 @@ from scripts.common.sequences import SEQUENCES, subset_name
 from scripts.common.weights import weight_files_in
 from scripts.data.datalist import sequences_present
 from scripts.data.image_channels import image_item
+from scripts.data.item_files import file_of
 from scripts.training.check_config import calling_parser
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def use_given_images(parser: ConfigParser | None = None) -> None:
     changes |= {
         "parts": {"training": training, "validation": validation, "test": []},
         "subjects": training + validation,
-        "dataset_dir": str(Path(_file(training[0], sequences[0])).absolute().parent),
+        "dataset_dir": str(Path(file_of(training[0][sequences[0]])).absolute().parent),
         "output_dir": str(output_dir),
         "train#handlers": handlers,
     }
@@ -103,10 +104,6 @@ def _common_sequences(items: list[dict]) -> tuple[str, ...]:
                 f"{subset_name(sequences_present(item))}: train on images of the same sequences."
             )
     return sequences
-
-
-def _file(item: dict, name: str) -> str:
-    return item[name]["file"] if isinstance(item[name], dict) else item[name]
 
 
 def _free_folder(output_dir: Path) -> Path:

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from scripts.common.errors import UserError
-from scripts.common.files import ROOT, locked, remove_leftovers, save_atomically
+from scripts.common.files import ROOT, locked, remove_leftovers, save_atomically, stamp_of
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -99,3 +99,13 @@ def test_the_temporary_name_tells_the_machine_and_fits_beside_the_longest_subjec
     save_atomically(tmp_path / name, lambda file: (file.touch(), seen.append(file.name)))
     machine = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
     assert seen == [f".{os.getpid()}-{machine}.{name}"]
+
+
+def test_a_replaced_file_has_another_stamp(tmp_path):
+    file = tmp_path / "a.pt"
+    assert stamp_of(file) is None
+    file.write_bytes(b"first")
+    first = stamp_of(file)
+    assert stamp_of(file) == first
+    file.write_bytes(b"second")
+    assert stamp_of(file) != first

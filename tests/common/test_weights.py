@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weight files: what is recorded with them, and the errors when they do not fit."""
 
+import hashlib
 import json
 import sys
 import traceback
@@ -20,6 +21,7 @@ from scripts.common.weights import (
     student_path,
     teacher_path,
     weight_files_in,
+    weights_sha256,
 )
 from torch import nn
 
@@ -31,6 +33,13 @@ def saved(tmp_path):
     network = nn.Conv3d(2, 3, 1)
     save_weights(tmp_path / "model.pt", network, RECORD)
     return network, tmp_path / "model.pt"
+
+
+def test_the_hash_of_a_weight_file_follows_its_content(tmp_path):
+    for content in (b"first", b"second"):
+        (tmp_path / "model.pt").write_bytes(content)
+        for _ in range(2):
+            assert weights_sha256(str(tmp_path / "model.pt")) == hashlib.sha256(content).hexdigest()
 
 
 def test_round_trip_of_a_bare_state_dict_with_its_provenance(saved):

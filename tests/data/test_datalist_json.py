@@ -66,6 +66,13 @@ def test_a_json_that_lists_images_is_read_by_their_names(tmp_path):
     assert item["subject"] == "a" and item["flair"] == str(tmp_path / "A/a_flair.nii.gz")
 
 
+@pytest.mark.parametrize("form", ["{}/anat/t1ce.nii.gz", "{}/T1CE/t1ce.nii.gz", "{}/2_T1GD/NIFTI/T1GD.nii.gz"])
+def test_subjects_without_a_name_are_called_after_their_folders(tmp_path, form):
+    entries = [{"t1ce": form.format(subject)} for subject in ("P1", "P2")]
+    items = subjects_in(write_json(tmp_path, {"training": entries}), SEQUENCES, labelled=False)
+    assert [item["subject"] for item in items] == ["P1", "P2"]
+
+
 @pytest.mark.parametrize(
     "content, message",
     [

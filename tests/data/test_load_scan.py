@@ -178,6 +178,9 @@ BAD_FLAIR = {
         lambda p: save(scan_array(40), p, np.array([[2.0, 0, 0, 1e30], [0, 2, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]])),
         r"_flair.nii.gz lies 1e\+30 mm from the origin",
     ),
+    "too wide": (lambda p: save(scan_array(40), p, np.diag([0.1, 0.1, 300, 1])), r"_flair.nii.gz extends 1200 mm"),
+    "a label map": (lambda p: save(label_array(), p), r"_flair.nii.gz has only the whole numbers 0 to 4"),
+    "the t1 again": (lambda p: save(scan_array(VALUES["t1"]), p), r"given as t1 and flair, have the same voxels"),
     "axes in one plane": (lambda p: save(scan_array(40), p, flat_affine()), r"_flair.nii.gz has a degenerate affine"),
 }
 
@@ -212,8 +215,7 @@ def test_a_volume_that_the_4d_file_does_not_have_is_refused(tmp_path):
     [
         (label_array(shape=(6, 5, 3)), AFFINE, r"_t1.nii.gz and .*_seg.nii.gz lie on different grids"),
         (label_array(), shifted(1), r"_seg.nii.gz lie on different grids"),
-        (label_array() * np.float32(0.5), AFFINE, r"_seg.nii.gz holds the unknown label value 0.5.*nearest neighbours"),
-        (with_voxel(np.nan), AFFINE, r"_seg.nii.gz holds the unknown label value nan"),
+        (label_array() * np.float32(0.5), AFFINE, r"_seg.nii.gz holds 0.5, which is no label"),
     ],
 )
 def test_a_bad_label_map_is_refused(subject, array, affine, message):
@@ -244,19 +246,9 @@ def test_the_affine_is_the_files_own_where_pixdim_disagrees(subject):
 
 
 def test_a_scan_thinner_than_a_voxel_of_the_network_is_refused(subject):
-    # 4 slices of 1 mm
     assert LoadSequencesd(["flair"], thinnest=4.0)(subject)["image"].shape == (1, *SHAPE)
     with pytest.raises(ScanError, match="_flair.nii.gz has 6 x 5 x 4 voxels and extends only 4 mm along one axis"):
         LoadSequencesd(["flair"], thinnest=4.5)(subject)
-    empty = MetaTensor(torch.zeros(5, 0, 5), affine=np.eye(4))
-    with pytest.raises(ScanError, match="the flair array has 5 x 0 x 5 voxels and extends only 0 mm"):
-        LoadSequencesd(["flair"])(subject | {"flair": empty})
-
-
-def test_a_scan_wider_than_any_scanner_is_refused_before_it_fills_the_memory(subject):
-    save(scan_array(40), subject["flair"], np.diag([0.1, 0.1, 300, 1]))
-    with pytest.raises(ScanError, match="_flair.nii.gz extends 1200 mm along one axis, more than any scanner's field"):
-        LoadSequencesd(["flair"])(subject)
 
 
 def test_a_file_that_may_not_be_read_is_not_called_damaged(subject, monkeypatch):
@@ -272,85 +264,3 @@ def test_a_missing_sequence_is_named_with_the_files_that_were_ignored(subject):
     del subject["flair"]
     with pytest.raises(ScanError, match=r"no flair file was found, only t1, t1ce \(S1_flair_brain.nii.gz was ignored"):
         LoadSequencesd(["t1", "t1ce", "flair"])(subject | {"ignored": "S1_flair_brain.nii.gz"})
-
-
-def test_one_scan_given_as_two_sequences_is_refused(subject):
-    with pytest.raises(ScanError, match="given as t1 and flair, have the same voxels"):
-        LoadSequencesd(["t1", "flair"])(subject | {"flair": subject["t1"]})
-    array = MetaTensor(scan_array(40), affine=AFFINE)
-    with pytest.raises(ScanError, match="the arrays given as t1 and t2 have the same voxels"):
-        LoadSequencesd(["t1", "t2"])(subject | {"t1": array, "t2": array.clone()})
-
-
-def test_a_label_map_given_as_a_scan_is_refused(subject):
-    with pytest.raises(
-        ScanError, match="_seg.nii.gz has only the whole numbers 0 to 4, so it is a label map and no t1"
-    ):
-        LoadSequencesd(["t1"])(subject | {"t1": subject["label"]})
-
-
-def test_voxel_axes_that_are_not_at_right_angles_are_refused(subject):
-    sheared = AFFINE.copy()
-    sheared[0, 1] = 0.5
-    save(scan_array(10), subject["t1"], sheared)
-    with pytest.raises(ScanError, match="_t1.nii.gz has voxel axes that are not at right angles"):
-        LoadSequencesd(["t1"])(subject)
-
-
-def large_scan(seed=0) -> np.ndarray:
-    """12 x 12 x 12 voxels of a brain, of 1 to 1000, in 16 x 16 x 16 of background."""
-    array = np.zeros((16, 16, 16), np.float32)
-    array[2:14, 2:14, 2:14] = np.random.default_rng(seed).integers(1, 1000, (12, 12, 12))
-    return array
-
-
-def loaded(**arrays):
-    scans = {name: MetaTensor(array, affine=AFFINE) for name, array in arrays.items()}
-    return LoadSequencesd("+".join(arrays))({"subject": "S1"} | scans)
-
-
-@pytest.mark.parametrize("values", [[30], [10, 20, 40], [63.75, 127.5, 255]])
-def test_a_mask_or_a_label_map_of_any_numbers_is_no_scan(values):
-    brain = large_scan()
-    brain[brain > 0] = np.resize(values, 12**3)
-    with pytest.raises(ScanError, match=f"has only the values 0, {values[0]:g}.*so it is a mask or a label map"):
-        loaded(t1=brain)
-
-
-def test_a_scan_of_nine_values_is_taken():
-    brain = large_scan()
-    brain[brain > 0] = np.resize(np.arange(10, 100, 10), 12**3)
-    assert loaded(t1=brain)["image"].max() == 90
-
-
-def test_one_scan_as_two_sequences_is_recognised_though_it_is_rescaled():
-    brain = large_scan()
-    with pytest.raises(ScanError, match="the arrays given as t1 and t2 have the same voxels, perhaps rescaled"):
-        loaded(t1=brain, t2=2.5 * brain)
-    with pytest.raises(ScanError, match="rescaled or mirrored"):
-        loaded(t1=brain, t2=brain[::-1].copy())
-    inverted = 1001 * (brain > 0) - brain  # another contrast of the same brain
-    assert loaded(t1=brain, t2=inverted)["sequences"] == "t1+t2"
-
-
-def test_brains_in_different_places_are_refused():
-    other = large_scan(1)
-    other[:5] = 0  # of the 12 slices from 2 to 13, nine remain
-    assert loaded(t1=large_scan(), t2=other)["sequences"] == "t1+t2"
-    other[5] = 0
-    with pytest.raises(
-        ScanError, match="have only 67% of their brains' voxels in common, so they are not co-registered"
-    ):
-        loaded(t1=large_scan(), t2=other)
-
-
-def test_a_scan_whose_intensities_have_the_wrong_sign_is_refused():
-    with pytest.raises(ScanError, match="has no voxel above 0 in its t1, so its intensities have the wrong sign"):
-        loaded(t1=-large_scan())
-
-
-def test_a_matrix_with_another_last_row_is_no_affine():
-    affine = np.array(AFFINE)
-    affine[3] = [1, 2, 3, 4]
-    with pytest.raises(ScanError, match="affine of the t1 array has the last row .1.0, 2.0, 3.0, 4.0. instead of"):
-        LoadSequencesd("t1")({"subject": "S1", "t1": MetaTensor(large_scan(), affine=affine)})

@@ -214,6 +214,18 @@ def test_numbered_folders_of_sequences_and_folders_in_them_are_joined(tmp_path):
     assert found(tmp_path) == {"EGD-0001": scans, "EGD-0002": scans}
 
 
+@pytest.mark.parametrize("between", ["nifti", "NIFTI", "anat", "Anat/nifti"])
+def test_a_folder_between_the_subject_and_its_scans_has_no_say_in_its_name(tmp_path, between):
+    tree(tmp_path / "one", f"P1/{between}/t1", f"P1/{between}/flair")
+    assert found(tmp_path / "one") == found(tmp_path / "one" / "P1") == {"P1": {"t1": "t1", "flair": "flair"}}
+    tree(tmp_path / "two", f"P1/{between}/t1", f"P2/{between}/t1")
+    assert found(tmp_path / "two") == {"P1": {"t1": "t1"}, "P2": {"t1": "t1"}}
+    tree(tmp_path / "times", f"P1/2019/{between}/t1", f"P1/2020/{between}/t1", f"P2/2019/{between}/t1")
+    assert found(tmp_path / "times").keys() == {"P1_2019", "P1_2020", "P2_2019"}
+    tree(tmp_path / "sequences", f"T1/P1/{between}/t1", f"T1/P2/{between}/t1", f"FLAIR/P1/{between}/flair")
+    assert found(tmp_path / "sequences") == {"P1": {"t1": "t1", "flair": "flair"}, "P2": {"t1": "t1"}}
+
+
 def test_folders_of_sequences_that_hold_all_subjects_are_joined_by_subject(tmp_path):
     tree(tmp_path / "files", "T1CE/S1_t1ce", "T1CE/S2_t1ce", "FLAIR/S1_flair", "FLAIR/S2_flair")
     scans = {subject: {"t1ce": f"{subject}_t1ce", "flair": f"{subject}_flair"} for subject in ("S1", "S2")}

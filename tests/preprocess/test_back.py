@@ -53,6 +53,14 @@ def test_each_scan_gets_the_label_map_in_its_own_grid(folders, capsys):
     assert "P1: P1_t1_seg.nii.gz, P1_flair_seg.nii.gz\n1 subjects are in" in capsys.readouterr().out
 
 
+def test_values_that_a_slope_leaves_almost_whole_are_labels(folders):
+    path = folders[0] / "P1/P1_seg.nii.gz"
+    labels = np.asarray(nib.load(path).dataobj)
+    save(labels * np.float32(0.99999), path, np.eye(4))
+    take_back("P1", path, *folders[1:])
+    assert np.array_equal(seg(folders[2], "t1")[0], labels)
+
+
 def test_a_second_run_writes_nothing_and_a_new_label_map_replaces_the_old(folders):
     segmentations, ready, out = folders
     label_map = segmentations / "P1/P1_seg.nii.gz"
@@ -102,7 +110,8 @@ def test_a_kill_before_the_file_is_moved_leaves_a_state_that_goes_on(folders, mo
     [
         (np.ones((5, 6, 6)), np.eye(4), "is not in the grid of the ready scans"),
         (np.ones(SHAPE), SHIFT, "is not in the grid of the ready scans"),
-        (np.full(SHAPE, 0.5), np.eye(4), "so it is no label map"),
+        (np.full(SHAPE, 0.5), np.eye(4), "holds 0.5, which is no label"),
+        (np.full(SHAPE, 256), np.eye(4), "holds values outside of 0 to 255, so it is no label map"),
     ],
 )
 def test_a_file_that_is_no_label_map_of_the_ready_scans_is_refused(folders, labels, affine, message):

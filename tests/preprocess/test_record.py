@@ -5,14 +5,14 @@ import json
 
 import pytest
 from scripts.common.errors import ScanError
-from scripts.preprocess.record import is_ready, read_record, record_path
+from scripts.preprocess.record import is_ready, preprocess_record_path, read_preprocess_record
 
 RECORD = {"subject": "P1", "made_of": "hash", "reference": "t1", "grid": {}, "sequences": {}}
 
 
 def write(ready, content):
-    record_path(ready, "P1").parent.mkdir(parents=True, exist_ok=True)
-    record_path(ready, "P1").write_text(json.dumps(content))
+    preprocess_record_path(ready, "P1").parent.mkdir(parents=True, exist_ok=True)
+    preprocess_record_path(ready, "P1").write_text(json.dumps(content))
 
 
 def test_a_subject_is_ready_if_it_was_made_of_the_same(tmp_path):
@@ -34,12 +34,12 @@ def test_a_subject_of_other_files_and_a_foreign_folder_are_not_overwritten(tmp_p
 def test_another_file_is_no_record(tmp_path, content):
     write(tmp_path, content)
     with pytest.raises(ScanError, match="is no record of python -m scripts.preprocess"):
-        read_record(tmp_path, "P1")
+        read_preprocess_record(tmp_path, "P1")
 
 
 @pytest.mark.parametrize("text, reason", [("{", "Expecting"), ("[" * 200_000, "it is nested too deeply")])
 def test_a_damaged_record_is_told(tmp_path, text, reason):
     write(tmp_path, RECORD)
-    record_path(tmp_path, "P1").write_text(text)
+    preprocess_record_path(tmp_path, "P1").write_text(text)
     with pytest.raises(ScanError, match=f"cannot be read .{reason}"):
-        read_record(tmp_path, "P1")
+        read_preprocess_record(tmp_path, "P1")

@@ -64,7 +64,10 @@ def test_a_second_run_leaves_it_as_it_is_and_other_choices_are_refused(tmp_path)
             lambda folder: save(np.full(SHAPE, np.nan), folder / "P1_t1ce.nii.gz", AFFINE),
             "holds NaN or infinite voxels",
         ),
-        (lambda folder: save(np.zeros(SHAPE), folder / "P1_t1ce.nii.gz", AFFINE), "no voxel of the t1ce is above 0"),
+        (
+            lambda folder: save(np.zeros(SHAPE), folder / "P1_t1ce.nii.gz", AFFINE),
+            "is empty, every voxel of the t1ce is 0",
+        ),
         (
             lambda folder: save(np.ones(SHAPE, np.uint8), folder / "brain_mask_t1ce.nii.gz", AFFINE),
             "the masked t1ce seems not",

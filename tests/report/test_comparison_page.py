@@ -47,7 +47,7 @@ def test_one_bad_label_map_or_missing_scans_do_not_stop_the_others(tmp_path):
     save_label_map(first, "S3")
     (second / "S1" / "S1_seg.nii.gz").write_bytes(b"no NIfTI")
     page = _page(tmp_path, first, second)
-    assert "<li><b>S1</b>: the label map" in page and "<b>1</b> could not be compared." in page
+    assert "S1_seg.nii.gz cannot be read as NIfTI" in page and "<b>1</b> could not be compared." in page
     assert "No picture: no scan of this subject was found" in page and "Only in a: S3." in page
 
 

@@ -3,17 +3,7 @@
 
 import pytest
 from scripts.common.errors import UserError
-from scripts.common.sequences import SEQUENCES, subset_name
-from scripts.research.markdown import (
-    DASH,
-    difference,
-    fill_between_markers,
-    markers,
-    number,
-    span,
-    subset_title,
-    with_interval,
-)
+from scripts.research.markdown import DASH, difference, fill_between_markers, markers, number, span, with_interval
 
 NAN = float("nan")
 
@@ -32,10 +22,6 @@ def test_difference_is_bold_only_where_its_interval_excludes_zero_and_subjects_a
 
 def test_interval_is_scaled_with_its_mean():
     assert with_interval({"mean": 0.5, "interval": [0.25, 0.75]}, ".1f", 100) == "50.0 [25.0, 75.0]"
-
-
-def test_sequences_are_written_as_the_field_writes_them():
-    assert subset_title(subset_name(SEQUENCES)) == "T1 + T1ce + T2 + FLAIR"
 
 
 def test_only_what_stands_between_the_markers_is_replaced(tmp_path):

@@ -11,12 +11,14 @@ from pathlib import Path
 from scripts.common.errors import install_error_hook
 from scripts.common.files import ROOT, save_atomically
 from scripts.common.json_files import read_json, save_json
+from scripts.common.titles import OUTERMOST_FIRST
+from scripts.common.versions import metadata
 from scripts.evaluation.expected import weights_beside, write_expected
 from scripts.research.accuracy.evaluation import COLLECTIONS, Evaluation
 from scripts.research.accuracy.page import TITLES, accuracy_page, card_tables
 from scripts.research.accuracy.peers import read_peers
 from scripts.research.accuracy.tables import HEADLINE
-from scripts.research.markdown import TUMOUR_REGIONS, fill_between_markers
+from scripts.research.markdown import fill_between_markers
 from scripts.research.runs import PLANS
 
 COMMAND = "scripts.research.accuracy"
@@ -43,11 +45,10 @@ def write_accuracy(root: str | Path = ROOT, results: str | Path | None = None, r
     weights = read_json(PLANS / "weights.json")
     same_patient = weights["real"]["same_patient"]
     page = accuracy_page(evaluations, read_peers(root / "docs" / "peers.json"), limits, same_patient)
-    metadata = root / "configs" / "metadata.json"
-    facts = read_json(metadata) | {"eval_metrics": eval_metrics(evaluations)}
+    facts = metadata(root) | {"eval_metrics": eval_metrics(evaluations)}
     fill_between_markers(root / "docs" / "README.md", COMMAND, card_tables(evaluations))
     save_atomically(root / "docs" / "accuracy.md", lambda file: file.write_text(page, encoding="utf-8"))
-    save_json(metadata, facts)
+    save_json(root / "configs" / "metadata.json", facts)
     expected = [(f"{each.subjects} subjects: {TITLES[name]}", each.cases) for name, each in evaluations.items()]
     table = root / "models" / "expected.json"
     write_expected(table, expected, weights_beside(table))
@@ -58,7 +59,7 @@ def eval_metrics(evaluations: dict[str, Evaluation]) -> dict[str, float]:
     return {
         f"{name.lower()}_dice_{region}": round(float(evaluation.measure(HEADLINE, region)["mean"]), 3)
         for name, evaluation in evaluations.items()
-        for region in TUMOUR_REGIONS
+        for region in OUTERMOST_FIRST
     }
 
 

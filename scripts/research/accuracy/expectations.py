@@ -3,8 +3,9 @@
 
 from collections.abc import Mapping
 
+from scripts.common.titles import sequences_text
 from scripts.research.accuracy.evaluation import SUBSETS, Evaluation
-from scripts.research.markdown import DASH, markdown_table, number, subset_title
+from scripts.research.markdown import DASH, markdown_table, number
 
 # Least mean Dice of each word; below all of them `UNRELIABLE`. Our choice, no clinical standard.
 VERDICTS = ((0.8, "good"), (0.6, "fair"), (0.4, "poor"))
@@ -55,7 +56,7 @@ def expectation_table(evaluations: Mapping[str, Evaluation]) -> list[str]:
     for subset in SUBSETS:
         shown, hidden = visible(subset)
         measured = [_measured(evaluation, subset) for evaluation in evaluations.values()]
-        rows.append([subset_title(subset), "; ".join(shown) or DASH, "; ".join(hidden), *measured])
+        rows.append([sequences_text(subset), "; ".join(shown) or DASH, "; ".join(hidden), *measured])
     return markdown_table(["sequences", "show", "hardly show", *(f"Dice, {name}" for name in evaluations)], rows)
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from scripts.common.errors import UserError
 from scripts.common.json_files import read_json
+from scripts.common.titles import OUTERMOST_FIRST, sequences_text
 from scripts.research.accuracy.evaluation import SUBSETS, Evaluation
 from scripts.research.accuracy.tables import MEANS
-from scripts.research.markdown import REGION_NAMES, TUMOUR_REGIONS, markdown_table, number, subset_title, with_interval
+from scripts.research.markdown import REGION_NAMES, markdown_table, number, with_interval
 
 # What ``docs/peers.json`` says of each group, and its title in the table.
 FIELDS = {
@@ -64,7 +65,7 @@ def peer_tables(evaluations: Mapping[str, Evaluation], groups: list[dict]) -> li
     systems = {
         f"{name}, {group['data'].split(',')[0]}": table for group in groups for name, table in group["systems"].items()
     }
-    for column, region in enumerate(TUMOUR_REGIONS):
+    for column, region in enumerate(OUTERMOST_FIRST):
         ours = [(f"ours, {name}", evaluation, "dice") for name, evaluation in evaluations.items()]
         if region == "et":
             ours += [(f"ours, {name}, without tiny", each, "dice_cleaned") for name, each in evaluations.items()]
@@ -72,7 +73,7 @@ def peer_tables(evaluations: Mapping[str, Evaluation], groups: list[dict]) -> li
         for subset in SUBSETS:
             cells = [with_interval(data.measure(subset, region, measure), ".1f", 100) for _, data, measure in ours]
             theirs = [f"{table[subset][column]:.{_decimals(table)}f}" for table in systems.values()]
-            rows.append([subset_title(subset), *cells, *theirs])
+            rows.append([sequences_text(subset), *cells, *theirs])
         for title, subsets in MEANS.items():
             cells = [with_interval(data.mean_over(subsets, region, measure), ".1f", 100) for _, data, measure in ours]
             means = [sum(table[name][column] for name in subsets) / len(subsets) for table in systems.values()]

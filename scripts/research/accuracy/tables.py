@@ -4,19 +4,11 @@
 from collections.abc import Mapping
 
 import pandas as pd
+from scripts.common.titles import OUTERMOST_FIRST, sequences_text
 from scripts.evaluation.summary import ENTROPY
 from scripts.inference.segmentation_record import RecordSegmentationd
 from scripts.research.accuracy.evaluation import LIMITED, SUBSETS, TEACHER, Evaluation
-from scripts.research.markdown import (
-    DASH,
-    REGION_NAMES,
-    TUMOUR_REGIONS,
-    difference,
-    markdown_table,
-    number,
-    subset_title,
-    with_interval,
-)
+from scripts.research.markdown import DASH, REGION_NAMES, difference, markdown_table, number, with_interval
 
 HEADLINE = "t1ce+flair"
 # What the project aims at, by collection: Dice of the teacher, of T1ce + FLAIR below it, and of the 14 limited.
@@ -32,10 +24,10 @@ BANDS = (0.0, 0.4, 0.6, 0.8)
 
 def overview_table(evaluations: Mapping[str, Evaluation]) -> list[str]:
     """Dice of the three regions: a row for each subset and mean, columns by evaluation (name: evaluation)."""
-    head = ["sequences"] + [f"{name}: {REGION_NAMES[region]}" for name in evaluations for region in TUMOUR_REGIONS]
-    columns = [(evaluation, region) for evaluation in evaluations.values() for region in TUMOUR_REGIONS]
+    head = ["sequences"] + [f"{name}: {REGION_NAMES[region]}" for name in evaluations for region in OUTERMOST_FIRST]
+    columns = [(evaluation, region) for evaluation in evaluations.values() for region in OUTERMOST_FIRST]
     rows = [
-        [subset_title(subset)] + [with_interval(evaluation.measure(subset, region)) for evaluation, region in columns]
+        [sequences_text(subset)] + [with_interval(evaluation.measure(subset, region)) for evaluation, region in columns]
         for subset in SUBSETS
     ]
     rows += [
@@ -55,19 +47,19 @@ def dice_table(evaluation: Evaluation) -> list[str]:
         cells = [with_interval(evaluation.measure(subset, region)) for region in REGION_NAMES]
         cells.append(with_interval(evaluation.measure(subset, "et", "dice_cleaned")))
         cells.append(with_interval(evaluation.et_where_present(subset)))
-        rows.append([subset_title(subset), *cells, str(evaluation.false_et(subset)) if without else DASH])
+        rows.append([sequences_text(subset), *cells, str(evaluation.false_et(subset)) if without else DASH])
     return markdown_table(head, rows)
 
 
 def distance_table(evaluation: Evaluation) -> list[str]:
     """A row for each subset: HD95 in mm with the number of undefined ones, and the volume error of WT."""
-    head = ["sequences", *(f"HD95 {REGION_NAMES[region]} mm (undefined)" for region in TUMOUR_REGIONS)]
+    head = ["sequences", *(f"HD95 {REGION_NAMES[region]} mm (undefined)" for region in OUTERMOST_FIRST)]
     rows = []
     for subset in SUBSETS:
-        measured = [evaluation.measure(subset, region, "hd95_mm") for region in TUMOUR_REGIONS]
+        measured = [evaluation.measure(subset, region, "hd95_mm") for region in OUTERMOST_FIRST]
         cells = [f"{with_interval(distance, '.1f')} ({distance['undefined']})" for distance in measured]
         volume = with_interval(evaluation.measure(subset, "wt", "predicted_minus_true_ml"), "+.1f")
-        rows.append([subset_title(subset), *cells, volume])
+        rows.append([sequences_text(subset), *cells, volume])
     return markdown_table([*head, "WT, predicted minus true ml"], rows)
 
 
@@ -77,7 +69,7 @@ def teacher_gap_table(evaluation: Evaluation) -> list[str]:
     for subset in LIMITED:
         gaps = {region: evaluation.minus_teacher(subset, region) for region in REGION_NAMES}
         cells = [difference(gap) for gap in gaps.values()]
-        rows.append([subset_title(subset), *cells, number(gaps["mean"]["wilcoxon_p"], "#.2g")])
+        rows.append([sequences_text(subset), *cells, number(gaps["mean"]["wilcoxon_p"], "#.2g")])
     return markdown_table(["sequences", *REGION_NAMES.values(), "p (mean)"], rows)
 
 
@@ -88,9 +80,9 @@ def aim_table(evaluations: Mapping[str, Evaluation]) -> list[str]:
         one = evaluations[name]
         for region, aim in teacher.items():
             rows.append([name, "teacher, all four sequences", region, aim, one.measure(TEACHER, region), ".3f"])
-        for region in TUMOUR_REGIONS:
+        for region in OUTERMOST_FIRST:
             gap = one.minus_teacher(HEADLINE, region)
-            rows.append([name, f"{subset_title(HEADLINE)} minus teacher", region, below, gap, "+.3f"])
+            rows.append([name, f"{sequences_text(HEADLINE)} minus teacher", region, below, gap, "+.3f"])
         for region, aim in limited.items():
             rows.append([name, "mean of the 14 limited", region, aim, one.mean_over(LIMITED, region), ".3f"])
         rows.append([name, "T1 alone", "wt", t1_alone, one.measure("t1", "wt"), ".3f"])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from scripts.common.files import ROOT
-from scripts.research.benchmark.subjects import label_map_of, linked_subjects, size_of
+from scripts.research.benchmark.subjects import linked_label_map, linked_subjects, size_of
 from scripts.research.benchmark.table import Row
 
 START_LIMIT, MEMORY_LIMIT = 15.0, 3.0
@@ -53,7 +53,7 @@ def start_rows(item: Mapping, folder: Path, repeats: int, threads: int) -> list[
     for number in range(1 + repeats):
         output_dir = folder / f"run {number}"
         command = inference_command(["inference.json"], keys | {"output_dir": str(output_dir)})
-        runs.append(watch(command, label_map_of(output_dir, 0), threads))
+        runs.append(watch(command, linked_label_map(output_dir, 0), threads))
     first = statistics.median(run.first for run in runs[1:])
     what = "fresh process, python -m monai.bundle run inference: start until the label map of one subject of "
     what += f"{size_of(item)} (models/model.pt) is on disk, median of {repeats}, files in the system's cache"
@@ -79,7 +79,7 @@ def growth_rows(item: Mapping, folder: Path, threads: int, counts: tuple[int, ..
         output_dir = folder / "results" / name
         files = ["inference.json", "batch_inference.json"]
         command = inference_command(files, {"dataset_dir": scans, "output_dir": str(output_dir)})
-        watched[count] = watch(command, label_map_of(output_dir, count - 1), threads)
+        watched[count] = watch(command, linked_label_map(output_dir, count - 1), threads)
     return rows_of_counts(watched, f"{size_of(item)}, four sequences (models/teacher.pt)")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nibabel as nib
 from scripts.common.errors import UserError
+from scripts.common.label_map_state import label_map_path
 from scripts.common.sequences import SEQUENCES, nifti_stem
 from scripts.data.datalist import require_complete, subjects_in
 from scripts.simulation.cohort import make_cohort
@@ -43,9 +44,9 @@ def linked_subjects(item: Mapping, folder: str | Path, count: int) -> str:
     return str(folder)
 
 
-def label_map_of(output_dir: str | Path, number: int) -> Path:
+def linked_label_map(output_dir: str | Path, number: int) -> Path:
     """The label map of a subject of `linked_subjects`."""
-    return Path(output_dir) / f"Subject_{number:03d}" / f"Subject_{number:03d}_seg.nii.gz"
+    return label_map_path(output_dir, f"Subject_{number:03d}")
 
 
 def check_same_label_maps(first: str | Path, second: str | Path, count: int) -> None:
@@ -55,7 +56,7 @@ def check_same_label_maps(first: str | Path, second: str | Path, count: int) -> 
         RuntimeError: naming the first pair that differs.
     """
     for number in range(count):
-        paths = label_map_of(first, number), label_map_of(second, number)
+        paths = linked_label_map(first, number), linked_label_map(second, number)
         if nib.load(paths[0]).to_bytes() != nib.load(paths[1]).to_bytes():
             raise RuntimeError(f"{paths[0]} and {paths[1]} differ.")
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.common.errors import UserError
-from scripts.common.json_files import read_json
 from scripts.common.large_files import matches, read_list
 
 NAME = "brats_limited_modality_segmentation"
@@ -69,18 +68,6 @@ def tracked_files(root: str | Path) -> list[str]:
         UserError: the folder is in no git repository.
     """
     return sorted(name for name in _git(Path(root), "ls-files", "-z") if (Path(root) / name).is_file())
-
-
-def version_of(root: str | Path) -> str:
-    """The version in ``configs/metadata.json``.
-
-    Raises:
-        UserError: it has none.
-    """
-    try:
-        return read_json(Path(root) / "configs" / "metadata.json")["version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{root}/configs/metadata.json has no version of the bundle: restore it.") from error
 
 
 def write_folder(

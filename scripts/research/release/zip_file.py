@@ -6,7 +6,8 @@ import zipfile
 from pathlib import Path
 
 from scripts.common.files import save_atomically
-from scripts.research.release.files import NAME, files_to_release, version_of
+from scripts.common.versions import metadata
+from scripts.research.release.files import NAME, files_to_release
 
 # The time of every file in the zip: the earliest of the format.
 TIME = (1980, 1, 1, 0, 0, 0)
@@ -31,7 +32,7 @@ def write_zip(bundle_root: str | Path, output: str | Path, allow_dirty: bool = F
     """
     root = Path(bundle_root)
     names = files_to_release(root, allow_dirty)
-    target = Path(output) / f"{NAME}_v{version_of(root)}.zip"
+    target = Path(output) / f"{NAME}_v{metadata(root)['version']}.zip"
 
     def write(path: Path) -> None:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as release:

@@ -34,8 +34,8 @@ from scripts.common.weights import save_weights
 from scripts.data.datalist import subjects_in
 from scripts.data.load_scan import LoadSequencesd
 from scripts.data.splits import split
+from scripts.inference.existing import pending_subjects, refuse_overwrite
 from scripts.inference.routing import TrainedNetworks, assign_networks
-from scripts.inference.save_segmentation import pending_subjects, refuse_overwrite
 from scripts.inference.table import write_table
 from scripts.report.folder import draw_folder
 from scripts.report.page import write_report

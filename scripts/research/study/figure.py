@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scripts.common.files import save_atomically
 from scripts.common.sequences import subset_order
-from scripts.research.markdown import subset_title
+from scripts.common.titles import sequences_text
 from scripts.research.study.statistics import ALL
 
 # Okabe and Ito's colours, which the colour-blind can tell apart, without black (all subsets) and the pale yellow
@@ -58,7 +58,7 @@ def gain_figure(gains: dict[str, pd.DataFrame], path: str | Path) -> bool:
     panels[0].set_yticks(range(len(labels)), labels, fontsize=11)
     panels[0].set_ylim(len(labels) - 0.5, -0.5)
     figure.supxlabel("gain in mean Dice over the control", fontsize=12)
-    names = {subset: subset_title(subset) for subset in subsets} | {ALL: "all subsets"}
+    names = {subset: sequences_text(subset) for subset in subsets} | {ALL: "all subsets"}
     names |= {ALL: names[subsets[0]]} if alone else {}
     handles = [Line2D([], [], linewidth=1.8, label=names[subset], **style) for subset, style in styles.items()]
     handles.append(Line2D([], [], color="0.35", linestyle="", marker="|", ms=9, mew=1.3, label="a single seed"))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 from scripts.common.sequences import subset_order
-from scripts.research.markdown import DASH, REGION_NAMES, difference, markdown_table, number, span, subset_title
+from scripts.common.titles import sequences_text
+from scripts.research.markdown import DASH, REGION_NAMES, difference, markdown_table, number, span
 from scripts.research.study.figure import arm_label, gain_figure
 from scripts.research.study.plan import Plan
 from scripts.research.study.results import CELL, TRAINING_COLUMNS, TRAININGS, picture_path, read_table, table_path
@@ -198,7 +199,7 @@ def subset_table(found: pd.DataFrame, control: str) -> list[str]:
         is_control = (line.arm, line.network) == (control, "student")
         cells[line.subset] = number(line.dice) if is_control else _gain(line)
     order = sorted(rows, key=lambda key: key != (control, "student"))
-    head = ["mean Dice of the control, gain of the others", *map(subset_title, subsets)]
+    head = ["mean Dice of the control, gain of the others", *map(sequences_text, subsets)]
     return markdown_table(head, [[arm_label(*key), *rows[key].values()] for key in order])
 
 

@@ -12,10 +12,10 @@ import torch
 from scripts.common.errors import UserError
 from scripts.common.files import ROOT, save_atomically
 from scripts.common.json_files import read_json, save_json
+from scripts.common.versions import metadata
 from scripts.research import publish_weights
 from scripts.research.markdown import fill_between_markers, text_with_markers
 from scripts.research.real_subjects import gather
-from scripts.research.release.files import version_of
 from scripts.research.runs import ensure_simulated, evaluate_once, run_all, train_once
 from scripts.research.study.page import study_lines
 from scripts.research.study.plan import Cell, Plan
@@ -73,7 +73,7 @@ def run_cell(plan: Plan, cell: Cell) -> None:
         "seconds": seconds,
         "cores": torch.get_num_threads(),
         "ratios": json.dumps(record.get("gradient_ratios", {})),
-        "version": version_of(ROOT),
+        "version": metadata()["version"],
         "amp": record["amp"],
     }
     save_json(output / FACTS, facts)

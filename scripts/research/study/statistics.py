@@ -9,12 +9,13 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 from scripts.common.sequences import REGIONS, subset_order
+from scripts.common.titles import OUTERMOST_FIRST
 from scripts.evaluation.bootstrap import paired_difference
 
 # In place of a subset or group: all of them.
 ALL = "all"
 # Regions in the order of the tables; "mean" is a subject's mean Dice of the three.
-ROWS = ("wt", "tc", "et", "mean")
+ROWS = (*OUTERMOST_FIRST, "mean")
 
 
 def dice_of_subjects(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from conftest import write_msd, write_subject
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import subjects_in
-from scripts.research.benchmark.subjects import check_same_label_maps, label_map_of, linked_subjects, one_subject
+from scripts.research.benchmark.subjects import check_same_label_maps, linked_label_map, linked_subjects, one_subject
 
 
 def test_one_subject_stands_in_a_folder_under_several_names(subject, tmp_path):
@@ -31,7 +31,7 @@ def test_subject_without_all_sequences_or_in_a_4d_file_is_refused(tmp_path):
 
 def test_label_maps_that_differ_are_named(tmp_path):
     for run, value in (("a", 4), ("b", 4), ("c", 2)):
-        path = label_map_of(tmp_path / run, 0)
+        path = linked_label_map(tmp_path / run, 0)
         folder = write_subject(tmp_path / "made", run, names=("label",), label=np.full((3, 3, 3), value, np.uint8))
         path.parent.mkdir(parents=True)
         (folder / f"{run}_seg.nii.gz").rename(path)

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from scripts.common.errors import UserError
 from scripts.research.release.__main__ import main
-from scripts.research.release.files import files_to_release, version_of, write_folder
+from scripts.research.release.files import files_to_release, write_folder
 
 RELEASED = [
     *("README.md", "configs/metadata.json", "docs/README.md", "docs/study.md", "large_files.yml"),
@@ -84,10 +84,3 @@ def test_the_command_writes_each_of_the_three_that_it_is_asked_for(repository, t
     with pytest.raises(SystemExit):
         main(["--bundle_root", str(repository)])
     assert "give at least one of --output, --hub and --zoo" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("content", ["{", "{}", "[]"])
-def test_metadata_without_a_version_are_told(repository, content):
-    (repository / "configs" / "metadata.json").write_text(content)
-    with pytest.raises(UserError, match="configs/metadata.json has no version of the bundle: restore it"):
-        version_of(repository)

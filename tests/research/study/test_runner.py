@@ -6,13 +6,13 @@ import json
 import pytest
 import torch
 from scripts.common.errors import UserError
+from scripts.common.versions import metadata
 from scripts.research.markdown import markers
-from scripts.research.release.files import version_of
 from scripts.research.study.read_plan import read_plan
 from scripts.research.study.results import TRAINING_COLUMNS, read_table
 from scripts.research.study.runner import COMMAND, run_study, train_once_for_all
 from scripts.training.processor import has_bfloat16
-from tiny import ROOT, tiny
+from tiny import tiny
 
 
 def _study(folder, cohort) -> dict:
@@ -60,7 +60,9 @@ def test_a_study_runs_from_plan_to_page_and_is_not_run_again(tmp_path, cohort, m
     assert table.groupby("arm").size().to_dict() == {"no_distillation": 3, "soft_targets": 3, "any_subset": 3}
     trainings = read_table(study["results"] / "study_trainings.csv", TRAINING_COLUMNS)
     assert trainings.steps.tolist() == [1, 1, 1] and (trainings.seconds > 0).all()  # two patches in a batch of two
-    assert set(trainings.version) == {version_of(ROOT)} and set(trainings.amp) == {has_bfloat16(torch.device("cpu"))}
+    assert set(trainings.version) == {metadata()["version"]} and set(trainings.amp) == {
+        has_bfloat16(torch.device("cpu"))
+    }
     page = study["page"].read_text()
     assert "## Simulated subjects" in page and "| soft targets | 1 | 1 | 1 |" in page
     before = page, (study["results"] / "study_tiny.csv").read_bytes()

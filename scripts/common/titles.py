@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What regions and sequences are called in the report, and in which order they are shown."""
+"""What regions and sequences are called in reports, figures and pages, and in which order regions are shown."""
 
 from collections.abc import Iterable
 

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The subject of a file is its prefix or a folder above that is named after neither a sequence nor a format."""
+
+from pathlib import Path
+
+import pytest
+from scripts.data.subject_name import subject_folder, subject_of_file
+
+
+@pytest.mark.parametrize(
+    "file", ["t1ce.nii.gz", "anat/t1ce.nii.gz", "T1CE/t1ce.nii.gz", "2_T1GD/NIFTI/T1GD.nii.gz", "Anat/T1/nifti/t1.nii"]
+)
+def test_a_file_without_a_prefix_is_of_the_subject_whose_folder_it_lies_in(file):
+    assert subject_of_file(Path("/data/P1") / file, "") == "P1"
+
+
+def test_a_prefix_is_the_subject():
+    assert subject_of_file(Path("/data/P1/anat/P2_t1.nii"), "P2") == "P2"
+
+
+def test_a_file_in_folders_of_sequences_alone_has_no_subject():
+    assert subject_of_file(Path("/T1/nifti/t1.nii"), "") == ""
+
+
+def test_a_relative_path_is_of_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "P3" / "anat").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "P3" / "anat")
+    assert subject_of_file(Path("t1.nii"), "") == "P3"
+    monkeypatch.chdir(tmp_path / "P3")
+    assert subject_folder(Path("anat")).name == "P3"
+
+
+def test_a_folder_between_is_called_by_the_one_above():
+    assert subject_folder(Path("/data/P1/anat/NIFTI")) == Path("/data/P1")
+    assert subject_folder(Path("/data/P1_nifti")) == Path("/data/P1_nifti")
