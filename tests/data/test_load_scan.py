@@ -354,3 +354,10 @@ def test_a_matrix_with_another_last_row_is_no_affine():
     affine[3] = [1, 2, 3, 4]
     with pytest.raises(ScanError, match="affine of the t1 array has the last row .1.0, 2.0, 3.0, 4.0. instead of"):
         LoadSequencesd("t1")({"subject": "S1", "t1": MetaTensor(large_scan(), affine=affine)})
+
+
+def test_a_label_map_that_inference_made_is_refused_only_where_it_is_wanted(subject):
+    item = {key: value for key, value in subject.items() if key != "label"} | {"not_expert": "it was made by inference"}
+    assert "label" not in LoadSequencesd(["flair"])(item)
+    with pytest.raises(ScanError, match="it was made by inference"):
+        LoadSequencesd(["flair"], label=True)(item)
