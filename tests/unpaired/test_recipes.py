@@ -64,6 +64,7 @@ def hospitals(tmp_path_factory):
 
 def _keys(hospitals, cohort, **more):
     keys = tiny(cohort, batch_size=1, epochs=1, gradient_ratio_interval=1, **more)
+    del keys["val_interval"]  # there is no validation
     keys |= {"source#dataset_dir": str(hospitals / "a"), "target#dataset_dir": str(hospitals / "b")}
     return keys | {"split#split_file": str(hospitals / "split.json")}
 
@@ -206,6 +207,8 @@ def test_a_killed_and_resumed_run_ends_at_the_weights_of_an_uninterrupted_one(re
         ({"warm_start": True}, "warm_start is True, but has no effect"),
         ({"target#labels": 3}, "target#labels is 3"),
         ({"target#labels": ["b4"]}, "b4, which do not exist"),
+        ({"target#subjects": "all"}, "target#subjects is 'all'"),
+        ({"objective#terms#student_segmentation#loss#images": ["source_as_target"]}, "needs a translator"),
         ({"source#dataset_dir": "{b}", "source#sequence": "flair"}, "nothing to adapt to"),
         ({"source#sequence": "t1"}, "lacks t1"),
         ({"target#label": "all"}, "did you mean 'target#labels'"),
