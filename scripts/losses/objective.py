@@ -124,17 +124,31 @@ class Objective(nn.Module):
         Returns:
             ``loss``, and under each term's name its weighted value, detached. A term is not computed where its weight
             is 0, or where it needs an expert's label and no sample has one.
+
+        Raises:
+            UserError: a term that learns from a teacher, where there is none.
         """
         values = {}
         mixed = expert is not None and not bool(expert.all())
         for name, term in self.terms.items():
             weight = term.weight_at(self.progress)
             if weight > 0 and not (mixed and term.needs_expert_label):
-                values[name] = weight * term.loss(teacher, student, label)
+                values[name] = weight * self._value(name, teacher, student, label)
             elif weight > 0 and bool(expert.any()):
                 chosen = (None if output is None else output.select(expert) for output in (teacher, student))
-                values[name] = weight * term.loss(*chosen, label[expert])
+                values[name] = weight * self._value(name, *chosen, label[expert])
         return self.total(values, label.device)
+
+    def _value(self, name: str, teacher: Output | None, student: Output | None, label: torch.Tensor) -> torch.Tensor:
+        try:
+            return self.terms[name].loss(teacher, student, label)
+        except AttributeError as error:
+            if teacher is not None or "'NoneType'" not in str(error):
+                raise
+            raise UserError(
+                f"objective#terms#{name} learns from a teacher, but the run has none: set teacher_training to joint or "
+                "frozen, or leave this term out."
+            ) from error
 
     def total(self, values: dict[str, torch.Tensor], device: torch.device) -> dict[str, torch.Tensor]:
         """``loss``, the sum of the weighted terms, and each of them, detached; measures their gradients on request."""

@@ -8,6 +8,7 @@ from scripts.common.errors import UserError
 from scripts.losses.objective import Objective, Term
 from scripts.losses.output import Output
 from scripts.losses.segmentation_loss import SegmentationLoss
+from scripts.losses.soft_targets import SoftTargets
 from torch import nn
 
 
@@ -88,3 +89,11 @@ def test_a_term_that_needs_an_experts_label_sees_only_samples_that_have_one():
         values = Objective(terms)(None, student, label, expert)
         assert values["expert"].item() == expected and values["all"].item() == 11.0
     assert set(Objective(terms)(None, student, label, torch.tensor([False, False]))) == {"loss", "all"}
+
+
+def test_a_term_that_learns_from_a_teacher_says_that_there_is_none():
+    objective = Objective({"soft": Term(SoftTargets())})
+    with pytest.raises(
+        UserError, match="objective#terms#soft learns from a teacher, but the run has none: set teacher"
+    ):
+        objective(None, Output([torch.zeros(1, 3, 2, 2, 2)]), torch.zeros(1, 3, 2, 2, 2))
