@@ -19,7 +19,11 @@ from scripts.data.subject_folders import files_and_folders, subjects_in_folders
 
 
 def subjects_in(
-    dataset_dir: str | Path, sequences: str | Iterable[str], labelled: bool = True, label_convention: str | None = None
+    dataset_dir: str | Path,
+    sequences: str | Iterable[str],
+    labelled: bool = True,
+    label_convention: str | None = None,
+    label_needed: bool = True,
 ) -> list[dict]:
     """The subjects of a folder as datalist items, sorted by name. No scan is opened.
 
@@ -30,6 +34,8 @@ def subjects_in(
         labelled: also name the label maps, and leave out what dataset.json lists without one (MSD's imagesTs).
         label_convention: of all label maps (`scripts.common.labels.LABEL_CONVENTIONS`); None for the one that the
             names of the files or dataset.json tell.
+        label_needed: if false, label maps are named where they are, but nobody is left out or refused for want of one.
+            A label map that inference has made is not named; the item has `not_expert`, a sentence, instead.
 
     Returns:
         Items with `subject` and `label_convention`, and, if there, t1, t1ce, t2, flair, `label`, and `maps` (of a
@@ -46,13 +52,13 @@ def subjects_in(
             subject or sequence is not clear.
     """
     try:
-        return _subjects_in(Path(os.path.expanduser(dataset_dir)), sequences, labelled, label_convention)
+        return _subjects_in(Path(os.path.expanduser(dataset_dir)), sequences, labelled, label_convention, label_needed)
     except UserError as error:
         error.args = (printable(str(error)),)  # names of files may have line breaks
         raise
 
 
-def _subjects_in(root: Path, sequences, labelled: bool, label_convention: str | None) -> list[dict]:
+def _subjects_in(root: Path, sequences, labelled: bool, label_convention: str | None, label_needed: bool) -> list[dict]:
     if not os.path.exists(root):  # `root.exists()` raises inside a folder that may not be entered
         raise UserError(f"The dataset folder {root} does not exist: give an existing one as dataset_dir.")
     if not root.is_dir():
@@ -63,9 +69,9 @@ def _subjects_in(root: Path, sequences, labelled: bool, label_convention: str | 
     if not any(files_and_folders(root) or ()):
         raise UserError(f"The dataset folder {root} is empty: fill it, or give another dataset_dir.")
     if (root / "dataset.json").is_file():
-        found = subjects_in_json(root / "dataset.json", labelled)
+        found = subjects_in_json(root / "dataset.json", labelled and label_needed)
     elif (root / "imagesTr").is_dir() or (root / "imagesTs").is_dir():
-        found = msd_without_json(root, labelled)
+        found = msd_without_json(root, labelled and label_needed)
     else:
         found = subjects_in_folders(root)
         others = subjects_in_other_formats(root, found)
@@ -93,10 +99,13 @@ def _subjects_in(root: Path, sequences, labelled: bool, label_convention: str | 
         if labelled and "error" in item:
             raise UserError(item["error"])
         if labelled and isinstance(item.get("label"), str) and _made_by_inference(Path(item["label"])):
-            raise UserError(
+            sentence = (
                 f"{subject}: {item['label']} was made by inference, as the record beside it says, so it is no expert's: "
                 "correct it (a changed one counts as yours), or move both files elsewhere."
             )
+            if label_needed:
+                raise UserError(sentence)
+            item = {key: value for key, value in item.items() if key != "label"} | {"not_expert": sentence}
         beside = [name for name in SEQUENCES if name in item and name in unwanted]
         item = {key: value for key, value in item.items() if key not in unwanted}
         if beside and not labelled and not item.keys() >= set(ordered(sequences)):

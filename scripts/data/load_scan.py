@@ -40,7 +40,8 @@ class LoadSequencesd(Transform):
         ScanError: a file that cannot be read (`scripts.data.read_nifti`), has other than three axes, is too thin, has NaN
             or infinite voxels, is constant, has the few values of a label map, is not skull-stripped, has a degenerate
             affine, or lies on another grid than the subject's first sequence; two scans that are the same one, or whose
-            brains lie apart; a label map whose values are no labels.
+            brains lie apart; a label map whose values are no labels, or one that inference has made (the item's
+            `not_expert`).
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class LoadSequencesd(Transform):
         sequences = ordered(data.get("sequences", self.sequences))
         needed = ordered(data["needed"]) if "needed" in data else self.needed
         loaded = [name for name in sequences if needed is None or name in needed]
+        if self.label and "not_expert" in data:
+            raise ScanError(data["not_expert"])
         for name in [*loaded, "label"] if self.label else loaded:  # before any file is read
             if name not in data:
                 raise ScanError(_missing_file(subject, name, _others(sequences, data), data.get("ignored")))

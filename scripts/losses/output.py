@@ -22,3 +22,8 @@ class Output:
         """The output for some samples of the batch, chosen by a bool tensor (B,)."""
         features = {layer: tensor[samples] for layer, tensor in self.features.items()}
         return Output([tensor[samples] for tensor in self.logits], features)
+
+    def detach(self) -> "Output":
+        """The same tensors without their gradient."""
+        features = {layer: tensor.detach() for layer, tensor in self.features.items()}
+        return Output([tensor.detach() for tensor in self.logits], features)

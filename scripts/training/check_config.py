@@ -68,7 +68,18 @@ MAY_BE_NULL = (
     *("source#dataset_dir", "target#dataset_dir", "real#dataset_dir"),  # which have an error of their own
 )
 # Keys of `train.json` that an unpaired training does not read.
-NOT_UNPAIRED = ("teacher_training", "teacher_from", "student_from", "warm_start", "best_metric", "patience")
+NOT_UNPAIRED = (
+    *("teacher_training", "teacher_from", "student_from", "teacher_filters", "warm_start", "best_metric", "patience"),
+    "val_interval",
+)
+# Tables of overlays whose subjects an unpaired training does not read.
+OVERLAYS_NOT_UNPAIRED = {"real": "with_real.json", "unlabelled_subjects": "unlabelled.json"}
+# Keys that nothing reads if overlays are listed in the wrong order, or that belong elsewhere, and what to do.
+MISPLACED = {
+    "contextual_layer": "list configs/cmedl_cbct.json after configs/cmedl.json, which replaces the terms that read it.",
+    "source_teacher": "list configs/cmedl.json after configs/unpaired.json, which replaces the networks that read it.",
+    "target#label_convention": "the target's label maps have that of the key label_convention.",
+}
 # Keys that are lists of positive whole numbers, and how many; None for three and more: a network of two levels has no
 # deep supervision.
 SIZES = {"window": 3, "patch_size": 3, "filters": None, "teacher_filters": None}
@@ -127,6 +138,8 @@ def check_config(parser: ConfigParser | None = None) -> None:
 
 
 def _nothing_reads(key: str, known: set[str], shown: set[str]) -> str:
+    if key in MISPLACED:
+        return f"Nothing reads the key '{key}': {MISPLACED[key]}"
     table, _, name = key.rpartition("#")
     renamed = RENAMED.get(name)
     if renamed:
@@ -250,13 +263,7 @@ def _check_split(parser: ConfigParser, config: dict) -> None:
 def _check_unused(parser: ConfigParser, config: dict) -> None:
     """Refuse keys that nothing reads: of scans without labels where their overlay is not listed, and of paired trainings."""
     if "target" in config:
-        train, unpaired = (
-            ConfigParser.load_config_file(str(CONFIGS / f"{name}.json")) for name in ("train", "unpaired")
-        )
-        defaults = train | unpaired
-        for key in NOT_UNPAIRED:
-            if config[key] != defaults[key]:
-                raise UserError(f"{key} is {config[key]!r}, but has no effect in an unpaired training: leave it out.")
+        _check_unpaired(parser, config)
     if "new_student" in config and "student_modalities" in config:
         default = ConfigParser.load_config_file(str(CONFIGS / "train.json"))["student_modalities"]
         if list(given := _parsed(parser, "student_modalities")) != default:
@@ -270,6 +277,38 @@ def _check_unused(parser: ConfigParser, config: dict) -> None:
         if key in config and (value := _parsed(parser, key)):
             raise UserError(
                 f"{key} is {value!r}, but has no effect: list configs/unlabelled.json after configs/train.json."
+            )
+
+
+def _check_unpaired(parser: ConfigParser, config: dict) -> None:
+    """Refuse what an unpaired training would not read, or only write into its record."""
+    train, unpaired = (ConfigParser.load_config_file(str(CONFIGS / f"{name}.json")) for name in ("train", "unpaired"))
+    defaults = train | unpaired
+    for key in NOT_UNPAIRED:
+        default = (
+            defaults[key].replace("#", "::") if isinstance(defaults[key], str) else defaults[key]
+        )  # as MONAI reads it
+        if config[key] != default:
+            raise UserError(f"{key} is {config[key]!r}, but has no effect in an unpaired training: leave it out.")
+    for key, overlay in OVERLAYS_NOT_UNPAIRED.items():
+        if key in config:
+            raise UserError(
+                f"The key {key}, of configs/{overlay}, has no effect in an unpaired training: leave that overlay out, and "
+                "put its subjects into the folder of the source or of the target."
+            )
+    given, own = (list(ordered(_parsed(parser, key))) for key in ("student_modalities", "target#sequence"))
+    if given != own:
+        raise UserError(
+            f"student_modalities is {given!r}, but the networks of an unpaired training see target#sequence, {own[0]}: "
+            "leave student_modalities out, or set target#sequence."
+        )
+    recipe = config.get("provenance", {}).get("recipe")
+    for file in sorted(CONFIGS.glob("*.json")):
+        other = ConfigParser.load_config_file(str(file))
+        if other.get("provenance#recipe") == recipe and "scripts.unpaired" not in file.read_text():
+            raise UserError(
+                f"configs/{file.name} is no recipe of an unpaired training, and would only be recorded: leave it "
+                "out, or list it without configs/unpaired.json."
             )
 
 

@@ -207,23 +207,26 @@ def defined_elsewhere(handler):
 
 
 class EpochMeans:
-    """Adds the epoch's means of the loss and its terms to the trainer's metrics, which every logger shows."""
+    """Adds the epoch's means of the loss and its terms to the trainer's metrics, which every logger shows.
+
+    The mean of a term is over the steps in which it took part: without those before its start, and without those whose
+    patches lack the labels that it needs.
+    """
 
     def __init__(self) -> None:
-        self.sums: dict[str, float] = {}
+        self.values: dict[str, list[float]] = {}
 
     def attach(self, engine: Engine) -> None:
-        engine.add_event_handler(Events.EPOCH_STARTED, lambda engine: self.sums.clear())
+        engine.add_event_handler(Events.EPOCH_STARTED, lambda engine: self.values.clear())
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._add)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._report)
 
     def _add(self, engine: Engine) -> None:
         for name, value in loss_terms(engine.state.output).items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.values.setdefault(name, []).append(value)
 
     def _report(self, engine: Engine) -> None:
-        # a term whose weight was still 0 counts as 0
-        engine.state.metrics.update({name: total / engine.state.epoch_length for name, total in self.sums.items()})
+        engine.state.metrics.update({name: sum(values) / len(values) for name, values in self.values.items()})
 
 
 class LossProgressBar(ProgressBar):

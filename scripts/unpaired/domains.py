@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The subjects of the two domains: the source has expert labels, the target has few, none, or all."""
 
+import logging
 import os
 from collections.abc import Collection
 
@@ -9,19 +10,27 @@ from scripts.common.printable import some_of
 from scripts.data.datalist import missing_files, require_complete, subjects_in
 from scripts.data.splits import in_drawn_order, patient_of
 
+logger = logging.getLogger(__name__)
+
 DOMAINS = ("source", "target")
 NO_FOLDER = "{name}#dataset_dir is null: give the folder of the {name}'s scans with --{name}#dataset_dir."
+ONE_PROCESS = "Unpaired recipes train in one process: start the run without torchrun."
 
 
 def target_subjects(dataset_dir: str | None, sequence: str, label_convention: str | None = None) -> list[dict]:
     """The target's subjects, with or without label maps, after checking that each has the sequence.
+
+    A label map that inference has made does not count as one. Subjects without a label map that dataset.json, or MSD,
+    lists outside the training part are training subjects here, as nothing can be measured on them.
 
     Raises:
         UserError: no folder, no subject, or one without the sequence.
     """
     if dataset_dir is None:
         raise UserError(NO_FOLDER.format(name="target"))
-    items = subjects_in(dataset_dir, [sequence], label_convention=label_convention)
+    items = subjects_in(dataset_dir, [sequence], label_convention=label_convention, label_needed=False)
+    has_none = [not {"label", "maps", "not_expert"} & item.keys() for item in items]
+    items = [item | {"part": "training"} if none and "part" in item else item for item, none in zip(items, has_none)]
     return require_complete(items, [sequence], label=False)
 
 
@@ -46,6 +55,8 @@ def unpaired_datalist(
 ) -> dict[str, list[dict]]:
     """The datalist of an unpaired training: source and target subjects together, each with its ``domain``.
 
+    The log warns of validation subjects, which are not used.
+
     Args:
         source: from `source_subjects`; all of them are training subjects.
         parts: the target's subjects, divided by `scripts.data.splits.split`.
@@ -62,11 +73,17 @@ def unpaired_datalist(
     Raises:
         UserError: a patient in both domains, no subject on one side, or label maps that do not exist.
     """
-    shared = {patient_of(item) for item in source} & {patient_of(item) for part in parts.values() for item in part}
-    if shared:
+    if shared := _patients_in_both(source, [item for part in parts.values() for item in part]):
         raise UserError(
-            f"{some_of(sorted(shared))} {'is a patient' if len(shared) == 1 else 'are patients'} of the source and of "
-            "the target, but the two must have no patient in common: take them out of one of the folders."
+            f"{some_of(shared)} {'is a patient' if len(shared) == 1 else 'are patients'} of the source and of "
+            "the target, but the two must have no patient in common: take them out of one of the folders, or, if they "
+            "are other people, rename the subjects of one side."
+        )
+    if parts["validation"]:
+        logger.warning(
+            "%d subjects of the target are held out for validation, but an unpaired training keeps the weights of its "
+            "last epoch and does not use them: set split#validation to 0, or move them to another part.",
+            len(parts["validation"]),
         )
     target = _chosen(parts["training"], subjects, "target#subjects", seed)
     if not target:
@@ -90,8 +107,11 @@ def check_domains(source: dict, target: dict) -> None:
         source, target: these tables of the config.
 
     Raises:
-        UserError: no folder, the same folder on both sides, or wrong or missing ``target#labels``.
+        UserError: no folder, the same folder on both sides, wrong or missing ``target#labels``, wrong
+            ``target#subjects``, or several processes.
     """
+    if os.environ.get("WORLD_SIZE", "1") not in ("", "1"):
+        raise UserError(ONE_PROCESS)
     for name, table in (("source", source), ("target", target)):
         if table["dataset_dir"] is None:
             raise UserError(NO_FOLDER.format(name=name))
@@ -101,13 +121,36 @@ def check_domains(source: dict, target: dict) -> None:
             f"Source and target are the same folder, {target['dataset_dir']}, but no patient may be in both{nothing}: "
             "give another folder for one of them."
         )
-    labels = target["labels"]
-    if labels not in ("none", "all") and not isinstance(labels, list) and not (type(labels) is int and labels > 0):
+    labels, subjects = target["labels"], target["subjects"]
+    if labels not in ("none", "all") and not _are_subjects(labels):
         raise UserError(
             f"target#labels is {labels!r}, but must be none, all, a number of patients above 0, or a list of subjects."
         )
+    if subjects is not None and not _are_subjects(subjects):
+        raise UserError(
+            f"target#subjects is {subjects!r}, but must be null for all, a number of patients above 0, or a list of "
+            "subjects."
+        )
     if target["needs_labels"] and labels == "none":
         raise UserError("This recipe needs some labels of the target: set target#labels to a number, a list, or all.")
+
+
+def _are_subjects(wanted) -> bool:
+    """Whether a key names subjects: by a number of patients, or by a list that is not empty."""
+    return type(wanted) is int and wanted > 0 or isinstance(wanted, list) and bool(wanted)
+
+
+def _patients_in_both(source: list[dict], target: list[dict]) -> list[str]:
+    """The patients of both sides, sorted. Simulated subjects of two cohorts share their names only."""
+    maps = {}
+    for item in target:
+        maps.setdefault(patient_of(item), []).append(item.get("maps"))
+    found = set()
+    for item in source:
+        own = item.get("maps")
+        if any(own is None or other is None or own == other for other in maps.get(patient_of(item), ())):
+            found.add(patient_of(item))
+    return sorted(found)
 
 
 def _labelled(target: list[dict], labels, sequence: str, seed: int) -> set[str]:
@@ -121,6 +164,8 @@ def _labelled(target: list[dict], labels, sequence: str, seed: int) -> set[str]:
         chosen = target
     else:
         chosen = _chosen(have, labels, "target#labels", seed)
+    if made := [item["not_expert"] for item in chosen if "not_expert" in item]:
+        raise UserError(f"target#labels wants a label map that is none. {made[0]}")
     if without := sorted(item["subject"] for item in chosen if item not in have):
         raise UserError(
             f"target#labels wants the label maps of {some_of(without)}, which do not exist: add them, or set "

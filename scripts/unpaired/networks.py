@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The networks of an unpaired training in one module: segmentors and translators; the losses have the discriminators."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from scripts.common.errors import UserError
 from scripts.common.sequences import channels_of, ordered
 from scripts.common.weights import student_file
 from scripts.losses.output import Output
 from scripts.networks.teacher_student import NetworkGroup
-from scripts.unpaired.step import Step
+from scripts.unpaired.step import AS, Step
 from torch import nn
 from torch.func import functional_call
+
+logger = logging.getLogger(__name__)
 
 
 class UnpairedNetworks(NetworkGroup):
@@ -59,7 +63,13 @@ class UnpairedNetworks(NetworkGroup):
         return channels_of(self.sequence)
 
     def sequences(self, ensemble: bool = False) -> dict[str, tuple[str, ...]]:
-        names = (*self.at_test, *(["ensemble"] if ensemble else []))
+        """The target's sequence for each network at test and, on request, for the ``ensemble`` of several.
+
+        The log says if there is no ensemble.
+        """
+        if ensemble and len(self.at_test) == 1:
+            logger.info("The ensemble is left out: only the student is measured.")
+        names = (*self.at_test, *(["ensemble"] if ensemble and len(self.at_test) > 1 else []))
         return dict.fromkeys(names, self.sequence)
 
     def weights(self, folder: str) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -84,11 +94,26 @@ class UnpairedNetworks(NetworkGroup):
     def student_objectives(self) -> list[tuple[nn.Module, list[nn.Parameter]]]:
         return [(self.objective, list(self.segmentors["student"].parameters()))]
 
+    def translator(self, image: str, to: str) -> nn.Module:
+        """The translator that makes ``image`` one of the domain ``to``; UserError if this recipe has none."""
+        if to not in self.translators:
+            there = f"translates to the {' and the '.join(self.translators)} alone" if self.translators else "has none"
+            raise UserError(
+                f"A term of the loss names the image {image}{AS}{to}, which needs a translator to the {to}, but this "
+                f"recipe {there}: name other images, or list an overlay with this translator first (mkd.json, "
+                "cmedl.json, dsan.json)."
+            )
+        return self.translators[to]
+
     def translate(self, step: Step, image: str, to: str) -> torch.Tensor:
-        """An image of the step in the style of the domain ``to``, (B, 1, X, Y, Z)."""
-        pixels = step.image(image)
+        """An image of the step in the style of the domain ``to``, (B, 1, X, Y, Z).
+
+        Raises:
+            UserError: no such translator.
+        """
+        translator, pixels = self.translator(image, to), step.image(image)
         with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self.amp):
-            return self.translators[to](pixels).float()
+            return translator(pixels).float()
 
     def run_on(self, name: str, image: torch.Tensor, domain: str, to_network: bool = True) -> Output:
         """The output of a segmentor.
@@ -98,7 +123,15 @@ class UnpairedNetworks(NetworkGroup):
             image: (B, 1, X, Y, Z).
             domain: whose style the image has.
             to_network: whether the network's parameters get a gradient.
+
+        Raises:
+            UserError: no such segmentor.
         """
+        if name not in self.segmentors:
+            raise UserError(
+                f"A term of the loss names the network '{name}', but this recipe has {' and '.join(self.segmentors)}: "
+                "correct the term, or list the overlay that has this network first."
+            )
         network = self.segmentors[name]
         return self.recorded(network, image.device, lambda: without_parameters(network, image, to_network))
 

@@ -24,6 +24,7 @@ class SharedEncoder(UnpairedNetworks):
         super().record_layers(tuple(dict.fromkeys((*layers, *self.encoder))), networks)
 
     def translate(self, step: Step, image: str, to: str) -> torch.Tensor:
+        translator = self.translator(image, to)
         features = step.output("student", image, to_image=True).features
         with torch.autocast(step.image(image).device.type, torch.bfloat16, enabled=self.amp):
-            return self.translators[to](features[layer] for layer in self.encoder).float()
+            return translator(features[layer] for layer in self.encoder).float()

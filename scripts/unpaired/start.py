@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from scripts.common.errors import UserError
-from scripts.common.weights import load_weights, student_file
+from scripts.common.weights import load_weights, provenance_of, student_file, weight_files_in
 from scripts.networks.initialise import RANDOM
 from scripts.unpaired.networks import UnpairedNetworks
 
@@ -19,8 +19,8 @@ def load_unpaired_start(
 
     Args:
         networks: of the recipe.
-        start_from: a folder with ``model_flair.pt`` of the target's sequence, or else the source's, or such a file; None
-            for random weights.
+        start_from: a folder with weights of the target's sequence, ``model_flair.pt`` or ``model.pt``, or else of the
+            source's, or such a file, whose record tells its sequence; None for random weights.
         sequences: of ``source`` and ``target``.
         spacing: voxel size in mm.
         provenance: gets what each segmentor starts from as ``starts_from``.
@@ -39,13 +39,22 @@ def load_unpaired_start(
 
 
 def _file(start: Path, sequences: dict[str, str]) -> tuple[Path, str]:
-    names = {student_file((sequences[domain],)): sequences[domain] for domain in ("target", "source")}
+    """The weight file, and its sequence."""
+    wanted = list(dict.fromkeys(sequences[domain] for domain in ("target", "source")))
     if start.suffix == ".pt":
-        return start, names.get(start.name, sequences["source"])
-    found = [(start / name, sequence) for name, sequence in names.items() if (start / name).is_file()]
-    if not found:
-        raise UserError(
-            f"{start} has neither {' nor '.join(names)}: train one with configs/no_distillation.json, or leave "
-            "--start_from out."
-        )
-    return found[0]
+        names = {student_file((sequence,)): sequence for sequence in wanted}
+        seen = provenance_of(start).get("sequences", [names.get(start.name, wanted[0])])
+        if seen not in [[sequence] for sequence in wanted]:
+            raise UserError(
+                f"{start} was trained for {' + '.join(seen)}, but the networks here see {' or '.join(wanted)}: give "
+                "--start_from weights of one of these, or leave it out."
+            )
+        return start, seen[0]
+    files = weight_files_in(start)
+    for sequence in wanted:
+        if (sequence,) in files:
+            return Path(files[(sequence,)]), sequence
+    raise UserError(
+        f"{start} has no weights of {' or '.join(wanted)} alone: train some with configs/no_distillation.json and "
+        f"--student_modalities {wanted[0]}, or leave --start_from out."
+    )

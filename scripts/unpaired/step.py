@@ -68,7 +68,7 @@ class Step:
         return self._images[name]
 
     def output(self, network: str, image: str, to_image: bool = False, to_network: bool = True) -> Output:
-        """The output of a network for an image.
+        """The output of a network for an image. Where no gradient is wanted, one that is there already will do.
 
         Args:
             network: its name.
@@ -78,6 +78,10 @@ class Step:
         """
         to_image = to_image and AS in image
         key = (network, image, to_image, to_network)
+        if key not in self._outputs and not (to_image or to_network):
+            there = [output for (*same, _, _), output in self._outputs.items() if same == [network, image]]
+            if there:
+                self._outputs[key] = there[0].detach()
         if key not in self._outputs:
             pixels = self.image(image)
             with torch.set_grad_enabled(self._with_gradient and (to_image or to_network)):

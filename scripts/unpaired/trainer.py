@@ -10,6 +10,7 @@ from monai.engines.utils import IterationEvents
 from monai.utils.enums import CommonKeys
 from scripts.common.errors import UserError
 from scripts.losses.shared import process_count
+from scripts.unpaired.domains import ONE_PROCESS
 from scripts.unpaired.networks import UnpairedNetworks
 from scripts.unpaired.step import Step
 from torch.utils.data import DataLoader
@@ -54,7 +55,7 @@ class UnpairedTrainer(Trainer):
             decollate=False,
         )
         if process_count() > 1:
-            raise UserError("Unpaired recipes train in one process: start the run without torchrun.")
+            raise UserError(ONE_PROCESS)
         self.network, self.optimizer, self.discriminator_optimizer = network, optimizer, discriminator_optimizer
 
     def _iteration(self, engine: Engine, batchdata) -> dict:

@@ -29,7 +29,7 @@ class WatchTranslations:
 
     Args:
         networks: of the recipe; without translators nothing is measured.
-        every: steps from one measurement to the next.
+        every: steps from one measurement to the next; shorter epochs are measured once.
         least_contrast, least_change: see above.
     """
 
@@ -51,7 +51,7 @@ class WatchTranslations:
         self.contrast, self.change = {}, {}
 
     def _measure(self, engine: Engine) -> None:
-        if engine.state.iteration % self.every:
+        if engine.state.iteration % min(self.every, engine.state.epoch_length):
             return
         step = engine.state.output["step"]
         for name in step.translations():

@@ -4,7 +4,7 @@
 import json
 
 import pytest
-from conftest import save, scan_array, write_subject
+from conftest import save, scan_array, write_msd, write_subject
 from scripts.common.errors import UserError
 from scripts.common.label_map_state import sha256_of
 from scripts.common.sequences import SEQUENCES
@@ -104,3 +104,24 @@ def test_a_label_map_that_inference_made_is_no_truth_until_somebody_corrects_it(
     assert len(subjects_in(tmp_path, SEQUENCES, labelled=False)) == 1
     label.write_bytes(b"corrected")
     assert subjects_in(tmp_path, SEQUENCES)[0]["label"] == str(label)
+
+
+def test_where_no_label_is_needed_one_of_inference_is_not_named_and_nobody_is_left_out(tmp_path):
+    for name in ("a", "b"):
+        write_subject(tmp_path, name, names=("flair", "label"))
+    label = tmp_path / "a" / "a_seg.nii.gz"
+    record = {"subject": "a", "volumes_ml": {}, "networks": [], "label_map_sha256": sha256_of(label)}
+    (tmp_path / "a" / "a_seg.json").write_text(json.dumps(record))
+    a, b = subjects_in(tmp_path, ["flair"], label_needed=False)
+    assert "label" not in a and "a_seg.nii.gz was made by inference" in a["not_expert"]
+    assert b["label"] == str(tmp_path / "b" / "b_seg.nii.gz") and "not_expert" not in b
+
+
+@pytest.mark.parametrize("with_json", [True, False])
+def test_where_no_label_is_needed_scans_of_msd_without_one_are_listed(tmp_path, with_json):
+    items = subjects_in(write_msd(tmp_path, with_json=with_json), ["flair"], label_needed=False)
+    assert {item["subject"]: "label" in item for item in items} == {
+        "BRATS_001": True,
+        "BRATS_002": True,
+        "BRATS_485": False,
+    }

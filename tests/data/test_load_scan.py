@@ -264,3 +264,10 @@ def test_a_missing_sequence_is_named_with_the_files_that_were_ignored(subject):
     del subject["flair"]
     with pytest.raises(ScanError, match=r"no flair file was found, only t1, t1ce \(S1_flair_brain.nii.gz was ignored"):
         LoadSequencesd(["t1", "t1ce", "flair"])(subject | {"ignored": "S1_flair_brain.nii.gz"})
+
+
+def test_a_label_map_that_inference_made_is_refused_only_where_it_is_wanted(subject):
+    item = {key: value for key, value in subject.items() if key != "label"} | {"not_expert": "it was made by inference"}
+    assert "label" not in LoadSequencesd(["flair"])(item)
+    with pytest.raises(ScanError, match="it was made by inference"):
+        LoadSequencesd(["flair"], label=True)(item)

@@ -1,8 +1,12 @@
 """Which subjects of the two hospitals a training uses, and what is refused."""
 
+import json
+import logging
+
 import pytest
-from conftest import write_subject
+from conftest import write_msd, write_subject
 from scripts.common.errors import UserError
+from scripts.common.label_map_state import sha256_of
 from scripts.unpaired.domains import check_domains, source_subjects, target_subjects, unpaired_datalist
 
 SEQUENCES = {"source": "t2", "target": "flair"}
@@ -86,7 +90,8 @@ def test_a_missing_folder_is_named_by_its_key(call, name):
 
 def _tables(**target):
     source = {"dataset_dir": "a", "sequence": "t2"}
-    return source, {"dataset_dir": "b", "sequence": "flair", "labels": "none", "needs_labels": False} | target
+    defaults = {"dataset_dir": "b", "sequence": "flair", "labels": "none", "subjects": None, "needs_labels": False}
+    return source, defaults | target
 
 
 @pytest.mark.parametrize("labels", ["none", "all", 5, ["b1"]])
@@ -101,6 +106,13 @@ def test_every_kind_of_labels_is_accepted(labels):
         ({"labels": "few"}, "target#labels is 'few'"),
         ({"labels": 0}, "target#labels is 0"),
         ({"labels": True}, "target#labels is True"),
+        ({"labels": []}, r"target#labels is \[\], but must be none, all, a number"),
+        ({"labels": [], "needs_labels": True}, r"target#labels is \[\]"),
+        ({"subjects": "all"}, "target#subjects is 'all', but must be null for all, a number"),
+        ({"subjects": 1.5}, "target#subjects is 1.5"),
+        ({"subjects": True}, "target#subjects is True"),
+        ({"subjects": 0}, "target#subjects is 0"),
+        ({"subjects": []}, r"target#subjects is \[\]"),
         ({"needs_labels": True}, "needs some labels"),
         ({"dataset_dir": None}, "--target#dataset_dir"),
     ],
@@ -108,3 +120,66 @@ def test_every_kind_of_labels_is_accepted(labels):
 def test_domains_that_cannot_be_used_are_refused(target, message):
     with pytest.raises(UserError, match=message):
         check_domains(*_tables(**target))
+
+
+@pytest.mark.parametrize("subjects", [None, 1, ["b1"]])
+def test_every_kind_of_subjects_is_accepted(subjects):
+    check_domains(*_tables(subjects=subjects))
+
+
+def test_several_processes_are_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    check_domains(*_tables())
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="without torchrun"):
+        check_domains(*_tables())
+
+
+def test_scans_that_dataset_json_lists_without_a_label_are_training_subjects(tmp_path):
+    folder = write_msd(tmp_path)
+    items = {item["subject"]: item for item in target_subjects(str(folder), "flair")}
+    assert items["BRATS_485"]["part"] == "training" and "label" not in items["BRATS_485"]
+    datalist = unpaired_datalist(
+        [], {"training": list(items.values()), "validation": [], "test": []}, SEQUENCES, "none"
+    )
+    assert _of(datalist, "target", False) == ["BRATS_001", "BRATS_002", "BRATS_485"]
+
+
+def test_a_label_map_of_inference_is_refused_only_where_it_is_wanted(tmp_path):
+    for name in ("b1", "b2"):
+        folder = write_subject(tmp_path, name, names=("flair", "label"))
+    record = {
+        "subject": "b2",
+        "volumes_ml": {},
+        "networks": [],
+        "label_map_sha256": sha256_of(folder / "b2_seg.nii.gz"),
+    }
+    (folder / "b2_seg.json").write_text(json.dumps(record))
+    parts = {"training": target_subjects(str(tmp_path), "flair"), "validation": [], "test": []}
+    assert _of(unpaired_datalist([], parts, SEQUENCES, "none"), "target", False) == ["b1", "b2"]
+    assert _of(unpaired_datalist([], parts, SEQUENCES, 1), "target", True) == ["b1"]
+    for labels in ("all", ["b2"]):
+        with pytest.raises(UserError, match="b2_seg.nii.gz was made by inference"):
+            unpaired_datalist([], parts, SEQUENCES, labels)
+
+
+def test_names_that_both_sides_use_are_refused_unless_they_are_of_two_simulated_cohorts(hospitals):
+    _, parts = hospitals
+    one = [{"subject": "b1", "t2": "b1_t2.nii.gz", "label": "b1_seg.nii.gz"}]
+    with pytest.raises(UserError, match="b1 is a patient of the source.*or, if they are other people, rename"):
+        unpaired_datalist(one, parts, SEQUENCES)
+    source, target = ([{"subject": "S1", "maps": f"{side}/S1_maps.nii.gz"}] for side in "ab")
+    both = {"training": target, "validation": [], "test": []}
+    assert [item["subject"] for item in unpaired_datalist(source, both, SEQUENCES)["training"]] == ["S1", "S1"]
+    with pytest.raises(UserError, match="S1 is a patient of the source"):
+        unpaired_datalist(target, both, SEQUENCES)
+
+
+def test_validation_subjects_that_nothing_uses_are_reported(hospitals, caplog):
+    source, parts = hospitals
+    moved = parts | {"training": parts["training"][1:], "validation": parts["training"][:1]}
+    with caplog.at_level(logging.WARNING):
+        unpaired_datalist(source, parts, SEQUENCES)
+        assert caplog.text == ""
+        unpaired_datalist(source, moved, SEQUENCES)
+    assert "1 subjects of the target are held out for validation" in caplog.text

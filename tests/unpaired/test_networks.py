@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from scripts.common.errors import UserError
 from scripts.unpaired.losses.adversary import Adversary
 from scripts.unpaired.networks import UnpairedNetworks, without_parameters
 from scripts.unpaired.translators import Translator
@@ -16,6 +17,7 @@ def _mkd(**more):
 
 def test_only_segmentors_that_are_used_at_test_are_evaluated_and_saved(tmp_path):
     assert list(_mkd().networks()) == ["student"]
+    assert _mkd().sequences(ensemble=True) == {"student": ("flair",)}  # an ensemble of one would be the student
     both = _mkd(at_test=["student", "assistant"])
     assert both.sequences(ensemble=True) == dict.fromkeys(("student", "assistant", "ensemble"), ("flair",))
     assert {name: path for name, (path, _) in both.weights("o").items()} == {
@@ -71,3 +73,16 @@ def test_parameters_get_a_gradient_on_request_only():
     assert times.factor.grad is None and x.grad == 2
     without_parameters(times, x, to_network=True).backward()
     assert times.factor.grad == 3
+
+
+def test_a_translation_without_its_translator_is_refused_with_those_that_there_are():
+    with pytest.raises(UserError, match="image source_as_target, which needs a translator to the target.*has none"):
+        real_step(networks()).image("source_as_target")
+    one = real_step(networks(translators={"target": Translator(4, 1)}))
+    with pytest.raises(UserError, match="image target_as_source, .*translates to the target alone"):
+        one.image("target_as_source")
+
+
+def test_a_misspelt_network_is_refused_with_those_that_there_are():
+    with pytest.raises(UserError, match="names the network 'studnt', but this recipe has student and assistant"):
+        real_step(_mkd()).output("studnt", "source")

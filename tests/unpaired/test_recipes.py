@@ -64,6 +64,7 @@ def hospitals(tmp_path_factory):
 
 def _keys(hospitals, cohort, **more):
     keys = tiny(cohort, batch_size=1, epochs=1, gradient_ratio_interval=1, **more)
+    del keys["val_interval"]  # there is no validation
     keys |= {"source#dataset_dir": str(hospitals / "a"), "target#dataset_dir": str(hospitals / "b")}
     return keys | {"split#split_file": str(hospitals / "split.json")}
 
@@ -93,8 +94,11 @@ def test_recipe_trains_evaluates_and_segments(recipe, hospitals, cohort, tmp_pat
     record = json.loads((trained / "model_flair.json").read_text())
     assert record["sequences"] == ["flair"] and record["source"]["subjects"] == ["a0", "a1"]
     labelled = ["b3"] if recipe in NEED_LABELS else []
-    assert record["target"]["labelled"] == labelled and "b4" in record["unlabelled_subjects"]
+    # ummkd learns from labelled scans alone
+    unlabelled = [] if recipe == "ummkd" else [name for name in ("b3", "b4") if name not in labelled]
+    assert record["target"]["labelled"] == labelled and record["unlabelled_subjects"] == unlabelled
     assert record["real_subjects"] == ["a0", "a1", *labelled]
+    assert record["training_subjects"] == 2 + len(labelled) + len(unlabelled)
     assert (trained / "translation.png").is_file() == (GAN <= TERMS[recipe])
 
     evaluation = tmp_path / "evaluation"
@@ -165,6 +169,7 @@ def test_controls_are_the_same_network_on_the_source_on_the_target_or_on_both(
     assert parser.get_parsed_content("objective").terms["student_segmentation"].loss.images == images
     record = json.loads((tmp_path / "model_flair.json").read_text())
     assert record["recipe"] == f"no adaptation: trained on the {' and the '.join(images)}"
+    assert record["unlabelled_subjects"] == []  # no loss looks at a scan without a label
 
 
 def test_the_simulated_cohort_may_be_the_source(hospitals, cohort, tmp_path, one_subject):
@@ -202,6 +207,8 @@ def test_a_killed_and_resumed_run_ends_at_the_weights_of_an_uninterrupted_one(re
         ({"warm_start": True}, "warm_start is True, but has no effect"),
         ({"target#labels": 3}, "target#labels is 3"),
         ({"target#labels": ["b4"]}, "b4, which do not exist"),
+        ({"target#subjects": "all"}, "target#subjects is 'all'"),
+        ({"objective#terms#student_segmentation#loss#images": ["source_as_target"]}, "needs a translator"),
         ({"source#dataset_dir": "{b}", "source#sequence": "flair"}, "nothing to adapt to"),
         ({"source#sequence": "t1"}, "lacks t1"),
         ({"target#label": "all"}, "did you mean 'target#labels'"),

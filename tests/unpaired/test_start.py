@@ -42,8 +42,26 @@ def test_without_weights_each_segmentor_keeps_its_random_ones():
 
 def test_a_folder_without_weights_of_either_sequence_is_refused(tmp_path):
     _saved(tmp_path, "t1", 1)
-    with pytest.raises(UserError, match="neither model_flair.pt nor model_t2.pt"):
+    with pytest.raises(UserError, match="no weights of flair or t2 alone"):
         load_unpaired_start(_group(), str(tmp_path), SEQUENCES, 2.0, {})
+    with pytest.raises(UserError, match="no weights of t2 alone"):
+        load_unpaired_start(_group(), str(tmp_path), {"source": "t2", "target": "t2"}, 2.0, {})
+
+
+@pytest.mark.parametrize("sequence", ["flair", "t2"])
+@pytest.mark.parametrize("of_folder", [True, False])
+def test_the_record_tells_the_sequence_of_a_file_of_another_name(sequence, of_folder, tmp_path):
+    path = tmp_path / "model.pt"
+    save_weights(path, segmentor(7), {"sequences": [sequence], "spacing": 2.0})
+    group = _group()
+    load_unpaired_start(group, str(tmp_path if of_folder else path), SEQUENCES, 2.0, {})
+    assert torch.equal(_first(group.segmentors["student"]), _first(segmentor(7)))
+
+
+def test_a_file_of_another_sequence_is_refused(tmp_path):
+    _saved(tmp_path, "t1", 1)
+    with pytest.raises(UserError, match="model_t1.pt was trained for t1, but the networks here see flair or t2"):
+        load_unpaired_start(_group(), str(tmp_path / "model_t1.pt"), SEQUENCES, 2.0, {})
 
 
 def test_weights_of_another_spacing_are_refused(tmp_path):

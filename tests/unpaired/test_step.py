@@ -60,3 +60,15 @@ def test_an_image_keeps_its_gradient_whatever_the_loss_that_asks_first_wants():
         one.image("source_as_target")
     one.image("source_as_target").sum().backward()
     assert one.networks.target.factor.grad is not None
+
+
+@pytest.mark.parametrize("image", ["source", "source_as_target"])
+def test_values_alone_are_taken_from_an_output_that_is_there(image):
+    one = step()
+    first = one.output("student", image).logits[0]
+    values = one.output("student", image, to_network=False)
+    assert len(one.networks.runs) == 1 and torch.equal(values.logits[0], first)
+    assert not values.logits[0].requires_grad and not values.features["layer"].requires_grad
+    assert one.output("student", image).logits[0].requires_grad  # the first keeps its gradient
+    one.output("teacher", image, to_network=False)
+    assert len(one.networks.runs) == 2

@@ -10,7 +10,7 @@ from torch import nn
 from unpaired.stubs import StubNetworks, Times, side, step
 
 
-def _run(caplog, contrast=1.0, factor=10.0, steps=6, epochs=1):
+def _run(caplog, contrast=1.0, factor=10.0, steps=6, epochs=1, every=2):
     networks = StubNetworks()
     networks.target = Times(factor)
     networks.translators = nn.ModuleDict({"target": networks.target})
@@ -25,7 +25,7 @@ def _run(caplog, contrast=1.0, factor=10.0, steps=6, epochs=1):
 
     engine = Engine(work)
     engine.register_events(*IterationEvents)
-    WatchTranslations(networks, every=2).attach(engine)
+    WatchTranslations(networks, every=every).attach(engine)
     with caplog.at_level(logging.INFO):
         engine.run([0] * steps, max_epochs=epochs)
     return caplog
@@ -55,5 +55,13 @@ def test_a_translation_with_contrast_is_not_reported(caplog):
     assert _warnings(_run(caplog, epochs=2)) == []
 
 
-def test_nothing_is_measured_between_the_measurements(caplog):
-    assert "source_as_target" not in _run(caplog, contrast=0.05, steps=1).text
+def test_nothing_is_measured_between_the_measurements(caplog, monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "std", lambda values: measured.append(1) or torch.tensor(1.0))
+    measured = []
+    _run(caplog, steps=5)
+    assert len(measured) == 2
+
+
+def test_an_epoch_shorter_than_the_interval_is_measured_at_its_end(caplog):
+    text = _run(caplog, steps=3, epochs=2, every=20).text
+    assert text.count("source_as_target: change 9.000") == 2

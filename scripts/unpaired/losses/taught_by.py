@@ -34,7 +34,7 @@ class TaughtBy(_Loss):
 
     def forward(self, step: Step) -> torch.Tensor:
         """The mean over voxels of the divergence; its gradient reaches the segmentor that learns, and no translator."""
-        target = step.output(self.teacher, self.image).logits[0].detach().float()
+        target = step.output(self.teacher, self.image, to_network=False).logits[0].float()
         own = step.output(self.student, self.image).logits[0].float()
         kl = bernoulli_kl(target / self.temperature, own / self.temperature)
         return self.temperature**2 * kl.sum(1).mean()

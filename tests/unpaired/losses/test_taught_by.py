@@ -24,3 +24,10 @@ def test_no_gradient_reaches_the_translator():
     one = step()
     TaughtBy("source_as_target", "teacher", "student")(one).backward()
     assert one.networks.target.factor.grad is None
+
+
+def test_the_one_who_teaches_is_not_run_again_where_its_output_is_there():
+    one = step()
+    one.output("teacher", "source")
+    TaughtBy("source", "teacher", "student")(one)
+    assert one.networks.runs == [("teacher", "source", True), ("student", "source", True)]
