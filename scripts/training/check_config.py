@@ -285,10 +285,7 @@ def _check_unpaired(parser: ConfigParser, config: dict) -> None:
     train, unpaired = (ConfigParser.load_config_file(str(CONFIGS / f"{name}.json")) for name in ("train", "unpaired"))
     defaults = train | unpaired
     for key in NOT_UNPAIRED:
-        default = (
-            defaults[key].replace("#", "::") if isinstance(defaults[key], str) else defaults[key]
-        )  # as MONAI reads it
-        if config[key] != default:
+        if str(config[key]).replace("::", "#") != str(defaults[key]):  # MONAI reads # as ::
             raise UserError(f"{key} is {config[key]!r}, but has no effect in an unpaired training: leave it out.")
     for key, overlay in OVERLAYS_NOT_UNPAIRED.items():
         if key in config:
