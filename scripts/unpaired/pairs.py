@@ -44,12 +44,11 @@ class PairSampler(Sampler):
             raise UserError(f"target#labelled_share is {labelled_share}, but must be 0 to 1.")
         self.batch_size, self.batches = batch_size, batches
         source = [item["domain"] == "source" for item in items]
-        known = [item["domain"] == "target" and not item.get("unlabelled") for item in items]
-        unknown = [item["domain"] == "target" and bool(item.get("unlabelled")) for item in items]
+        known, unknown = _targets(items)
         for name, there in (("source", source), ("target", [a or b for a, b in zip(known, unknown)])):
             if not any(there):
                 raise UserError(f"The {name} has no training subject: add scans to {name}#dataset_dir.")
-        share = labelled_share if any(known) and any(unknown) else float(any(known))
+        share = _labelled_share(known, unknown, labelled_share)
         self.source = torch.tensor(source, dtype=torch.float64)
         self.target = share * _shares(known) + (1 - share) * _shares(unknown)
 
@@ -63,6 +62,24 @@ class PairSampler(Sampler):
                 for weights in (self.source, self.target)
                 for _ in range(self.batch_size)
             ]
+
+
+def unlabelled_drawn(items: list[dict], labelled_share: float) -> list[str]:
+    """The target's subjects without a label map of which a `PairSampler` of these items draws patches."""
+    known, unknown = _targets(items)
+    if _labelled_share(known, unknown, labelled_share) == 1:
+        return []
+    return [item["subject"] for item, drawn in zip(items, unknown) if drawn]
+
+
+def _targets(items: list[dict]) -> tuple[list[bool], list[bool]]:
+    """Which items are of the target with a label map, and which without."""
+    known = [item["domain"] == "target" and not item.get("unlabelled") for item in items]
+    return known, [item["domain"] == "target" and bool(item.get("unlabelled")) for item in items]
+
+
+def _labelled_share(known: list[bool], unknown: list[bool], wanted: float) -> float:
+    return wanted if any(known) and any(unknown) else float(any(known))
 
 
 def _shares(there: list[bool]) -> torch.Tensor:

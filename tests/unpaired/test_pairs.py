@@ -3,7 +3,7 @@
 import pytest
 import torch
 from scripts.common.errors import UserError
-from scripts.unpaired.pairs import PairSampler, PreparePairs, brain_as_label
+from scripts.unpaired.pairs import PairSampler, PreparePairs, brain_as_label, unlabelled_drawn
 
 SOURCE, KNOWN, UNKNOWN = {"domain": "source"}, {"domain": "target"}, {"domain": "target", "unlabelled": True}
 
@@ -29,6 +29,14 @@ def test_half_of_the_target_patches_are_of_the_one_labelled_subject_among_many()
 @pytest.mark.parametrize("items, weights", [([SOURCE, UNKNOWN], [0, 1]), ([SOURCE, KNOWN], [0, 1])])
 def test_with_one_kind_of_target_subjects_all_patches_are_of_them(items, weights):
     assert PairSampler(items, 1, 1, labelled_share=0.5).target.tolist() == weights
+
+
+@pytest.mark.parametrize("share, drawn", [(0.0, ["b1", "b2"]), (0.5, ["b1", "b2"]), (1.0, [])])
+def test_the_record_names_unlabelled_targets_only_if_they_are_drawn(share, drawn):
+    items = [SOURCE, UNKNOWN | {"subject": "b1"}, UNKNOWN | {"subject": "b2"}, KNOWN | {"subject": "b3"}]
+    assert unlabelled_drawn(items, share) == drawn
+    assert unlabelled_drawn(items[:3], share) == ["b1", "b2"]  # without a labelled one, all are of them
+    assert unlabelled_drawn([SOURCE, KNOWN], share) == []
 
 
 @pytest.mark.parametrize("items, message", [([SOURCE], "The target has no"), ([KNOWN], "The source has no")])

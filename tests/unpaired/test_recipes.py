@@ -94,8 +94,7 @@ def test_recipe_trains_evaluates_and_segments(recipe, hospitals, cohort, tmp_pat
     record = json.loads((trained / "model_flair.json").read_text())
     assert record["sequences"] == ["flair"] and record["source"]["subjects"] == ["a0", "a1"]
     labelled = ["b3"] if recipe in NEED_LABELS else []
-    # ummkd learns from labelled scans alone
-    unlabelled = [] if recipe == "ummkd" else [name for name in ("b3", "b4") if name not in labelled]
+    unlabelled = [] if recipe in NEED_LABELS else ["b3", "b4"]  # with target#labelled_share 1 none of them is drawn
     assert record["target"]["labelled"] == labelled and record["unlabelled_subjects"] == unlabelled
     assert record["real_subjects"] == ["a0", "a1", *labelled]
     assert record["training_subjects"] == 2 + len(labelled) + len(unlabelled)
