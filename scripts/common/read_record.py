@@ -32,7 +32,7 @@ def current_names(settings: Mapping) -> dict:
 
 # The kinds of values of a record that the table and the report read; each may also be missing or null.
 KINDS = {"subject": str, "volumes_ml": dict, "quality": dict, "settings": dict, "networks": list, "flags": list}
-KINDS |= {"sequences": list, "label_map_sha256": str, "replaced_sha256": str}
+KINDS |= {"sequences": list, "scans_sha256": dict, "label_map_sha256": str, "replaced_sha256": str}
 
 
 def has_odd_values(record: Mapping) -> bool:
@@ -41,7 +41,11 @@ def has_odd_values(record: Mapping) -> bool:
         return True
     quality, networks = record.get("quality") or {}, record.get("networks") or []
     mirrored = quality.get("mirror_disagreement")
-    texts = [*(record.get("flags") or []), *(record.get("sequences") or [])]
+    texts = [
+        *(record.get("flags") or []),
+        *(record.get("sequences") or []),
+        *(record.get("scans_sha256") or {}).values(),
+    ]
     numbers = [*(record.get("volumes_ml") or {}).values(), quality.get("entropy_bits"), quality.get("et_contrast")]
     return (
         not isinstance(mirrored, (dict, type(None)))

@@ -24,7 +24,7 @@ from scripts.common.printable import some_of
 from scripts.common.read_record import read_record
 from scripts.common.sequences import SEQUENCES, nifti_stem
 from scripts.common.weights import weights_sha256
-from scripts.data.item_files import file_of
+from scripts.data.item_files import file_of, other_scans
 from scripts.inference.table import recorded_problems
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,9 @@ def _is_pending(label_map: Path, probabilities: bool) -> bool:
 
 
 def _is_newer(item: dict, label_map: Path) -> bool:
-    """Whether a scan of the item was written after the label map."""
+    """Whether a scan of the item was written after the label map, whose record does not tell its scans."""
+    if (read_record(record_path(label_map)) or {}).get("scans_sha256"):
+        return False
     made = os.path.getmtime(label_map)
     files = [file_of(item[name]) for name in SEQUENCES if name in item]
     return any(os.path.isfile(file) and os.path.getmtime(file) > made for file in files)
@@ -102,7 +104,7 @@ def refuse_overwrite(
     Raises:
         UserError: a file that inference did not make or that was changed since would be overwritten
             (`check_overwrite`), or a label map would be skipped that inference did not make, or that was made with
-            other settings or other weights, so that the folder would hold both kinds.
+            other settings or other weights, so that the folder would hold both kinds, or of other scans.
     """
     remove_leftovers(output_dir)
     recorded_problems(output_dir)  # raises if the table that lies there is somebody's own
@@ -111,6 +113,7 @@ def refuse_overwrite(
         state = state_of(path) if existing == "skip" else None
         if state in (MADE, EDITED):
             _check_same_run(path, settings, [item["network"]] if "network" in item else weight_files or [])
+            _check_same_scans(path, item)
         if state not in (MADE, EDITED) or (probabilities and state == MADE):
             check_overwrite(path, probabilities)
 
@@ -158,6 +161,16 @@ def _check_same_run(path: Path, settings: dict, weight_files: list[str]) -> None
                 f"{path} was made with {name} {before[name]!r}, but this run has {settings[name]!r}: choose another "
                 f"--output_dir, set --{name} {before[name]}, or replace all label maps with --existing overwrite."
             )
+
+
+def _check_same_scans(path: Path, item: dict) -> None:
+    """Raise if the label map is of other scans: another patient may have the same name."""
+    if other := other_scans(item, (read_record(record_path(path)) or {}).get("scans_sha256") or {}):
+        raise UserError(
+            f"{path} is of another {other[0]} scan than {file_of(item[other[0]])}: if that is another patient, choose "
+            f"another --output_dir; if the scan was changed, remove {path.name} or replace all label maps with "
+            "--existing overwrite."
+        )
 
 
 def foreign_file(file: Path, record: Path) -> str:

@@ -11,6 +11,7 @@ from scripts.common.sequences import ordered, subset_name
 from scripts.common.weights import provenance_of
 from scripts.data.datalist import sequences_present, subjects_in
 from scripts.data.image_channels import image_item
+from scripts.data.item_files import scan_hashes
 from scripts.data.load_scan import LoadSequencesd
 from scripts.inference.routing import assign_networks
 
@@ -82,7 +83,8 @@ class LoadScansd(MapTransform):
             ScanError, UserError: from `LoadSequencesd` and `scripts.data.image_channels.image_item`.
         """
         if "subject" in data:
-            return self._loaded(data)
+            loaded = self._loaded(data)
+            return loaded | {"scans_sha256": scan_hashes(data, loaded["sequences"].split("+"))}
         folder = self.ckpt_dir if self.ckpt_dir.is_dir() else ROOT / "models"
         chosen = _chosen_file(data, folder)
         own = tuple(provenance_of(chosen).get("sequences", self.sequences)) if chosen else self.sequences

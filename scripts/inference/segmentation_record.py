@@ -59,8 +59,8 @@ class RecordSegmentationd(Transform):
             data: with ``subject``, ``sequences``, ``label_map``, ``volumes_ml``, ``quality`` and, without
                 ``weight_files``, ``network``; optionally with ``pred_et_contrast``
                 (`scripts.inference.enhancement`), ``swapped`` (`scripts.inference.swapped`), ``turned``
-                (`scripts.inference.turned`), ``image`` (C, X, Y, Z), 0 outside the brain, and ``ignored``
-                (`scripts.data.datalist.subjects_in`).
+                (`scripts.inference.turned`), ``image`` (C, X, Y, Z), 0 outside the brain, ``ignored``
+                (`scripts.data.datalist.subjects_in`) and ``scans_sha256`` (`scripts.data.item_files.scan_hashes`).
 
         Returns:
             The item with ``record``, a dictionary of JSON values.
@@ -81,6 +81,7 @@ class RecordSegmentationd(Transform):
             "volumes_ml": volumes,
             "quality": data["quality"] | {"et_contrast": data.get("pred_et_contrast")},
             "sequences": data["sequences"].split("+"),
+            "scans_sha256": data.get("scans_sha256", {}),
             "networks": [network_facts(str(data["network"]))] if "network" in data else self._own_networks,
             "shape": list(data["label_map"].shape),
             "spacing_mm": [round(mm, 4) for mm in affine_to_spacing(data["label_map"].affine).tolist()],

@@ -10,6 +10,7 @@ from scripts.common.label_map_state import label_map_path, sha256_of
 from scripts.common.metrics import voxel_ml
 from scripts.common.sequences import REGIONS, SEQUENCES, ordered
 from scripts.common.titles import SEQUENCE_TITLES
+from scripts.data.item_files import file_of, other_scans
 from scripts.data.load_scan import LoadSequencesd
 from scripts.report.label_map_record import recorded_facts
 from scripts.report.parts import read_part, read_picture, write_part
@@ -73,6 +74,11 @@ def draw_subject(
     try:
         if not available:
             raise ScanError("no scan of this subject was found: name the folder of the scans with --dataset_dir.")
+        if other := other_scans(item, recorded.get("scans_sha256", {})):
+            raise ScanError(
+                f"{file_of(item[other[0]])} is not the scan that was segmented: name the folder of these scans with "
+                "--dataset_dir."
+            )
         images, scan_affine = load_scans(item, facts["sequences"])
         regions = reoriented(regions, affine, scan_affine, next(iter(images.values())).shape, str(path))
         html = picture(subject, images, scan_affine, {"prediction": regions}, slices=slices)

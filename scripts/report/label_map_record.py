@@ -13,7 +13,7 @@ from scripts.common.titles import OUTERMOST_FIRST
 
 
 def recorded_facts(label_map: Path) -> dict:
-    """What was recorded of ``flags``, ``sequences``, ``volumes_ml``, ``network``, ``weights``, ``label_convention``.
+    """What was recorded of flags, sequences, volumes_ml, scans_sha256, network, weights and label_convention.
 
     ``weights`` are the sha256 of the networks' files.
 
@@ -24,7 +24,7 @@ def recorded_facts(label_map: Path) -> dict:
         return {}
     try:
         record = read_json(path)
-        facts = {name: record[name] for name in ("flags", "sequences", "volumes_ml") if name in record}
+        facts = {name: record[name] for name in ("flags", "sequences", "volumes_ml", "scans_sha256") if name in record}
         facts["network"] = " + ".join(Path(network["file"]).name for network in record.get("networks", []))
         facts["weights"] = [network.get("sha256") for network in record.get("networks", [])]
         facts["label_convention"] = current_names(record.get("settings", {})).get("label_convention")

@@ -11,6 +11,7 @@ import torch
 from monai.data import MetaTensor
 from scripts.common.errors import ScanError, UserError
 from scripts.common.label_map_state import label_map_path
+from scripts.data.item_files import scan_hashes
 from scripts.inference.existing import check_overwrite, pending_subjects, refuse_overwrite
 from scripts.inference.save_segmentation import save_segmentation
 from scripts.inference.segmentation_record import network_facts
@@ -203,3 +204,17 @@ def test_scans_that_are_newer_than_a_label_map_that_is_kept_are_told(tmp_path, c
     assert pending_subjects([item], tmp_path, "skip") == [] and not caplog.text
     os.utime(scan, (0, os.path.getmtime(label_map_path(tmp_path, "S1")) + 10))
     assert pending_subjects([item], tmp_path, "skip") == [] and "The scans of S1 are newer than" in caplog.text
+
+
+def test_a_label_map_of_other_scans_is_not_skipped_as_this_subjects(tmp_path, caplog):
+    scan = tmp_path / "S1_t1.nii.gz"
+    scan.write_bytes(b"scan")
+    item = {"subject": "S1", "t1": str(scan)}
+    _existing(tmp_path, RECORD | {"scans_sha256": scan_hashes(item, ["t1"])})
+    os.utime(scan, (0, os.path.getmtime(label_map_path(tmp_path, "S1")) + 10))  # copied anew
+    assert pending_subjects([item], tmp_path, "skip") == [] and not caplog.text
+    _skip(tmp_path, {}, item=item)
+    scan.write_bytes(b"of another patient")
+    with pytest.raises(UserError, match="S1_seg.nii.gz is of another t1 scan than .*S1_t1.nii.gz"):
+        _skip(tmp_path, {}, item=item)
+    refuse_overwrite([item], tmp_path, "overwrite", {}, [])

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an inference is given: a folder or one image, and items of other programs; `test_image_inference` runs them whole."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from conftest import AFFINE, VALUES, save, scan_array, write_subject
 from monai.data import MetaTensor
 from scripts.common.errors import ScanError
+from scripts.common.label_map_state import sha256_of
 from scripts.common.sequences import SEQUENCES
 from scripts.data.load_scan import LoadSequencesd
 from scripts.inference.load_scans import LoadScansd, subjects_to_segment
@@ -35,6 +38,7 @@ def test_an_image_of_other_sequences_gets_their_network_and_one_of_the_runs_own_
 
 def test_items_of_a_folder_are_loaded_as_before(subject):
     ours, theirs = LoadScansd("image", OWN)(subject), LoadSequencesd(OWN)(subject)
+    assert ours.pop("scans_sha256") == {name: sha256_of(Path(subject[name])) for name in OWN}
     assert ours.keys() == theirs.keys() and torch.equal(ours["image"].as_tensor(), theirs["image"].as_tensor())
     assert ours["image"].meta["sequences"] == "t1ce+flair" and "network" not in ours["image"].meta
 

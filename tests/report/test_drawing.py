@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The part of one subject from its label map and scans on disk."""
 
+import json
+
 import nibabel as nib
 import numpy as np
 import pytest
+from scripts.data.item_files import scan_hashes
 from scripts.report.drawing import draw_subject
 from scripts.report.parts import part_path
 
@@ -56,3 +59,14 @@ def test_without_scans_the_earlier_picture_of_the_same_label_map_stays(tmp_path)
     change_label_map(tmp_path / "S1" / "S1_seg.nii.gz", lambda label: label * (label != 4))
     draw_subject(tmp_path, {"subject": "S1"}, slices=5)
     assert "No picture" in parts_of(tmp_path)["S1"]["note"]  # it would be that of another label map
+
+
+def test_outlines_are_not_drawn_on_other_scans_than_those_segmented(tmp_path):
+    item = save_scans(tmp_path / "scans", "S1", ("flair",))
+    path = save_label_map(tmp_path, "S1")
+    record = {"subject": "S1", "flags": [], "volumes_ml": {}, "sequences": ["flair"], "networks": []}
+    for hashes, drawn in ((scan_hashes(item, ["flair"]), True), ({"flair": "of another patient"}, False)):
+        (tmp_path / "S1" / "S1_seg.json").write_text(json.dumps(record | {"scans_sha256": hashes}))
+        part_path(tmp_path / "report", "S1").unlink(missing_ok=True)
+        draw_subject(tmp_path, item)
+        assert ("is not the scan that was segmented" not in parts_of(tmp_path)["S1"].get("note", "")) == drawn, path
