@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
+from scripts.common.foreground import bounding_box
 from scripts.simulation.lattice import LATTICE, SHAPE, noise
 
 # Scale from the template to BraTS, and MNI's origin in the BraTS field (mm), fitted to eleven BraTS 2021 brains.
@@ -63,7 +64,7 @@ def template() -> Template:
 
     image = load_mni152_template(resolution=1)
     mask = ndimage.binary_fill_holes(np.asarray(load_mni152_brain_mask(resolution=1).dataobj) > 0)
-    box = tuple(slice(max(edge.start - 8, 0), edge.stop + 8) for edge in ndimage.find_objects(mask.astype(int))[0])
+    box = bounding_box(mask, (8, 8, 8))
     mask = np.pad(mask[box], ((0, 0), (0, 0), (8, 0)))  # the brain touches the template's lowest slice
     start = image.affine[:3, 3] + [edge.start for edge in box] - [0, 0, 8]
 
