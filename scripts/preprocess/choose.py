@@ -7,6 +7,7 @@ from pathlib import Path
 from scripts.common.errors import ScanError
 from scripts.common.sequences import SEQUENCES
 from scripts.preprocess.acquired import is_after, last
+from scripts.preprocess.convert import GAPS
 from scripts.preprocess.sequence_of_series import Reading, number_of, read_sequence, weighting_by_times
 from scripts.preprocess.series import Series, finest, titles
 from scripts.preprocess.wishes import wished
@@ -42,7 +43,7 @@ def choose(
 
     Raises:
         ScanError: no scan is left, a wish fits not exactly one scan, two scans differ in nothing that the rules look
-            at, or scans are of several studies. Of T1 also: several of which nothing says which was taken after the
+            at, slices of a chosen scan are missing, or scans are of several studies. Of T1 also: several of which nothing says which was taken after the
             contrast agent, or none but one that says nothing and was acquired after a T1ce.
     """
     series, wishes = list(series), dict(wishes or {})
@@ -69,6 +70,7 @@ def choose(
     if not chosen:
         told = "; ".join(f"{scan.title}: {readings[scan.file].why}" for scan in series) or "it has no scan"
         raise ScanError(f"{subject}: none of its scans is known to be T1, T1ce, T2 or FLAIR ({told}).")
+    _check_gaps(subject, chosen)
     _check_studies(subject, chosen)
     taken = {scan.file: sequence for sequence, (scan, _) in chosen.items()}
     left = [
@@ -159,6 +161,16 @@ def _refuse_silent(subject: str, silent: list[Series], sequence: str) -> None:
         f"{subject}: {titles(silent)} are T1, and nothing tells which was taken after the contrast agent: "
         + WAY_OUT.format(subject=subject, sequence=sequence)
     )
+
+
+def _check_gaps(subject: str, chosen) -> None:
+    for sequence, (scan, _) in chosen.items():
+        if gaps := scan.facts.get(GAPS):
+            raise ScanError(
+                f"{subject}: slices of {scan.title} are missing ('{gaps}'), so the others would lie in a wrong place: "
+                f"export it again, or name another {sequence}, or null for none, in a JSON file, "
+                f'{{"{subject}": {{"{sequence}": null}}}}, and give it as --choice.'
+            )
 
 
 def _check_studies(subject: str, chosen) -> None:

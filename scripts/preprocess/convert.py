@@ -2,12 +2,15 @@
 """Convert a subject's DICOM series to NIfTI with dcm2niix, and keep what their headers say of the sequence."""
 
 import hashlib
+import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.common.errors import ScanError
 from scripts.common.json_files import read_json, save_json
+from scripts.common.printable import printable, some_of
+from scripts.common.sequences import nifti_stem
 from scripts.common.whole_folder import whole_folder
 from scripts.preprocess.packages import optional
 from scripts.preprocess.raw_files import sidecar_of
@@ -19,13 +22,18 @@ KEPT = (
     *("SliceThickness", "MagneticFieldStrength", "Manufacturer", "ConversionSoftwareVersion"),
 )
 DONE = "made_of.json"
+# Beside a scan whose slices are not equidistant: what dcm2niix warns of. It writes the slices as if they were, so that
+# all slices above a missing one lie too low.
+GAPS = "gaps"
+_GAPS = re.compile(r"Warning: ((?:Interslice distance varies|Missing images).*)")
+_CONVERTED = re.compile(r"Convert \d+ DICOM as (.+) \(\d+(?:x\d+)+\)")
 
 
 def convert(subject: str, folder: Path, dicom: Iterable[Path], target: Path, made_of: str) -> list[Path]:
     """Convert all series of a folder into `target`, or take what an earlier run has converted from the same files.
 
     The JSON file beside each scan holds the entries of `KEPT`, and from the DICOM headers `ContrastBolusAgent`
-    (dcm2niix does not tell it) and `study`, a hash that tells studies apart.
+    (dcm2niix does not tell it) and `study`, a hash that tells studies apart. It has `GAPS` if slices are missing.
 
     Args:
         subject: for messages.
@@ -38,7 +46,7 @@ def convert(subject: str, folder: Path, dicom: Iterable[Path], target: Path, mad
         The NIfTI files.
 
     Raises:
-        ScanError: dcm2niix converts nothing.
+        ScanError: dcm2niix does not convert all series.
         UserError: dcm2niix or pydicom is not installed.
     """
     if _made_of(target) != made_of:
@@ -49,32 +57,66 @@ def convert(subject: str, folder: Path, dicom: Iterable[Path], target: Path, mad
 
 
 def _convert(subject: str, folder: Path, dicom: Iterable[Path], target: Path) -> None:
-    headers = _headers(dicom)
+    headers, titles = _headers(folder, dicom)
     command = [str(optional("dcm2niix").bin), "-b", "y", "-ba", "n", "-z", "i", "-d", "9", "-f", "%s_%d"]
     # the names of the persons are in its JSON files only until they are written anew below
     ran = subprocess.run([*command, "-o", str(target), str(folder)], capture_output=True, text=True, errors="replace")
+    said = [line.strip() for line in (ran.stdout + "\n" + ran.stderr).splitlines() if line.strip()]
+    gaps = _gaps(said)
+    for filled in (file for name in gaps for file in target.glob("*.nii.gz") if file.name.startswith(f"{name}_Eq")):
+        filled.unlink()  # dcm2niix's own filling of a gap
     converted = sorted(target.glob("*.nii.gz"))
     if not converted:
-        said = next((line for line in reversed(ran.stdout.splitlines() + ran.stderr.splitlines()) if line.strip()), "")
         raise ScanError(
-            f"{subject}: dcm2niix converts nothing in {folder} ('{said.strip()}'): export the series again, or convert "
-            "them to NIfTI with another program."
+            f"{subject}: dcm2niix converts nothing in {folder} ('{said[-1] if said else ''}'): export the series again, "
+            "or convert them to NIfTI with another program."
         )
-    for scan in converted:
-        sidecar = sidecar_of(scan)
-        facts = read_json(sidecar, errors="replace") if sidecar.is_file() else {}
-        kept = {key: facts[key] for key in KEPT if key in facts} | headers.get(facts.get("SeriesInstanceUID"), {})
-        save_json(sidecar, kept)
+    facts = {scan: _facts(scan) for scan in converted}
+    if ran.returncode != 0:
+        done = {known.get("SeriesInstanceUID") for known in facts.values()}
+        left_out = [title for uid, title in titles.items() if uid not in done]
+        raise ScanError(_not_all(subject, folder, left_out, ran.returncode, said))
+    for scan, known in facts.items():
+        kept = {key: known[key] for key in KEPT if key in known} | headers.get(known.get("SeriesInstanceUID"), {})
+        warned = gaps.get(nifti_stem(scan.name))
+        save_json(sidecar_of(scan), kept | ({GAPS: warned} if warned else {}))
     for other in target.iterdir():  # such as gradient tables
         if other.suffix not in (".gz", ".json"):
             other.unlink()
 
 
-def _headers(dicom: Iterable[Path]) -> dict[str, dict]:
-    """By SeriesInstanceUID, `study` and, if the header names one, `ContrastBolusAgent`."""
+def _facts(scan: Path) -> dict:
+    sidecar = sidecar_of(scan)
+    return read_json(sidecar, errors="replace") if sidecar.is_file() else {}
+
+
+def _gaps(said: list[str]) -> dict[str, str]:
+    """By the name of a scan without ending, the first warning that its slices are not equidistant."""
+    found, warned = {}, None
+    for line in said:
+        if match := _GAPS.match(line):
+            warned = warned or match[1]
+        elif match := _CONVERTED.match(line):  # comes after the warnings of its scan
+            found, warned = found | ({Path(match[1]).name: warned} if warned else {}), None
+    return found
+
+
+def _not_all(subject: str, folder: Path, left_out: list[str], status: int, said: list[str]) -> str:
+    """Why dcm2niix has failed: the last warning of a gap or error that it printed, and the series it left out."""
+    whys = [line for line in said if _GAPS.match(line)] or [line for line in said if "error" in line.lower()]
+    what = printable(some_of(left_out)) if left_out else "some series"
+    return (
+        f"{subject}: dcm2niix does not convert {what} in {folder} (exit status {status}, '{(whys or said)[-1]}'): export "
+        "the series again, or take its files away."
+    )
+
+
+def _headers(folder: Path, dicom: Iterable[Path]) -> tuple[dict[str, dict], dict[str, str]]:
+    """By SeriesInstanceUID, `study` and, if the header names one, `ContrastBolusAgent`; and the title for messages."""
     pydicom = optional("pydicom")
     tags = ["SeriesInstanceUID", "StudyInstanceUID", "ContrastBolusAgent", "ContrastBolusAgentSequence"]
-    found = {}
+    tags += ["SeriesNumber", "SeriesDescription"]
+    found, titles = {}, {}
     for file in dicom:
         try:
             header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=tags, force=True)
@@ -88,7 +130,9 @@ def _headers(dicom: Iterable[Path]) -> dict[str, dict]:
             agent = "named in ContrastBolusAgentSequence"
         study = hashlib.sha256(str(header.get("StudyInstanceUID", "")).encode()).hexdigest()[:12]
         found[series] = {"study": study} | ({"ContrastBolusAgent": agent} if agent else {})
-    return found
+        title = f"series {header.get('SeriesNumber', '')} ({header.get('SeriesDescription', '')})"
+        titles[series] = f"{title} with {file.relative_to(folder)}"
+    return found, titles
 
 
 def _made_of(target: Path) -> str | None:

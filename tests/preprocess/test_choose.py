@@ -184,6 +184,15 @@ def test_scans_of_two_studies_are_refused():
         choose("P1", scans)
 
 
+def test_a_chosen_scan_with_missing_slices_is_refused_and_one_that_is_not_chosen_is_not():
+    scans = [series(2, "T2", "t2"), series(3, "FLAIR", "flair", gaps="Interslice distance varies")]
+    with pytest.raises(ScanError, match=r"P1: slices of series 3 \(FLAIR\) are missing \('Interslice .*null.*--choice"):
+        choose("P1", scans)
+    with pytest.raises(ScanError, match="are missing"):
+        choose("P1", scans, {"flair": "3"})
+    assert numbers(choose("P1", scans, {"flair": None})[0]) == {"t2": 2}
+
+
 def test_a_subject_without_any_known_scan_is_refused_with_what_its_scans_are():
     with pytest.raises(ScanError, match=r"P1: none of its scans.*series 6 \(DWI\): not one of the four"):
         choose("P1", [series(6, "DWI")])

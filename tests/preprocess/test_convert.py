@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from scripts.common.errors import ScanError
-from scripts.preprocess.convert import convert
+from scripts.preprocess.convert import GAPS, convert
 from scripts.preprocess.raw_files import raw_files
 from scripts.preprocess.sequence_of_series import read_sequence
 from scripts.preprocess.series import read_series
@@ -64,3 +64,49 @@ def test_files_that_are_no_scan_are_refused_and_nothing_is_left(tmp_path, volume
     with pytest.raises(ScanError, match="P1: dcm2niix converts nothing in .*raw"):
         convert("P1", tmp_path / "raw", raw_files(tmp_path / "raw").dicom, tmp_path / "out/P1", "hash")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def cut(file):
+    file.write_bytes(file.read_bytes()[:-500])
+
+
+def test_a_series_with_a_cut_file_is_refused_by_name_although_others_are_converted(tmp_path, volume):
+    raw = tmp_path / "raw"
+    write_series(raw / "a", volume, AFFINE, 5, "AX T1", times=(12, 550))
+    write_series(raw / "b", volume, AFFINE, 6, "AX T2 FLAIR", times=(120, 9000, 2500))
+    cut(raw / "b/IM0004")
+    with pytest.raises(ScanError) as caught:
+        convert("P1", raw, raw_files(raw).dicom, tmp_path / "out/P1", "hash")
+    assert str(caught.value) == (
+        f"P1: dcm2niix does not convert series 6 (AX T2 FLAIR) with b/IM0001 in {raw} (exit status 8, 'Error: Converted "
+        "12 of 24 files'): export the series again, or take its files away."
+    )
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def without_a_slice(folder, volume, bits):
+    """A series of which the sixth slice is missing; dcm2niix fails on 16 bits and goes on with 12."""
+    pydicom = pytest.importorskip("pydicom")
+    write_series(folder, volume, AFFINE, 6, "AX T2 FLAIR", times=(120, 9000, 2500))
+    (folder / "IM0006").unlink()
+    for file in folder.iterdir():
+        item = pydicom.dcmread(file)
+        item.BitsStored, item.HighBit = bits, bits - 1
+        item.save_as(file)
+
+
+def test_a_series_without_a_slice_on_which_dcm2niix_fails_is_refused_by_name(tmp_path, volume):
+    without_a_slice(tmp_path / "raw", volume, 16)
+    raw = tmp_path / "raw"
+    with pytest.raises(ScanError, match=r"convert series 6 \(AX T2 FLAIR\) .*status 1, 'Warning: Missing images\? "):
+        convert("P1", raw, raw_files(raw).dicom, tmp_path / "out/P1", "hash")
+
+
+def test_a_series_without_a_slice_is_marked_and_its_filled_copy_is_not_kept(tmp_path, volume):
+    raw = tmp_path / "raw"
+    without_a_slice(raw / "b", volume, 12)
+    write_series(raw / "a", volume, AFFINE, 5, "AX T1", times=(12, 550))
+    scans = convert("P1", raw, raw_files(raw).dicom, tmp_path / "out/P1", "hash")
+    assert [scan.name for scan in scans] == ["5_AX_T1.nii.gz", "6_AX_T2_FLAIR.nii.gz"]
+    whole, gap = (read_series("P1", scan, True).facts for scan in scans)
+    assert gap[GAPS].startswith("Interslice distance varies") and GAPS not in whole
