@@ -43,7 +43,8 @@ def choose(
 
     Raises:
         ScanError: no scan is left, a wish fits not exactly one scan, two scans differ in nothing that the rules look
-            at, slices of a chosen scan are missing, or scans are of several studies. Of T1 also: several of which nothing says which was taken after the
+            at, slices of a chosen scan are missing, or scans that are one of the sequences are of
+            several studies, also if only one of them would be chosen. Of T1 also: several of which nothing says which was taken after the
             contrast agent, or none but one that says nothing and was acquired after a T1ce.
     """
     series, wishes = list(series), dict(wishes or {})
@@ -56,6 +57,8 @@ def choose(
     taken = {scan.file for scan, _ in chosen.values()}
     if len(taken) < len(chosen):
         raise ScanError(f"{subject}: --choice gives one scan to two sequences: name another one for one of them.")
+    candidates = [scan for scan in series if readings[scan.file].sequence in set(SEQUENCES) - wishes.keys()]
+    _check_studies(subject, [*(scan for scan, _ in chosen.values()), *candidates])
     with_contrast = [scan for scan in series if readings[scan.file].sequence == "t1ce" and scan.file not in taken]
     with_contrast += [scan for name, (scan, _) in chosen.items() if name == "t1ce"]
     late = {}
@@ -71,7 +74,6 @@ def choose(
         told = "; ".join(f"{scan.title}: {readings[scan.file].why}" for scan in series) or "it has no scan"
         raise ScanError(f"{subject}: none of its scans is known to be T1, T1ce, T2 or FLAIR ({told}).")
     _check_gaps(subject, chosen)
-    _check_studies(subject, chosen)
     taken = {scan.file: sequence for sequence, (scan, _) in chosen.items()}
     left = [
         (scan, late.get(scan.file) or _why_left(readings[scan.file], chosen, wishes))
@@ -173,16 +175,17 @@ def _check_gaps(subject: str, chosen) -> None:
             )
 
 
-def _check_studies(subject: str, chosen) -> None:
+def _check_studies(subject: str, candidates: Iterable[Series]) -> None:
+    """All scans that might be chosen are of one study: times of day and numbers give no order across studies."""
     studies = {}
-    for scan, _ in chosen.values():
+    for scan in candidates:
         if study := scan.facts.get("study"):
             studies.setdefault(study, scan)
     if len(studies) > 1:
-        both = " and ".join(scan.title for scan in list(studies.values())[:2])
+        both = titles(list(studies.values())[:2])
         raise ScanError(
-            f"{subject}: {both} are of different studies, and a tumour changes between two: put each study into a "
-            "subject's folder of its own."
+            f"{subject}: {both} are of different studies or patients, and a tumour changes between two studies: put "
+            "each into a subject's folder of its own, or name scans of one for all sequences in the file of --choice."
         )
 
 

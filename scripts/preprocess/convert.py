@@ -33,7 +33,7 @@ def convert(subject: str, folder: Path, dicom: Iterable[Path], target: Path, mad
     """Convert all series of a folder into `target`, or take what an earlier run has converted from the same files.
 
     The JSON file beside each scan holds the entries of `KEPT`, and from the DICOM headers `ContrastBolusAgent`
-    (dcm2niix does not tell it) and `study`, a hash that tells studies apart. It has `GAPS` if slices are missing.
+    (dcm2niix does not tell it) and `study`, a hash that tells studies and patients apart. It has `GAPS` if slices are missing.
 
     Args:
         subject: for messages.
@@ -114,7 +114,7 @@ def _not_all(subject: str, folder: Path, left_out: list[str], status: int, said:
 def _headers(folder: Path, dicom: Iterable[Path]) -> tuple[dict[str, dict], dict[str, str]]:
     """By SeriesInstanceUID, `study` and, if the header names one, `ContrastBolusAgent`; and the title for messages."""
     pydicom = optional("pydicom")
-    tags = ["SeriesInstanceUID", "StudyInstanceUID", "ContrastBolusAgent", "ContrastBolusAgentSequence"]
+    tags = ["SeriesInstanceUID", "StudyInstanceUID", "PatientID", "ContrastBolusAgent", "ContrastBolusAgentSequence"]
     tags += ["SeriesNumber", "SeriesDescription"]
     found, titles = {}, {}
     for file in dicom:
@@ -128,7 +128,9 @@ def _headers(folder: Path, dicom: Iterable[Path]) -> tuple[dict[str, dict], dict
         agent = str(header.get("ContrastBolusAgent", "") or "")
         if not agent and header.get("ContrastBolusAgentSequence"):
             agent = "named in ContrastBolusAgentSequence"
-        study = hashlib.sha256(str(header.get("StudyInstanceUID", "")).encode()).hexdigest()[:12]
+        # an anonymiser may give two patients one UID
+        study = "\n".join(str(header.get(name, "")).strip() for name in ("StudyInstanceUID", "PatientID"))
+        study = hashlib.sha256(study.encode(errors="replace")).hexdigest()[:12]
         found[series] = {"study": study} | ({"ContrastBolusAgent": agent} if agent else {})
         title = f"series {header.get('SeriesNumber', '')} ({header.get('SeriesDescription', '')})"
         titles[series] = f"{title} with {file.relative_to(folder)}"

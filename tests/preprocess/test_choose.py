@@ -184,6 +184,30 @@ def test_scans_of_two_studies_are_refused():
         choose("P1", scans)
 
 
+def two_studies():
+    """Both complete; that of 2021 was acquired earlier in the day."""
+    return [
+        series(number + add, name, kind, study=study, AcquisitionTime=f"{hour}:{20 + number}:00.0")
+        for study, hour, add in (("2019", 10, 20), ("2021", 9, 0))
+        for number, name, kind in ((2, "T1 native", "t1"), (3, "T1 GD", "t1"), (4, "FLAIR", "flair"))
+    ]
+
+
+def test_two_complete_studies_are_refused_although_the_later_hour_would_give_one():
+    with pytest.raises(ScanError, match=r"series 22 .* and series 2 .* are of different studies.*--choice"):
+        choose("P1", two_studies())
+    with pytest.raises(ScanError, match="are of different studies"):
+        choose("P1", two_studies(), {"t1": "2", "t1ce": None})
+
+
+def test_the_user_may_choose_one_of_two_studies_but_no_mixture():
+    scans = [*two_studies(), series(9, "DWI", study="2023")]
+    wishes = {"t1": "2", "t1ce": "3", "flair": None}
+    assert numbers(choose("P1", scans, wishes)[0]) == {"t1": 2, "t1ce": 3}
+    with pytest.raises(ScanError, match="are of different studies"):
+        choose("P1", scans, wishes | {"flair": "24"})
+
+
 def test_a_chosen_scan_with_missing_slices_is_refused_and_one_that_is_not_chosen_is_not():
     scans = [series(2, "T2", "t2"), series(3, "FLAIR", "flair", gaps="Interslice distance varies")]
     with pytest.raises(ScanError, match=r"P1: slices of series 3 \(FLAIR\) are missing \('Interslice .*null.*--choice"):

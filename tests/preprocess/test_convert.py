@@ -110,3 +110,17 @@ def test_a_series_without_a_slice_is_marked_and_its_filled_copy_is_not_kept(tmp_
     assert [scan.name for scan in scans] == ["5_AX_T1.nii.gz", "6_AX_T2_FLAIR.nii.gz"]
     whole, gap = (read_series("P1", scan, True).facts for scan in scans)
     assert gap[GAPS].startswith("Interslice distance varies") and GAPS not in whole
+
+
+def test_the_hash_of_the_study_tells_patients_apart_who_have_one_study_uid(tmp_path, volume):
+    pydicom = pytest.importorskip("pydicom")
+    raw = tmp_path / "raw"
+    for number in (5, 6, 7):
+        write_series(raw / str(number), volume, AFFINE, number, "AX T1", times=(12, 550))
+    for file in (raw / "7").iterdir():
+        item = pydicom.dcmread(file)
+        item.PatientID = "4712"
+        item.save_as(file)
+    scans = convert("P1", raw, raw_files(raw).dicom, tmp_path / "out/P1", "hash")
+    first, same, other = (read_series("P1", scan, True).facts["study"] for scan in scans)
+    assert first == same != other
