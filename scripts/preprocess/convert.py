@@ -102,11 +102,12 @@ def _gaps(said: list[str]) -> dict[str, str]:
 
 
 def _not_all(subject: str, folder: Path, left_out: list[str], status: int, said: list[str]) -> str:
-    """Why dcm2niix has failed: the last warning of a gap or error that it printed, and the series it left out."""
-    whys = [line for line in said if _GAPS.match(line)] or [line for line in said if "error" in line.lower()]
+    """The series that dcm2niix left out, and why: its last warning of a gap, or of a cut file, or its last error."""
+    patterns = (_GAPS, re.compile(r"Warning: File not large enough"), re.compile(r".*error", re.IGNORECASE))
+    whys = next((lines for pattern in patterns if (lines := [line for line in said if pattern.match(line)])), said)
     what = printable(some_of(left_out)) if left_out else "some series"
     return (
-        f"{subject}: dcm2niix does not convert {what} in {folder} (exit status {status}, '{(whys or said)[-1]}'): export "
+        f"{subject}: dcm2niix does not convert {what} in {folder} (exit status {status}, '{whys[-1]}'): export "
         "the series again, or take its files away."
     )
 

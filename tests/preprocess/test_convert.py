@@ -78,8 +78,8 @@ def test_a_series_with_a_cut_file_is_refused_by_name_although_others_are_convert
     with pytest.raises(ScanError) as caught:
         convert("P1", raw, raw_files(raw).dicom, tmp_path / "out/P1", "hash")
     assert str(caught.value) == (
-        f"P1: dcm2niix does not convert series 6 (AX T2 FLAIR) with b/IM0001 in {raw} (exit status 8, 'Error: Converted "
-        "12 of 24 files'): export the series again, or take its files away."
+        f"P1: dcm2niix does not convert series 6 (AX T2 FLAIR) with b/IM0001 in {raw} (exit status 8, 'Warning: File "
+        f"not large enough to store image data: {raw / 'b/IM0004'}'): export the series again, or take its files away."
     )
     assert list((tmp_path / "out").iterdir()) == []
 
