@@ -14,27 +14,51 @@ _BEGIN, _END = r"(?<![a-z0-9])", r"(?![a-z0-9])"
 _OTHER = re.compile(
     rf"{_BEGIN}(loc|locali[sz]er|scout|survey|calib\w*|3 ?plane|aahead\w*|dwi|dti|diff\w*|adc|trace\w*|fa|ep2d|epi|"
     rf"b ?\d{{2,4}}|perf\w*|dsc|dce|asl|rcbv|cb[vf]|mtt|ttp|ktrans|swi|swan|mip|minip|phase|pha|tof|mra|mrv|angio\w*|"
-    rf"cest|bold|fmri|mrs|svs|csi|spectro\w*|sub|subtr\w*|field ?map|t2 ?star|hemo|stir|pd|pdw|proton){_END}|t2w? ?\*"
+    rf"cest|bold|fmri|mrs|svs|csi|spectro\w*|sub|subtr\w*|field ?map|map|mapping|t[12]w?map\w*|"
+    rf"t1 ?rho|rho|t2 ?star|hemo|stir|pd|pdw|proton){_END}|t2w? ?\*"
 )
 _FLAIR = re.compile(r"flair|dark ?fluid|tirm")
 _T1 = re.compile(rf"(?<![a-z0-9])s?t1|mp ?rage|spgr|bravo|vibe|{_BEGIN}(tfl|tfe)")
 _T2 = re.compile(r"(?<![a-z0-9])s?t2")
 # `pet to t1` is a PET that was registered to a T1.
 _REGISTERED = re.compile(r"(?<=.) to (?=s?t[12]|flair).*")
-# After `pre` and `post` these words name a treatment.
-_NOT_TREATED = rf"{_END}(?! ?(?:op|surg|resec|treat|therap|rt{_END}|radio|radiat|chemo|biops))"
+# After `pre` and `post` these words name a treatment, a stroke, or the posterior fossa.
+_NOT_TREATED = (
+    rf"{_END}(?! ?(?:op|surg|resec|treat|therap|rt{_END}|radio|radiat|chemo|biops|stroke|trauma|crani|"
+    rf"(?:fossa|bx|sx|gk){_END}))"
+)
 _WITH = re.compile(
-    rf"{_BEGIN}(gd|gad|gado\w*|ce|km|cm|kontrast|contrast|contr|dotarem|gadovist|prohance|multihance|magnevist|inj\w*|"
-    rf"enhanced|post(?:contrast|gd|gad|km)|t1(?: ?c|ce|gd)){_END}|{_BEGIN}(?:t1)?post{_NOT_TREATED}|"
+    rf"{_BEGIN}(gd|gad|gado\w*|ce|km|kontrast|contrast|contr|dotarem|gadovist|prohance|multihance|magnevist|inj\w*|"
+    rf"enhanced|post(?:contrast|gd|gad|km)|t1(?: ?c(?! ?spine)|ce|gd)){_END}|{_BEGIN}(?:t1)?post{_NOT_TREATED}|"
     rf"\+ ?(c|gd|km|contrast){_END}|{_BEGIN}c ?\+"
 )
+# What may be denied; also in the words of other languages, as "sans injection de gado".
+_AGENT = r"(?:contrast\w*|kontrast\w*|contr|gd|gad\w*|km|cm|ce|c|inj\w*|inyec\w*|iniez\w*|enhanc\w*)"
+# These deny an agent that follows, or anything but the suppression of fat.
+_ANY_DENIAL = r"without|w ?/ ?o(?:ut)?|w ?o|ohne|non"
+# These deny only an agent that follows. A 0 after another number is a decimal, as in "1.0 KM".
+_DENIAL = (
+    rf"{_ANY_DENIAL}|no|not|minus|before|sans|avant|sin|antes|senza|prima|zonder|kein\w*|vor|sem|utan|uden|uten|o|"
+    r"(?<=t1 |[a-z][a-z] )0"
+)
+# "sinc" is a pulse, so a c needs the space.
+_DENIED_AGENT = rf"(?:{_DENIAL})(?: |(?!c))(?:(?:de|di|d|del|of|any) )?{_AGENT}(?: (?:(?:de|di|d|of) )?{_AGENT})*"
 _WITHOUT = re.compile(
-    rf"{_BEGIN}(without|w ?/? ?o|ohne|non|nativ\w*|unenhanced|plain|no(?= (?:contrast|gd|km|cm|ce))|"
-    rf"(?:pre|non?)(?:contrast|gd|km)|t1n){_END}|{_BEGIN}(?:t1)?pre{_NOT_TREATED}"
+    rf"{_BEGIN}({_DENIED_AGENT}|(?:{_ANY_DENIAL})(?! ?(?:fs|fat|sat|fett))|nativ\w*|unenhanced|plain|km ?frei|"
+    rf"(?:pre|non?)(?:contrast|gd|gado?|km|enhanced)|t1n){_END}|{_BEGIN}(?:t1)?pre{_NOT_TREATED}"
 )
 # "without contrast" names no agent.
-_DENIED = re.compile(
-    rf"{_BEGIN}(pre|without|w ?/? ?o|ohne|no|non) ?(contrast|kontrast|contr|gd|gad\w*|km|cm|ce|c){_END}"
+_DENIED = re.compile(rf"{_BEGIN}(?:{_DENIED_AGENT}|pre ?{_AGENT}|km ?frei){_END}")
+# "-C", "(-) Gd" and "C-" deny the agent, but "T1-C" and "T1 - C" do not.
+_MINUS = re.compile(
+    rf"\([-\u2013\u2212]\)|(?<![^\s_(])[-\u2013\u2212](?=(?:c|ce|gd|gad\w*|km|contrast|kontrast|inj\w*){_END})"
+)
+_C_MINUS = re.compile(rf"{_BEGIN}(t1)?c[-\u2013\u2212](?![a-z0-9+/])")
+# `ContrastBolusAgent` says that none was given, or nothing. "Lot no. 5", "non-ionic" and "pre-filled" deny nothing.
+_NO_AGENT = re.compile(
+    rf"^(?:no{_END}.*|.*{_BEGIN}no|n|na|false|pre|0[0 ]*[a-z]{{0,4}}|[+*/ ]*)$|"
+    rf"{_BEGIN}(?:{_ANY_DENIAL}|{_DENIED_AGENT}|none|nil|null|nein|kein\w*|minus|sans|sin|senza|zonder|aucun|not|n ?/ ?a|"
+    rf"unknown|unspecified|undefined|unbekannt|nativ\w*){_END}(?! ?ionic)"
 )
 
 
@@ -63,6 +87,8 @@ def read_sequence(series: Series) -> Reading:
     said, timed = _by_words(words), weighting_by_times(series.facts)
     if said and timed and said != timed:
         return Reading(None, f"not clear: its description says {said}, its times ({_times(series.facts)}) say {timed}")
+    if said and _contradicts(said, series.facts):
+        return Reading(None, f"not clear: its description says {said}, its times ({_times(series.facts)}) do not fit")
     if not (said or timed):
         return Reading(None, f"not clear: neither its description nor its times ({_times(series.facts)}) say it")
     why = " and ".join(
@@ -83,14 +109,15 @@ def _contrast(words: str, facts: dict, why: str) -> Reading:
     if after:
         return Reading("t1ce", f"{why}; '{after[0].strip()}' in its description")
     agent = str(facts.get("ContrastBolusAgent") or facts.get("ContrastBolusIngredient") or "").strip()
-    if agent and agent.lower() not in ("no", "none", "n", "0"):
+    if not _NO_AGENT.search(_words(agent).strip()):
         return Reading("t1ce", f"{why}; a contrast agent in its header")
     return Reading("t1", f"{why}; nothing names a contrast agent", tells_contrast=False)
 
 
 def _words(description: str) -> str:
-    """Lower case, with one space instead of other separators; `+`, `*` and `/` stay."""
-    return re.sub(r"[^a-z0-9+*/]+", " ", description.lower())
+    """Lower case, with one space instead of other separators; `+`, `*` and `/` stay, a `-` that denies is `minus`."""
+    words = _C_MINUS.sub(r" \1 minus c ", _MINUS.sub(" minus ", description.lower()))
+    return re.sub(r"[^a-z0-9+*/]+", " ", words)
 
 
 def _by_words(words: str) -> str | None:
@@ -99,6 +126,12 @@ def _by_words(words: str) -> str | None:
     if _FLAIR.search(words):
         return "flair"
     return "t2" if _T2.search(words) else None
+
+
+def _contradicts(said: str, facts: dict) -> bool:
+    """Whether the times rule out what the description says: STIR is no FLAIR, proton density no T2."""
+    echo, inversion = number_of(facts.get("EchoTime")), number_of(facts.get("InversionTime"))
+    return bool(inversion and inversion < 1.2) if said == "flair" else said == "t2" and bool(echo and echo < 0.06)
 
 
 def weighting_by_times(facts: dict) -> str | None:

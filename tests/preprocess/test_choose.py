@@ -62,14 +62,25 @@ def test_of_repetitions_the_last_is_taken_by_their_times():
 
 def two_echoes(kind, *echoes):
     """Scans of one series, as dcm2niix writes them."""
-    facts = {"SeriesNumber": 4, "SeriesDescription": kind, "RepetitionTime": 3.0, "AcquisitionTime": "10:00:00.0"}
+    repetition = 0.6 if kind.startswith("t1") else 3.0
+    facts = {
+        "SeriesNumber": 4,
+        "SeriesDescription": kind,
+        "RepetitionTime": repetition,
+        "AcquisitionTime": "10:00:00.0",
+    }
     return [Series(Path(f"4_e{i}.nii.gz"), facts | {"EchoTime": e}, (200, 200, 160)) for i, e in enumerate(echoes, 1)]
 
 
 def test_of_two_echoes_the_one_whose_times_say_the_sequence_is_taken():
+    chosen, left = choose("P1", two_echoes("t1_me_nativ", 0.01, 0.05))
+    assert chosen["t1"][0].file.name == "4_e1.nii.gz" and "the echo times of others do not fit" in chosen["t1"][1]
+    assert [scan.file.name for scan, _ in left] == ["4_e2.nii.gz"]
+
+
+def test_the_proton_density_echo_of_a_dual_t2_is_left_out():
     chosen, left = choose("P1", two_echoes("t2_tse_dual", 0.012, 0.09))
-    assert chosen["t2"][0].file.name == "4_e2.nii.gz" and "the echo times of others do not fit" in chosen["t2"][1]
-    assert [scan.file.name for scan, _ in left] == ["4_e1.nii.gz"]
+    assert chosen["t2"][0].file.name == "4_e2.nii.gz" and "TE 12 ms" in left[0][1]
 
 
 def test_two_echoes_that_both_say_the_sequence_are_refused_with_their_files():

@@ -107,6 +107,85 @@ def test_the_word_for_before_counts_more_than_the_agent():
     assert read("AX T1 PRE", agent="Gadovist", **SPIN_ECHO).sequence == "t1"
 
 
+@pytest.mark.parametrize(
+    "description",
+    [
+        *("T1 -C", "T1 C-", "t1_-C_tra", "T1C- sag", "T1 -GD", "T1 (-) Gd", "T1 \u2013Gd", "T1 w/out contrast"),
+        *("T1 minus contrast", "t1 axial sans gado", "T1 sans injection de gado", "T1 SIN GADO", "T1 senza gado"),
+        *("T1 zonder gd", "T1 vor KM", "T1 kein KM", "T1 0 KM", "T1 KM-frei", "T1 avant gado", "T1 before Gd"),
+        *("T1 not enhanced", "T1 non-enhanced", "T1 nonenhanced", "T1 without fat sat without contrast"),
+    ],
+)
+def test_an_agent_that_is_denied_makes_no_t1ce_whatever_the_header_names(description):
+    for agent in ("", "Gadovist"):
+        reading = read(description, agent, **SPIN_ECHO)
+        assert (reading.sequence, reading.tells_contrast) == ("t1", True), reading.why
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        *("T1-Gd", "T1-C", "t1_mprage-KM", "t1_mprage_1.0_KM", "T1 0.9 GD", "T1 tra 1 0 KM", "T1 (3D)-Gd", "T1 C+ FS"),
+        *("T1 non fat sat +C", "T1 W/O FS POST", "T1 vor OP KM", "T1 avant radiotherapie gado", "T1 POST BX GD"),
+    ],
+)
+def test_a_separator_a_decimal_and_other_denials_deny_no_agent(description):
+    assert read(description, **SPIN_ECHO).sequence == "t1ce", read(description, **SPIN_ECHO).why
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        *("AX T1 POST FOSSA", "T1 POST BX", "T1 POST SX", "T1 POST GK", "T1 POST CRANI", "T1 POST STROKE"),
+        *("T1 24 cm FOV", "T1 C-SPINE", "T1 +/- C", "AX T1 NON FS", "AX T1 W/O FS", "T1 vor OP", "T1 -", "T1 sinc"),
+    ],
+)
+def test_words_that_mean_something_else_say_nothing_of_contrast(description):
+    reading = read(description, **SPIN_ECHO)
+    assert (reading.sequence, reading.tells_contrast) == ("t1", False), reading.why
+    assert read(description, "Gadovist", **SPIN_ECHO).sequence == "t1ce"
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        *("NO", "No contrast", "contrast: no", "none given", "n/a", "NA", "N", "Unknown", "-", "--", "kein", "kein KM"),
+        *("ohne", "0", "0 ml", "0.0 ml", "without", "not given", "sans", "nativ", "PRE", " "),
+    ],
+)
+def test_an_agent_in_the_header_that_is_denied_or_a_placeholder_is_none(agent):
+    assert read("AX T1", agent, **SPIN_ECHO).sequence == "t1"
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        *("Gadovist", "10 ml Gd", "10.0 ML DOTAREM", "YES", "Gd-DTPA", "Magnevist lot no. 5", "non-ionic Gd", "C+"),
+        *("PROHANCE PRE-FILLED", "named in ContrastBolusAgentSequence", "Gadavist 1.0 mmol/ml"),
+    ],
+)
+def test_any_other_agent_in_the_header_counts(agent):
+    assert read("AX T1", agent, **SPIN_ECHO).sequence == "t1ce"
+
+
+@pytest.mark.parametrize("description", ["T1 map", "T2 map", "t1_mapping", "T1rho", "T2map", "T1W_Map"])
+def test_maps_are_no_scans(description):
+    assert read(description).sequence is None
+
+
+@pytest.mark.parametrize(
+    "description, facts",
+    [
+        ("t2_tirm_cor", {"EchoTime": 0.07, "RepetitionTime": 4.0, "InversionTime": 0.15}),  # STIR
+        ("T2 FSE", {"EchoTime": 0.02, "RepetitionTime": 3.0}),  # proton density
+    ],
+)
+def test_times_that_rule_out_the_description_are_not_clear(description, facts):
+    reading = read(description, **facts)
+    assert reading.sequence is None and reading.why.endswith("do not fit")
+    assert read(description).sequence and read(description, EchoTime=0, InversionTime=0).sequence  # 0 is not known
+
+
 def test_both_words_are_not_clear():
     assert read("T1 pre and post", **SPIN_ECHO).why == "not clear: 'pre' and 'post' in its description"
 
