@@ -28,6 +28,10 @@ _CONTRAST = re.compile(
 _UNCLEAR = ("post", "enhanced")
 # Names of a T1 that say that it is without contrast.
 _NATIVE = ("t1n", "t1pre")
+# Words between a scan that was moved and what it was moved to: `flair_in_t1` is the flair.
+_MOVED = ("to", "in", "on")
+# The same, but they may also end a subject's name: `S1_reg_t1` and `S_2_t1` are t1.
+_MAYBE_MOVED = ("reg", "coreg", "space", "2")
 _MAYBE = {"t1": {"t1", "t1ce"}, "mprage": {"t1", "t1ce"}, "spgr": {"t1", "t1ce"}, "flair": {"flair"}}
 
 
@@ -56,12 +60,13 @@ def parse_filename(filename: str, subjects: Collection[str] = ()) -> tuple[str, 
     (`GD_001`, `t1`). So does a word that denies it: `sub_no_Gd_T1.nii` is (`sub`, `t1`). `sub_post_T1.nii` is not
     understood, since it may be a T1 after an operation. The prefix of a BIDS name is its subject and session, and its
     other entities may name a contrast agent: `sub-01_ses-2_ce-gadolinium_run-1_T1w.nii.gz` is (`sub-01_ses-2`, `t1ce`).
-    A registered scan, `sub_flair_to_t1ce.nii`, is what was moved: (`sub`, `flair`).
+    A registered scan, `sub_flair_to_t1ce.nii` or `sub_flair_in_t1ce.nii`, is what was moved: (`sub`, `flair`). Any other
+    name with a second sequence before the first, `sub_t1ce_minus_t1.nii`, is not understood.
 
     Args:
         filename: without its folders.
         subjects: names that subjects may have. The end of such a name is not read as a contrast agent: with `S_CE`
-            among them `S_CE_t1.nii.gz` is (`S_CE`, `t1`), without it (`S`, `t1ce`).
+            among them `S_CE_t1.nii.gz` is (`S_CE`, `t1`), without it (`S`, `t1ce`). Nor is a word in it a sequence.
     """
     stem = nifti_stem(filename)
     return None if stem is None else _parse_stem(stem, subjects)
@@ -87,9 +92,19 @@ def _parse_stem(stem: str, subjects: Collection[str]) -> tuple[str, str] | None:
     if readings[0][1] in ("t1", "t1ce"):  # of subjects that are known, the one with the longest name
         readings.sort(key=lambda reading: -len(reading[0]) if reading[0] in subjects else 0)
     prefix, name = readings[0]
-    moving = re.fullmatch(rf"(.+)[{SEPARATORS}]to", prefix, re.IGNORECASE | re.DOTALL)
-    if moving and prefix not in subjects:  # `flair_to_t1ce` is the flair; a scan that was moved to a label map is odd
-        return None if name == "label" else _parse_stem(moving[1].rstrip(SEPARATORS), subjects)
+    if prefix in subjects:
+        return prefix, name
+    moving = re.fullmatch(rf"(.+)[{SEPARATORS}]({'|'.join(_MOVED + _MAYBE_MOVED)})", prefix, re.IGNORECASE | re.DOTALL)
+    word = moving[2].lower() if moving else ""
+    if name == "label":  # it may be named after the scan that it was drawn on; a scan that was moved to it is odd
+        return None if word in _MOVED else (prefix, name)
+    moved = _parse_stem(moving[1].rstrip(SEPARATORS), subjects) if moving else None
+    if moved or word in _MOVED:
+        if word == "space" and moved[1] == "t2" and name == "flair":
+            return None  # `t2_space_flair` may also be the FLAIR of Siemens' sequence SPACE
+        return moved
+    if any(sequence_of_name(part) in SEQUENCES for part in re.split(rf"[{SEPARATORS}]", prefix)):
+        return None
     return prefix, name
 
 
@@ -135,7 +150,7 @@ def possible_sequences(filename: str) -> set[str]:
     tokens = re.split(rf"[{SEPARATORS} /]", stem.lower())
     pairs = ["".join(pair) for pair in zip(tokens, tokens[1:])]
     known = {name for name in map(sequence_of_name, pairs + tokens) if name in SEQUENCES}
-    if len(known) > 1 and "t1" in known:
+    if "t1ce" in known:
         known.discard("t1")  # `t1_ce` is the t1ce alone
     if known == {"t1"} and any(token in _UNCLEAR or _CONTRAST.fullmatch(token) for token in tokens):
         return {"t1", "t1ce"}

@@ -152,6 +152,32 @@ def test_a_registered_scan_is_the_one_that_was_moved():
     assert parse_filename("S_TO_t1.nii.gz", {"S_TO"}) == ("S_TO", "t1")
 
 
+@pytest.mark.parametrize("words", ["_in_", "_on_", "_reg_", "_coreg_", "_space-", "_2_", "_IN_"])
+def test_a_scan_that_was_moved_is_known_whatever_word_says_so(words):
+    assert parse_filename(f"P1_flair{words}t1.nii.gz") == ("P1", "flair")
+    assert parse_filename(f"P1_t1ce{words}t1.nii.gz") == ("P1", "t1ce")
+    assert parse_filename(f"t2{words}T1_Gd.nii.gz") == ("", "t2")
+    assert parse_filename(f"sub-01_FLAIR{words}T1w.nii.gz") == ("sub-01", "flair")
+
+
+def test_words_for_a_moved_scan_may_end_a_subjects_name():
+    for subject in ("S_2", "S1_reg", "S1_coreg", "S-space", "2"):
+        assert parse_filename(f"{subject}_t1.nii.gz") == (subject, "t1")
+    assert parse_filename("S1_adc_in_flair.nii.gz") is None
+    assert parse_filename("S_IN_t1.nii.gz", {"S_IN"}) == ("S_IN", "t1")
+    assert parse_filename("S1_t2_space_flair.nii.gz") is None  # a T2 in the FLAIR's space, or a FLAIR by SPACE
+    assert parse_filename("sub-01_space-T1w_FLAIR.nii.gz") == ("sub-01", "flair")
+
+
+def test_a_second_sequence_in_a_name_is_not_understood():
+    for name, may in (("t1ce_minus_t1", {"t1ce"}), ("flair_brain_t1", {"t1", "flair"}), ("T1_FLAIR", {"t1", "flair"})):
+        assert parse_filename(f"P1_{name}.nii.gz") is None and possible_sequences(f"P1_{name}.nii.gz") == may
+    assert parse_filename("T1_001_flair.nii.gz", {"T1_001"}) == ("T1_001", "flair")
+    assert list(parse_files([Path("T1_001/T1_001_flair.nii.gz")]).values()) == [("T1_001", "flair")]
+    for prefix in ("P1_t1ce", "P1_t1_space"):  # a label map may be named after the scan that it was drawn on
+        assert parse_filename(f"{prefix}_seg.nii.gz") == (prefix, "label")
+
+
 def test_files_that_lie_together_tell_whether_a_contrast_agent_is_the_subjects():
     folder = Path("cohort")
     together = [folder / "S_CE_t1.nii.gz", folder / "S_CE_flair.nii.gz", folder / "notes.txt"]

@@ -123,6 +123,17 @@ def test_files_with_the_sequence_in_the_middle_of_their_name_are_named(tmp_path)
     assert first["ignored"] == "S1_t1ce_mprage.nii.gz" and "ignored" not in second
 
 
+def test_scans_that_were_moved_to_a_t1_are_no_t1_and_no_subjects_of_their_own(tmp_path):
+    tree(tmp_path, "P1/P1_flair_in_t1", "P2/P2_t1", "P2/P2_flair_in_t1", "P2/P2_t1ce_in_t1")
+    tree(tmp_path, "P3/P3_t1", "P3/P3_t1ce_minus_t1")
+    assert found(tmp_path) == {
+        "P1": {"flair": "P1_flair_in_t1"},
+        "P2": {"t1": "P2_t1", "flair": "P2_flair_in_t1", "t1ce": "P2_t1ce_in_t1"},
+        "P3": {"t1": "P3_t1"},
+    }
+    assert subjects_in(tmp_path, SEQUENCES)[2]["ignored"] == "P3_t1ce_minus_t1.nii.gz"
+
+
 def test_files_beside_subject_folders_do_not_hide_the_folders(tmp_path):
     write_subject(tmp_path, "a")
     save(scan_array(9), tmp_path / "atlas_t1.nii.gz")
