@@ -9,6 +9,7 @@ from scripts.common.formats import DICOM, other_format, without_other_ending
 from scripts.common.printable import printable, shortened
 from scripts.common.sequences import parse_filename
 from scripts.data.subject_folders import files_and_folders
+from scripts.data.subject_name import name_of_folder
 
 # Files of a folder whose first bytes are read, if their names say nothing.
 OPENED = 20
@@ -28,7 +29,7 @@ def subjects_in_other_formats(root: Path, found: Iterable[tuple[dict, Path]]) ->
     items = {}
     known = {item["subject"] for item, _ in found}
     for place, name, file in _search(root, root, {where for _, where in found}, known):
-        subject = name
+        subject = name_of_folder(place, root) if place.is_dir() else name
         if subject in items or subject in known:
             subject = "_".join(place.relative_to(root).parts)
         items.setdefault(subject, ({"subject": subject, "label_convention": "brats", "error": _error(file)}, place))

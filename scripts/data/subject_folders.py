@@ -6,9 +6,12 @@
   subject is called after the folder (`scripts.data.subject_name.subject_folder`), not after BIDS's `anat`.
 - A folder named after a sequence (`P1/T1CE`) is no subject: its scans count as those of the folder above.
 - The scans in folders below that have the prefix of the folder above (`P1/post/P1_t1ce.nii.gz`) join it if it has scans
-  of its own, or if each of them holds one sequence and not all the same.
+  of its own, or if each of them holds one sequence and not all the same. Folders of time points
+  (`scripts.data.subject_name.is_visit`) do not.
 - Label maps in a folder of their own join the subject with their prefix.
-- Subject folders of one name in several folders are called by their path (LUMIERE's `Patient-001_week-000-1`).
+- A folder of a time point is called by its patient's folder too: LUMIERE's `Patient-001_week-000-1`.
+- Subject folders of one name in several folders are called by their path.
+- Files that begin with the name of another subject are refused.
 - A folder that cannot be read is left out with a warning. Links to a folder that they lie in are not followed.
 """
 
@@ -28,7 +31,19 @@ from scripts.common.sequences import (
     possible_sequences,
     sequence_of_folder,
 )
-from scripts.data.subject_name import subject_folder
+from scripts.data.subject_name import is_visit, name_of_folder, subject_folder
+
+
+class _Subject(NamedTuple):
+    name: str
+    prefix: str  # of its scans' file names
+    place: Path  # its folder, or one of its files if it shares the folder
+    files: list[tuple[Path, str]]  # each with its sequence or `label`; may be empty
+    beside: list[str]  # names of all files that lie in its folder
+    is_loose_label: bool = False  # a label map in a folder without scans
+
+    def sequences(self) -> set[str]:
+        return {name for _, name in self.files} - {"label"}
 
 
 def subjects_in_folders(root: Path) -> list[tuple[dict, Path]]:
@@ -45,18 +60,43 @@ def subjects_in_folders(root: Path) -> list[tuple[dict, Path]]:
         if subject.is_loose_label:
             labels.setdefault(subject.name, []).extend(subject.files)
     subjects = [subject for subject in subjects if not subject.is_loose_label]
-    names = [subject.name for subject in subjects]
+    names = [_name(subject, root) for subject in subjects]
     use_paths = len(names) > len(set(names))
     found = []
-    for subject in subjects:
-        has_label = any(name == "label" for _, name in subject.files)
-        item = _item(subject, [] if has_label else labels.get(subject.name, []))
-        place = subject.place
-        named = subject_folder(place)
-        if use_paths and place.is_dir() and root in named.parents and named.name == subject.name:
-            item["subject"] = "_".join(named.relative_to(root).parts)
-        found.append((item, place))
+    for subject, name in zip(subjects, names):
+        has_label = any(sequence == "label" for _, sequence in subject.files)
+        item = _item(subject, name, [] if has_label else labels.get(name, labels.get(subject.name, [])))
+        if use_paths and _is_called_by_folder(subject, root):
+            item["subject"] = "_".join(subject_folder(subject.place).relative_to(root).parts)
+        found.append((item, subject.place))
+    _check_other_subjects(subjects, found, root)
     return found
+
+
+def _is_called_by_folder(subject: _Subject, root: Path) -> bool:
+    named = subject_folder(subject.place)
+    return subject.place.is_dir() and root in named.parents and named.name == subject.name
+
+
+def _name(subject: _Subject, root: Path) -> str:
+    return name_of_folder(subject_folder(subject.place), root) if _is_called_by_folder(subject, root) else subject.name
+
+
+def _check_other_subjects(subjects: list[_Subject], found: list[tuple[dict, Path]], root: Path) -> None:
+    """Refuse files that begin with the name of another subject than the one that they were taken for."""
+    names = {item["subject"]: place for item, place in found}
+    for subject, (item, _) in zip(subjects, found):
+        for file, sequence in subject.files:
+            prefix = (parse_filename(file.name) or ("", ""))[0] if sequence == "label" else subject.prefix
+            if prefix not in names or prefix == item["subject"]:
+                continue
+            # `P1/2020/P1_t1` and `P1_followup/P1_t1` are no other patient's
+            words = rf"(^|.*[{SEPARATORS} /]){re.escape(prefix)}([{SEPARATORS} /].*|$)"
+            if not re.match(words, str(file.parent.relative_to(root)), re.DOTALL):
+                raise UserError(
+                    f"{file} was found for the subject {item['subject']}, but begins with the name of another, "
+                    f"{prefix} ({names[prefix]}): move it there, or rename it."
+                )
 
 
 def files_and_folders(folder: Path) -> tuple[list[Path], list[Path]] | None:
@@ -72,23 +112,11 @@ def files_and_folders(folder: Path) -> tuple[list[Path], list[Path]] | None:
         return None
 
 
-class _Subject(NamedTuple):
-    name: str
-    prefix: str  # of its scans' file names
-    place: Path  # its folder, or one of its files if it shares the folder
-    files: list[tuple[Path, str]]  # each with its sequence or `label`; may be empty
-    beside: list[str]  # names of all files that lie in its folder
-    is_loose_label: bool = False  # a label map in a folder without scans
-
-    def sequences(self) -> set[str]:
-        return {name for _, name in self.files} - {"label"}
-
-
-def _item(subject: _Subject, labels: list[tuple[Path, str]]) -> dict:
+def _item(subject: _Subject, name: str, labels: list[tuple[Path, str]]) -> dict:
     files = subject.files + labels
     endings = {re.split(rf"[{SEPARATORS}]", nifti_stem(path.name).lower())[-1] for path, _ in files}
-    naming = naming_of(subject.name, endings)
-    item = {"subject": subject.name, "label_convention": naming.label_conventions[0] if naming else "brats"}
+    naming = naming_of(name, endings)
+    item = {"subject": name, "label_convention": naming.label_conventions[0] if naming else "brats"}
     for name in dict.fromkeys(name for _, name in files):
         claims = [str(path) for path, other in files if other == name]
         item[name] = claims[0] if len(claims) == 1 else claims
@@ -155,7 +183,7 @@ def _same_subject_below(folder: Path, scans: list[tuple[Path, str, str]], below:
     """Those of the subjects `below` that are the folder's own subject, by the prefix of their files.
 
     They are if the folder has scans of its own, or if each of them has one sequence and not all the same: time points
-    often have the same.
+    often have the same. Time points that their folders tell are none in any case.
     """
     subject_name = subject_folder(folder).name
     own = next(
@@ -168,9 +196,14 @@ def _same_subject_below(folder: Path, scans: list[tuple[Path, str, str]], below:
             "subject: begin the files' names with the subject's, as <subject>_t1ce.nii.gz, or move one elsewhere."
         )
     same = [subject for subject in below if subject.prefix == subject_name and subject.sequences()]
+    same = [subject for subject in same if not _is_of_visit(subject)]
     held = [subject.sequences() for subject in same]
     one_each = all(len(names) == 1 for names in held) and len(set().union(*held)) > 1
     return same if own or one_each else []
+
+
+def _is_of_visit(subject: _Subject) -> bool:
+    return is_visit(subject_folder(subject.place if subject.place.is_dir() else subject.place.parent).name)
 
 
 def _subjects_of_files(

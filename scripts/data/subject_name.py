@@ -1,17 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 """The subject of a file and of a folder, by the names of both."""
 
+import re
 from pathlib import Path
 
 from scripts.common.sequences import SEQUENCES, sequence_of_folder
 
 # Folders between a subject's own and its scans, in lower case.
 BETWEEN = ("anat", "nifti")
+# Folders of a patient's time points: a date or a number alone, or a word for a visit. Many patients have the same.
+_VISIT = re.compile(
+    r"(?=.*\d)[\d\-_.]+|(ses|session|visit|timepoint|tp)([-_ .]?\d.*|[-_ .].+)?|(day|week|month)[-_ .]?\d.*"
+    r"|baseline|follow[-_ ]?up.*",
+    re.IGNORECASE,
+)
 
 
 def subject_folder(folder: Path) -> Path:
     """The folder itself, or the nearest above that is not in `BETWEEN`: `P1` of `P1/anat`."""
     return next(each for each in (folder, *folder.absolute().parents) if each.name.lower() not in BETWEEN)
+
+
+def is_visit(name: str) -> bool:
+    """Whether a folder is named as a date, a number or a visit: `2020-01-31`, `ses-1`, `week-044`, `baseline`."""
+    return _VISIT.fullmatch(name) is not None
+
+
+def name_of_folder(folder: Path, root: Path) -> str:
+    """The name of a subject that is called after its folder, somewhere in `root`.
+
+    A time point is called by its patient's folder too, whatever else lies in `root`: `P1_2020` is `P1/2020`.
+    """
+    parts = folder.relative_to(root).parts
+    first = next((number for number in reversed(range(len(parts))) if not is_visit(parts[number])), 0)
+    return "_".join(parts[first:]) or folder.name
 
 
 def subject_of_file(file: Path, prefix: str) -> str:

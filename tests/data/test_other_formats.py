@@ -98,3 +98,8 @@ def test_a_subject_whose_name_cannot_be_that_of_results_has_an_error(tmp_path, n
     found[shown].encode()
     with pytest.raises(UserError, match="the name of this subject"):
         subjects_in(tmp_path, SEQUENCES)
+
+
+def test_a_time_point_in_another_format_is_called_by_its_patient_too(tmp_path):
+    tree(tmp_path, "P1/2020/a.dcm", "P1/2021/flair.nii.gz")
+    assert list(errors(tmp_path)) == ["P1_2020"]

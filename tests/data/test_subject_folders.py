@@ -260,6 +260,37 @@ def test_time_points_and_patients_of_one_sequence_each_are_not_joined(tmp_path):
     assert found(tmp_path / "patients") == {"007": {"t1ce": "scan_t1ce"}, "008": {"flair": "scan_flair"}}
 
 
+def test_a_time_point_is_called_by_its_patient_whatever_else_lies_there(tmp_path):
+    tree(tmp_path, "P1/2020/flair", "P2/2021/P2_flair", "site/P4/baseline/nifti/t1")
+    tree(tmp_path, "sub-01/ses-1/anat/sub-01_ses-1_T1w", "sub-02/ses-1/sub-02_ses-1_T1w", "sub-03/ses-1/anat/T1w")
+    names = {"P1_2020", "P2_2021", "P4_baseline", "sub-01_ses-1", "sub-02_ses-1", "sub-03_ses-1"}
+    assert found(tmp_path).keys() == names
+    tree(tmp_path, "P3/2020/flair")
+    assert found(tmp_path).keys() == names | {"P3_2020"}
+
+
+def test_scans_of_two_dates_are_not_joined(tmp_path):
+    tree(tmp_path, "P1/2020/P1_t1", "P1/2021/P1_flair", "P2/P2_t1ce", "P2/ses-2/P2_flair", "labels/P1_2020_seg")
+    assert found(tmp_path) == {
+        "P1_2020": {"t1": "P1_t1", "label": "P1_2020_seg"},
+        "P1_2021": {"flair": "P1_flair"},
+        "P2": {"t1ce": "P2_t1ce"},
+        "P2_ses-2": {"flair": "P2_flair"},
+    }
+
+
+@pytest.mark.parametrize("file", ["P5_t1ce", "P5_seg"])
+def test_files_of_another_patient_are_refused(tmp_path, file):
+    tree(tmp_path, "P5/P5_t1", "P5_followup/P5_t1", f"P4/{file}", *(["P4/P4_t1"] if file == "P5_seg" else []))
+    sentence = (
+        rf"P4/{file}.nii.gz was found for the subject P4, but begins with the name of another, P5 \(.*/P5\): move"
+    )
+    with pytest.raises(UserError, match=sentence):
+        subjects_in(tmp_path, SEQUENCES)
+    shutil.rmtree(tmp_path / "P4")
+    assert found(tmp_path).keys() == {"P5", "P5_followup"}
+
+
 def test_subjects_that_are_called_like_sequences_stay_subjects(tmp_path):
     tree(tmp_path, "T1/t1ce", "T1/flair", "T2/t1ce", "T2/flair", "T3/flair")
     assert found(tmp_path).keys() == {"T1", "T2", "T3"}

@@ -4,7 +4,7 @@
 from pathlib import Path
 
 import pytest
-from scripts.data.subject_name import subject_folder, subject_of_file
+from scripts.data.subject_name import is_visit, name_of_folder, subject_folder, subject_of_file
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,18 @@ def test_a_relative_path_is_of_the_current_folder(tmp_path, monkeypatch):
 def test_a_folder_between_is_called_by_the_one_above():
     assert subject_folder(Path("/data/P1/anat/NIFTI")) == Path("/data/P1")
     assert subject_folder(Path("/data/P1_nifti")) == Path("/data/P1_nifti")
+
+
+def test_dates_numbers_and_words_for_a_visit_are_time_points():
+    visits = "2020 2020-01-31 1996.08.23 01 ses-1 ses-pre session_2 visit3 baseline followup follow-up_2 tp1".split()
+    visits += ["week-000-1", "Day 3", "month06", "timepoint_1"]
+    assert all(map(is_visit, visits))
+    patients = "P1 HGG BraTS2021_00001 sub-01 1_T1 post native sessile visitor weekly TCGA-02-0006 -".split()
+    assert not any(map(is_visit, patients))
+
+
+def test_a_time_point_is_called_by_its_patient_too():
+    root = Path("/data")
+    for folder, name in (("P1/2020", "P1_2020"), ("a/P1/2020/01", "P1_2020_01"), ("a/P1", "P1"), ("007", "007")):
+        assert name_of_folder(root / folder, root) == name
+    assert name_of_folder(root / "2020/007", root) == "2020_007" and name_of_folder(root, root) == "data"
