@@ -17,7 +17,7 @@ from monai.data import MetaTensor
 from scripts.common.errors import ScanError, UserError, user_error
 from scripts.common.files import ROOT
 from scripts.common.printable import shortened
-from scripts.common.sequences import SEQUENCES, nifti_stem, sequence_of_name
+from scripts.common.sequences import SEQUENCES, nifti_stem, parse_files, sequence_of_name
 from scripts.data.same_grid import TOLERANCE
 from scripts.inference.existing import check_overwrite
 from scripts.inference.routing import assign_networks
@@ -84,7 +84,8 @@ def segment(
 
     Args:
         t1, t1ce, t2, flair: NIfTI paths, or arrays (X, Y, Z) with ``affine``; co-registered, skull-stripped, 0 outside
-            the brain, any orientation, spacing and unit of intensity.
+            the brain, any orientation, spacing and unit of intensity. A file whose name says another sequence is
+            refused.
         others: none; a fifth scan is refused.
         affine: (4, 4), voxel to mm in RAS, of all arrays. Files and MetaTensors have their own.
         output: path of the label map, ending in ``.nii.gz`` or ``.nii``. The record (``.json``) and, if asked for,
@@ -155,6 +156,7 @@ def _segment(scans: dict, affine, output, ckpt_dir, probabilities: bool, keys: d
     if missing:
         what = "is a folder" if os.path.isdir(missing[0]) else "does not exist"
         raise UserError(f"{shortened(missing[0]) or 'The empty path'} {what}: correct the path.")
+    _check_scan_names({name: Path(scan) for name, scan in item.items() if isinstance(scan, str)})
     if output is not None:
         check_overwrite(output, probabilities)
     subject = nifti_stem(output.name).removesuffix("_seg") if output else "subject"
@@ -185,6 +187,19 @@ def _check_names(keys: dict) -> None:
             meant = next(iter(difflib.get_close_matches(key.lower(), [*arguments, *known], 1)), None)
         if key not in known and meant in arguments:
             raise UserError(f"'{key}' is not an argument: did you mean {meant}?")
+
+
+def _check_scan_names(files: dict[str, Path]) -> None:
+    """Refuse a file whose name says another sequence: scans given by their place may be in another order."""
+    understood = parse_files(files.values())
+    for name, file in files.items():
+        told = understood.get(file, ("", name))[1]
+        if told != name:
+            what, example = ("a label map", "flair") if told == "label" else (told, told)
+            raise UserError(
+                f"{shortened(str(file))} was given as the {name}, but its own name says {what}: give each scan by its "
+                f"name, such as {example}='S1_{example}.nii.gz', or rename the file."
+            )
 
 
 def _plain(value):

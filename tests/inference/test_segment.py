@@ -244,6 +244,20 @@ def test_a_fifth_scan_without_a_name_is_refused():
         segment("1.nii.gz", "2.nii.gz", "3.nii.gz", "4.nii.gz", "5.nii.gz")
 
 
+def test_a_file_is_not_taken_against_its_own_name(one_subject, fifteen, tmp_path):
+    scans = _files(one_subject, ["t1ce", "flair"])
+    with pytest.raises(UserError, match="_t1ce.nii.gz was given as the t1, but its own name says t1ce: .* t1ce='S1_t1"):
+        segment(scans["t1ce"], scans["flair"], ckpt_dir=fifteen, **KEYS)
+    for name in ("x_seg.nii.gz", "S_CE_t1.nii.gz", "S_CE_flair.nii.gz", "unnamed.nii.gz"):
+        shutil.copy(scans["flair"], tmp_path / name)
+    with pytest.raises(UserError, match="x_seg.nii.gz was given as the flair, but its own name says a label map: give"):
+        segment(flair=tmp_path / "x_seg.nii.gz", ckpt_dir=fifteen, **KEYS)
+    assert segment(flair=tmp_path / "unnamed.nii.gz", ckpt_dir=fifteen, **KEYS).sequences == ("flair",)
+    shutil.copy(scans["t1ce"], tmp_path / "S_CE_t1.nii.gz")  # the files together tell that CE is the subject's
+    together = {"t1": tmp_path / "S_CE_t1.nii.gz", "flair": tmp_path / "S_CE_flair.nii.gz"}
+    assert segment(**together, ckpt_dir=fifteen, **KEYS).sequences == ("t1", "flair")
+
+
 def test_errors_speak_of_arguments_and_not_of_switches(one_subject, fifteen, tmp_path):
     assert as_arguments('set --spacing 2, --filters "[4, 8]"') == "set spacing=2, filters=[4, 8]"
     assert as_arguments("with --resample true. Leave --device out.") == "with resample=True. Leave device out."
