@@ -32,6 +32,12 @@ _NATIVE = ("t1n", "t1pre")
 _MOVED = ("to", "in", "on")
 # The same, but they may also end a subject's name: `S1_reg_t1` and `S_2_t1` are t1.
 _MAYBE_MOVED = ("reg", "coreg", "space", "2")
+# A number that ends the name of a repeat: `t1_2`, `t1_run-2`, `t1 (1)`.
+_REPEAT = re.compile(
+    rf"(.*?[^{SEPARATORS} ])[{SEPARATORS} ]+(?:run|rep)?[{SEPARATORS}]?\(?\d{{1,2}}\)?", re.IGNORECASE | re.DOTALL
+)
+# Letters that SPM puts before the name of a file that it has made.
+_SPM = re.compile(r"[rwmsu]{1,3}(.+)")
 _MAYBE = {"t1": {"t1", "t1ce"}, "mprage": {"t1", "t1ce"}, "spgr": {"t1", "t1ce"}, "flair": {"flair"}}
 
 
@@ -60,8 +66,8 @@ def parse_filename(filename: str, subjects: Collection[str] = ()) -> tuple[str, 
     (`GD_001`, `t1`). So does a word that denies it: `sub_no_Gd_T1.nii` is (`sub`, `t1`). `sub_post_T1.nii` is not
     understood, since it may be a T1 after an operation. The prefix of a BIDS name is its subject and session, and its
     other entities may name a contrast agent: `sub-01_ses-2_ce-gadolinium_run-1_T1w.nii.gz` is (`sub-01_ses-2`, `t1ce`).
-    A registered scan, `sub_flair_to_t1ce.nii` or `sub_flair_in_t1ce.nii`, is what was moved: (`sub`, `flair`). Any other
-    name with a second sequence before the first, `sub_t1ce_minus_t1.nii`, is not understood.
+    A registered scan, `sub_flair_to_t1ce.nii` or `sub_flair_in_t1ce.nii`, is what was moved: (`sub`, `flair`). Any
+    other name with a second sequence before the first, `sub_t1ce_minus_t1.nii`, is not understood.
 
     Args:
         filename: without its folders.
@@ -138,23 +144,39 @@ def _is_plain_t1(words: list[str]) -> bool:
     return len(words) <= 2 and sequence_of_name(name) == "t1" and name not in _NATIVE
 
 
+def _sequence(name: str) -> str | None:
+    """The sequence that one name means, None also for a label map."""
+    meaning = sequence_of_name(name)
+    return meaning if meaning in SEQUENCES else None
+
+
 def possible_sequences(filename: str) -> set[str]:
     """The sequences that a file may be if its name has a sequence in it, but is not understood.
 
     `S1_t1ce_mprage.nii.gz` may be the t1ce, `S1_MPRAGE_GD.nii.gz` t1 or t1ce, `S1_mask.nii.gz` none. A folder before
-    the name counts too: `T1CE/scan.nii.gz` may be the t1ce. So does a name in another format: `S1_t1ce.mha`.
+    the name counts too: `T1CE/scan.nii.gz` may be the t1ce. So does a name in another format: `S1_t1ce.mha`, and what
+    SPM has made: `rflair.nii.gz`.
     """
     stem = nifti_stem(filename) or without_other_ending(filename)
     if stem is None or parse_filename(filename):
         return set()
     tokens = re.split(rf"[{SEPARATORS} /]", stem.lower())
     pairs = ["".join(pair) for pair in zip(tokens, tokens[1:])]
-    known = {name for name in map(sequence_of_name, pairs + tokens) if name in SEQUENCES}
+    known = {name for part in pairs + tokens if (name := _sequence(part))}
+    known |= {name for token in tokens if (made := _SPM.fullmatch(token)) and (name := _sequence(made[1]))}
     if "t1ce" in known:
         known.discard("t1")  # `t1_ce` is the t1ce alone
     if known == {"t1"} and any(token in _UNCLEAR or _CONTRAST.fullmatch(token) for token in tokens):
         return {"t1", "t1ce"}
     return known or set().union(*(may for start, may in _MAYBE.items() for token in tokens if token.startswith(start)))
+
+
+def repeated_sequence(filename: str) -> str | None:
+    """The sequence of a file that its name calls a repeat, `S1_t1_2.nii.gz` or `S1_t1_run-2.nii.gz`; None of others."""
+    stem = nifti_stem(filename)
+    repeat = None if stem is None or parse_filename(filename) else _REPEAT.fullmatch(stem)
+    name = (_parse_stem(repeat[1], ()) or ("", None))[1] if repeat else None
+    return name if name in SEQUENCES else None
 
 
 def ordered(modalities: str | Iterable[str]) -> tuple[str, ...]:

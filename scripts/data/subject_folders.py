@@ -29,6 +29,7 @@ from scripts.common.sequences import (
     parse_filename,
     parse_files,
     possible_sequences,
+    repeated_sequence,
     sequence_of_folder,
 )
 from scripts.data.subject_name import is_visit, name_of_folder, subject_folder
@@ -120,7 +121,7 @@ def _item(subject: _Subject, name: str, labels: list[tuple[Path, str]]) -> dict:
     for name in dict.fromkeys(name for _, name in files):
         claims = [str(path) for path, other in files if other == name]
         item[name] = claims[0] if len(claims) == 1 else claims
-    ignored = [name for name in subject.beside if possible_sequences(name) - item.keys()]
+    ignored = [name for name in subject.beside if possible_sequences(name) - item.keys() or repeated_sequence(name)]
     return item | ({"ignored": ", ".join(ignored)} if ignored else {})
 
 

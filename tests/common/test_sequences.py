@@ -14,6 +14,7 @@ from scripts.common.sequences import (
     parse_filename,
     parse_files,
     possible_sequences,
+    repeated_sequence,
     sequence_of_folder,
     subset_name,
 )
@@ -214,6 +215,10 @@ def test_a_folder_of_a_sequence_is_known_by_its_name(folder, sequence):
         ("S1_t1contrast.nii.gz", {"t1", "t1ce"}),
         ("S1_flair3d.nii.gz", {"flair"}),
         ("S1_mask.nii.gz", set()),
+        ("rflair.nii.gz", {"flair"}),
+        ("S1_wmt1.nii.gz", {"t1"}),
+        ("rct1.nii.gz", {"t1ce"}),
+        ("rseg.nii.gz", set()),
         ("T1CE/scan.nii.gz", {"t1ce"}),
         ("S1_t1ce.nii.gz", set()),  # understood
         ("S1_t1ce_mprage.json", set()),
@@ -221,6 +226,13 @@ def test_a_folder_of_a_sequence_is_known_by_its_name(folder, sequence):
 )
 def test_what_a_file_may_be_is_told_by_the_middle_of_its_name(filename, sequences):
     assert possible_sequences(filename) == sequences
+
+
+def test_a_number_after_the_sequence_tells_a_repeat():
+    for name in ("S1_t1_2", "S1-T1-02", "S1_t1_run-2", "t1 (1)", "S1_t1_rep2"):
+        assert repeated_sequence(f"{name}.nii.gz") == "t1"
+    for name in ("S1_t1", "S1_2", "S1_t1_bias", "S1_seg_2", "S1_t1_2020", "S1_2_t1"):
+        assert repeated_sequence(f"{name}.nii.gz") is None
 
 
 @pytest.mark.parametrize(

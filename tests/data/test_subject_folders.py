@@ -199,6 +199,12 @@ def test_derived_files_of_sequences_that_are_there_are_not_flagged(tmp_path):  #
     assert Path(item["label"]).name == f"{subject}_tumor_segmentation.nii.gz"
 
 
+def test_repeats_and_what_spm_has_made_are_named(tmp_path):
+    tree(tmp_path, "P1/P1_t1", "P1/P1_t1_2", "P1/P1_T1_bias", "P2/t1", "P2/rflair")
+    first, second = subjects_in(tmp_path, SEQUENCES)
+    assert first["ignored"] == "P1_t1_2.nii.gz" and second["ignored"] == "rflair.nii.gz"
+
+
 def test_a_file_is_flagged_on_the_subject_whose_name_it_bears_alone(tmp_path):
     tree(tmp_path, "S1_flair", "S10_flair", "S10_t2_copy")
     first, second = subjects_in(tmp_path, SEQUENCES)
