@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Save a label map with its record and, if asked, the probabilities."""
 
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -51,10 +52,25 @@ class SaveImageAndRecordd(SaveImaged):
 
         Returns:
             The item with ``saved``, the path of the label map.
+
+        Raises:
+            ScanError: the subject's own folder cannot be written; other subjects are not affected.
         """
         path = label_map_path(self.output_dir, data["subject"])
+        _check_folder(path.parent)
         save_segmentation(path, data["label_map"], data["record"], data[self.key] if self.probabilities else None)
         return dict(data) | {"saved": str(path)}
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a subject's folder that is a file or may not be written, if the folder of all results may."""
+    usable = not os.path.lexists(folder) or (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK))
+    if not usable and os.access(folder.parent, os.W_OK | os.X_OK):
+        what = "may not be written" if folder.is_dir() else "is not a folder"
+        raise ScanError(
+            f"{folder} {what}, but the results belong there: move it away, correct its permissions, or choose another "
+            "--output_dir."
+        )
 
 
 def save_segmentation(path: Path, label_map, record: dict, probabilities=None) -> dict:

@@ -118,6 +118,22 @@ def test_a_full_disk_leaves_the_old_pair(full_at, tmp_path, monkeypatch):
     assert _pair(tmp_path) == old and len(list((tmp_path / "S1").iterdir())) == 2
 
 
+def test_a_folder_that_cannot_be_written_is_a_problem_of_its_subject_alone(tmp_path, monkeypatch):
+    (tmp_path / "S1").write_text("a file")
+    with pytest.raises(ScanError, match="S1 is not a folder, but the results belong there: move it away"):
+        SaveImageAndRecordd(tmp_path)(_data())
+    (tmp_path / "S1").unlink()
+    (tmp_path / "S1").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda path, _: Path(path).name != "S1")
+        with pytest.raises(ScanError, match="S1 may not be written"):
+            SaveImageAndRecordd(tmp_path)(_data())
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(UserError, match="cannot be written") as caught:  # nor can any other subject's
+        SaveImageAndRecordd(tmp_path / "out")(_data())
+    assert not isinstance(caught.value, ScanError)
+
+
 def test_a_label_map_that_was_changed_since_is_never_overwritten(tmp_path):
     items = [{"subject": "S1"}]
     SaveImageAndRecordd(tmp_path)(_data())
