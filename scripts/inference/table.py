@@ -2,6 +2,7 @@
 """The table of a folder of label maps, ``segmentations.csv``, made from the records that lie in it."""
 
 import contextlib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from scripts.common.titles import OUTERMOST_FIRST
 EARLIER_MAP = " The label map in the folder is of an earlier run."
 EDITED_MAP = "the label map was changed after inference"
 NO_MAP = "a run was stopped before it saved the label map, or the label map was removed: segment the subject again."
+
+
+# What spreadsheets would run as a formula; a ' before it makes it a text. One more ' keeps apart what has one already.
+_FORMULA, _QUOTED = re.compile(r"'*[=+\-@\t\r]"), re.compile(r"'+[=+\-@\t\r]")
 
 
 class WriteTable:
@@ -54,7 +59,8 @@ def write_table(output_dir: str | Path, failures: Mapping[str, str]) -> None:
 
     Records of earlier runs into the same folder are included, so a batch that was stopped and resumed gives one table.
     A subject that failed keeps the volumes of a label map that an earlier run made. JSON files that are not records are
-    ignored, and so are records under another name than the subject's, such as backup copies.
+    ignored, and so are records under another name than the subject's, such as backup copies. A text that spreadsheets
+    would run as a formula, such as a subject called ``=1+1``, has a ' before it.
 
     Args:
         output_dir: as of `scripts.inference.save_segmentation.SaveImageAndRecordd`.
@@ -69,6 +75,7 @@ def write_table(output_dir: str | Path, failures: Mapping[str, str]) -> None:
         row = rows.get(subject, _row({"subject": subject}))
         rows[subject] = row | {"problem": with_earlier_map(output_dir, subject, message)}
     table = pd.DataFrame(list(rows.values()), columns=list(_row({}))).sort_values("subject")
+    table = table.map(_as_text)
     # a name that is no text of UTF-8 must not cost the table
     save_atomically(Path(output_dir) / TABLE, lambda file: table.to_csv(file, index=False, errors="backslashreplace"))
 
@@ -94,7 +101,7 @@ def recorded_problems(output_dir: str | Path) -> dict[str, str]:
     path = Path(output_dir) / TABLE
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else None
-        problems = {} if table is None else dict(zip(table["subject"], table["problem"]))
+        problems = {} if table is None else dict(zip(table["subject"].map(_plain), table["problem"].map(_plain)))
     except (ValueError, KeyError, OSError) as error:
         raise UserError(f"{path} is not the table of an inference: move it away, and run again.") from error
     return {
@@ -104,6 +111,15 @@ def recorded_problems(output_dir: str | Path) -> dict[str, str]:
         and not message.endswith(NO_MAP)
         and (message.endswith(EARLIER_MAP) or state_of(label_map_path(output_dir, subject)) not in (MADE, EDITED))
     }
+
+
+def _as_text(cell):
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+
+
+def _plain(cell: str) -> str:
+    """The text of a cell that `_as_text` has made."""
+    return cell[1:] if _QUOTED.match(cell) else cell
 
 
 def _row(record: Mapping) -> dict:

@@ -99,6 +99,17 @@ def test_a_name_that_is_no_text_costs_no_table(tmp_path):
     assert _table(tmp_path).index.to_list() == ["M\\udcfcller"]
 
 
+def test_spreadsheets_do_not_run_a_text_as_a_formula(tmp_path):
+    names = ['=HYPERLINK("x")', "-1", "@a", "+b", "'=c", "P'=d", "'e"]
+    _record(tmp_path, "-1", volumes_ml={"wt": -5.0})
+    problems = {name: f"{name}: bad." for name in names[2:]} | {names[0]: "=2: bad."}
+    write_table(tmp_path, problems)
+    table = _table(tmp_path)
+    assert set(table.index) == {'\'=HYPERLINK("x")', "'-1", "'@a", "'+b", "''=c", "P'=d", "'e"}
+    assert table.loc['\'=HYPERLINK("x")', "problem"] == "'=2: bad." and table.loc["'-1", "wt_ml"] == "-5.0"
+    assert recorded_problems(tmp_path) == problems
+
+
 def test_problems_are_read_again_until_a_label_map_answers_them(tmp_path):
     _record(tmp_path, "S1")
     write_table(tmp_path, {"S1": "S1: bad now.", "S2": "S2: bad.", "S3": "S3: bad."})
