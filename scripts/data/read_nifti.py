@@ -9,7 +9,8 @@ import nibabel as nib
 import numpy as np
 import torch
 from monai.data import MetaTensor
-from nibabel.openers import Opener
+from nibabel.arrayproxy import ArrayProxy
+from nibabel.openers import ImageOpener, Opener
 from scripts.common.errors import ScanError, is_out_of_memory
 from scripts.common.printable import shortened
 
@@ -42,7 +43,7 @@ def read_nifti(subject: str, name: str, path: str) -> MetaTensor:
         # for int16 intensities
         file = nib.load(path)
         _check_header(subject, path, file)
-        array = _c_ordered(np.asanyarray(file.dataobj))
+        array = _c_ordered(_voxels(file))
         affine = file.affine.astype(np.float64)
         _check_rest(subject, path, file)
     except ScanError:
@@ -59,6 +60,22 @@ def read_nifti(subject: str, name: str, path: str) -> MetaTensor:
             "copy or download it again, or leave the subject out."
         ) from error
     return MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(affine))
+
+
+def _voxels(file) -> np.ndarray:
+    """An image's voxels, with its file read to the end, where gzip compares the checksum of all that it has read.
+
+    nibabel stops at the last voxel. A single damaged bit could so change many voxels and not be seen.
+    """
+    proxy = file.dataobj
+    with ImageOpener(file.file_map["image"].filename) as content:
+        # nibabel has to see the file object itself: it would map a compressed file that is wrapped into memory as it is
+        array = np.asanyarray(
+            ArrayProxy(content.fobj, (proxy.shape, proxy.dtype, proxy.offset, proxy.slope, proxy.inter))
+        )
+        while content.read(1 << 20):
+            pass
+    return array
 
 
 def _c_ordered(array: np.ndarray) -> np.ndarray:

@@ -64,6 +64,30 @@ def test_a_file_that_was_cut_is_called_incomplete(tmp_path):
         read_nifti("S1", "t1", str(path))
 
 
+@pytest.mark.parametrize("place", ["voxels", "checksum", "length"])
+def test_one_damaged_bit_of_a_compressed_file_is_seen(tmp_path, place):
+    content = nib.Nifti1Image(np.arange(8000, dtype=np.int16).reshape(20, 20, 20), AFFINE).to_bytes()
+    compressed = bytearray(
+        gzip.compress(content, compresslevel=0)
+    )  # stored, so that the damaged stream can be unpacked
+    compressed[{"voxels": len(compressed) // 2, "checksum": -8, "length": -2}[place]] ^= 1
+    path = tmp_path / "a.nii.gz"
+    path.write_bytes(compressed)
+    assert nib.load(path).get_fdata().shape == (20, 20, 20)  # nibabel does not see it
+    with pytest.raises(ScanError, match="^S1: .*a.nii.gz cannot be read as NIfTI; it is damaged or incomplete: copy"):
+        read_nifti("S1", "t1", str(path))
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "A.NII.GZ"])
+@pytest.mark.parametrize("slope", [1, 0.5])
+def test_voxels_are_those_that_nibabel_reads(tmp_path, name, slope):
+    image = nib.Nifti1Image(slope * np.arange(120.0).reshape(6, 5, 4), AFFINE)
+    image.set_data_dtype(np.int16)
+    image.header.set_slope_inter(slope, 0)
+    nib.save(image, tmp_path / name)
+    assert np.array_equal(read_nifti("S1", "t1", str(tmp_path / name)), nib.load(tmp_path / name).get_fdata())
+
+
 @pytest.mark.parametrize("code, kind", [(32, "complex64"), (128, "'R'")])
 def test_voxels_that_are_no_numbers_are_refused(tmp_path, code, kind):
     path = changed(tmp_path / "a.nii.gz", (DATATYPE, "<h", code))
