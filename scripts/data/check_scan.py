@@ -24,6 +24,9 @@ FEW_VALUES, FEWEST_VOXELS = 8, 1000
 SAME_SCAN = 0.9999
 # Least share of two brains' voxels that is common to both. The real subjects have at least 0.979.
 LEAST_COMMON = 0.7
+# Below this share a pair is flagged. Measured on the real development subjects: brains of different patients have less
+# than 0.92 in common, and a brain with its mirror image at most 0.942.
+DOUBTFUL_COMMON = 0.95
 
 
 def check_affine(subject: str, scan: MetaTensor, path: str) -> None:
@@ -146,7 +149,9 @@ def _few_values(scan: torch.Tensor) -> str | None:
     return None if len(values) > FEW_VALUES else ", ".join(f"{float(value):g}" for value in (0, *values))
 
 
-def check_distinct(subject: str, name: str, scan: torch.Tensor, scans: Mapping[str, torch.Tensor], data) -> None:
+def check_distinct(
+    subject: str, name: str, scan: torch.Tensor, scans: Mapping[str, torch.Tensor], data
+) -> dict[tuple[str, str], float]:
     """Refuse a sequence that is one of those before, also with rescaled voxels, or whose brain lies elsewhere.
 
     Args:
@@ -155,9 +160,13 @@ def check_distinct(subject: str, name: str, scan: torch.Tensor, scans: Mapping[s
         scans: the sequences before, on the same grid.
         data: the datalist item, whose files the message names.
 
+    Returns:
+        The share of the two brains' voxels that is common to both, by the names of a sequence before and of this one.
+
     Raises:
         ScanError: it is one of them, or less than `LEAST_COMMON` of the two brains is common to both.
     """
+    common = {}
     for other, loaded in scans.items():
         files = f"{data[other]} and {data[name]}, given as {other} and {name},"
         files = files if not isinstance(data[name], torch.Tensor) else f"the arrays given as {other} and {name}"
@@ -173,6 +182,18 @@ def check_distinct(subject: str, name: str, scan: torch.Tensor, scans: Mapping[s
                 "co-registered or one is cut: co-register them (docs/preprocessing.md), or leave "
                 "one out."
             )
+        common[other, name] = float(both / either)
+    return common
+
+
+def little_in_common(common: Mapping[tuple[str, str], float]) -> str | None:
+    """A clause on the two brains with the least in common, if that is less than `DOUBTFUL_COMMON`; else None.
+
+    Args:
+        common: of `check_distinct`, for all sequences of a subject.
+    """
+    (one, other), share = min(common.items(), key=lambda pair: pair[1], default=((None, None), 1.0))
+    return f"only {share:.0%} of the brains of {one} and {other} overlap" if share < DOUBTFUL_COMMON else None
 
 
 def _is_same(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -11,7 +11,14 @@ from scripts.common.errors import ScanError
 from scripts.common.metrics import voxel_ml
 from scripts.common.sequences import ordered, subset_name
 from scripts.data.background import check_background
-from scripts.data.check_scan import check_affine, check_distinct, check_extent, check_no_label_map, check_signal
+from scripts.data.check_scan import (
+    check_affine,
+    check_distinct,
+    check_extent,
+    check_no_label_map,
+    check_signal,
+    little_in_common,
+)
 from scripts.data.item_files import file_of
 from scripts.data.label_values import whole_numbers
 from scripts.data.read_nifti import read_nifti
@@ -24,7 +31,8 @@ class LoadSequencesd(Transform):
     The channels are the chosen sequences in the teacher's order. Both are MetaTensors with the affine (RAS, mm) and, as
     `meta["filename_or_obj"]`, the path of the first sequence or of the label. The result keeps `subject`, `network`
     (from `scripts.inference.routing`) and `ignored`, has the item's `label_convention` as `convention`, and as
-    `sequences` those that were loaded (`t1ce+flair`), and no other keys. Files of other sequences are not opened. A
+    `sequences` those that were loaded (`t1ce+flair`), as `apart` a clause on brains that overlap little
+    (`scripts.data.check_scan.little_in_common`; absent if none do), and no other keys. Files of other sequences are not opened. A
     sequence may also be given as a MetaTensor (X, Y, Z) with its affine.
 
     Args:
@@ -71,6 +79,7 @@ class LoadSequencesd(Transform):
         files = {}  # a 4D file holds several sequences: read it once
         first = None
         scans: dict[str, torch.Tensor] = {}
+        common: dict[tuple[str, str], float] = {}
         for name in loaded:
             scan, path = load_volume(subject, name, data[name], files)
             check_extent(subject, name, scan, path, self.thinnest)
@@ -78,10 +87,15 @@ class LoadSequencesd(Transform):
             check_no_label_map(subject, name, scan, path)
             check_background(subject, name, scan.as_tensor(), path, voxel_ml(scan.affine))
             first = first or (scan, path)
+            given = scan
             if self.resample:
                 scan = resample_to_first(subject, first, (scan, path))
             check_grid(subject, first, (scan, path))
-            check_distinct(subject, name, scan.as_tensor(), scans, data)
+            shares = check_distinct(subject, name, scan.as_tensor(), scans, data)
+            if (
+                scan is given
+            ):  # resampling thick slices smears the brain's edge: 89% of one patient's brain overlap then
+                common |= shares
             scans[name] = scan.as_tensor()
         image = torch.stack([scans[name] if name in scans else torch.zeros(first[0].shape) for name in sequences])
         out = {
@@ -90,6 +104,7 @@ class LoadSequencesd(Transform):
             "sequences": subset_name(loaded),
         }
         out |= {key: data[key] for key in ("network", "ignored") if key in data}
+        out |= {"apart": apart} if (apart := little_in_common(common)) else {}
         out["image"] = MetaTensor(image, meta=_meta(*first))
         if self.label:
             label, path = load_volume(subject, "label", data["label"], files)

@@ -18,6 +18,7 @@ SWAPPED = "{0} and {1} may be swapped: fluid should be bright on {0} and dark on
 SMALL_BRAIN = "the scans show only {:.0f} ml of brain, so they may be cut, or their voxel size may be wrong"
 SWAPPED_WITH_FLAIR = "{0} and {1} may be swapped: white matter should be brighter than grey on {0}, not on {1}"
 TURNED = "the scan may not lie as its header says, so left, front or top may be wrong: {}"
+APART = "{}: another patient's scan, a mirrored one, or not co-registered?"
 UNKNOWN_NAMES = "files were not used, because they are no NIfTI files or their names do not end in a sequence"
 # Less than the brain of an infant.
 SMALLEST_BRAIN_ML = 300.0
@@ -59,8 +60,9 @@ class RecordSegmentationd(Transform):
             data: with ``subject``, ``sequences``, ``label_map``, ``volumes_ml``, ``quality`` and, without
                 ``weight_files``, ``network``; optionally with ``pred_et_contrast``
                 (`scripts.inference.enhancement`), ``swapped`` (`scripts.inference.swapped`), ``turned``
-                (`scripts.inference.turned`), ``image`` (C, X, Y, Z), 0 outside the brain, ``ignored``
-                (`scripts.data.datalist.subjects_in`) and ``scans_sha256`` (`scripts.data.item_files.scan_hashes`).
+                (`scripts.inference.turned`), ``apart`` (`scripts.data.load_scan`), ``image`` (C, X, Y, Z), 0 outside
+                the brain, ``ignored`` (`scripts.data.datalist.subjects_in`) and ``scans_sha256``
+                (`scripts.data.item_files.scan_hashes`).
 
         Returns:
             The item with ``record``, a dictionary of JSON values.
@@ -72,6 +74,7 @@ class RecordSegmentationd(Transform):
         if data.get("swapped"):
             flags += [(SWAPPED if data["swapped"][0] == "t2" else SWAPPED_WITH_FLAIR).format(*data["swapped"])]
         flags += [TURNED.format(data["turned"])] if data.get("turned") else []
+        flags += [APART.format(data["apart"])] if data.get("apart") else []
         if "image" in data and (brain_ml := _brain_ml(data["image"])) < SMALLEST_BRAIN_ML:
             flags += [SMALL_BRAIN.format(brain_ml)]
         flags += [f"{UNKNOWN_NAMES}: {printable(data['ignored'])}"] if "ignored" in data else []

@@ -7,7 +7,14 @@ import torch
 from conftest import AFFINE, SHAPE, label_array, scan_array
 from monai.data import MetaTensor
 from scripts.common.errors import ScanError
-from scripts.data.check_scan import check_affine, check_distinct, check_extent, check_no_label_map, check_signal
+from scripts.data.check_scan import (
+    check_affine,
+    check_distinct,
+    check_extent,
+    check_no_label_map,
+    check_signal,
+    little_in_common,
+)
 
 
 def scan_of(array, affine=AFFINE) -> MetaTensor:
@@ -97,7 +104,7 @@ def test_a_scan_of_nine_values_is_taken():
 
 
 def _check_t2(t1, t2, given=("1.nii", "2.nii")):
-    check_distinct("S1", "t2", torch.tensor(t2), {"t1": torch.tensor(t1)}, dict(zip(("t1", "t2"), given)))
+    return check_distinct("S1", "t2", torch.tensor(t2), {"t1": torch.tensor(t1)}, dict(zip(("t1", "t2"), given)))
 
 
 def test_one_scan_as_two_sequences_is_recognised_though_it_is_rescaled():
@@ -118,3 +125,12 @@ def test_brains_in_different_places_are_refused():
         ScanError, match="have only 67% of their brains' voxels in common, so they are not co-registered"
     ):
         _check_t2(large_scan(), other)
+
+
+def test_brains_that_overlap_less_than_those_of_one_patient_are_told():
+    assert little_in_common(_check_t2(large_scan(), large_scan(1))) is None
+    shifted = np.roll(large_scan(1), 1, axis=0)  # 11 slices of 13 are common to both
+    common = _check_t2(large_scan(), shifted)
+    assert little_in_common(common) == "only 85% of the brains of t1 and t2 overlap"
+    assert little_in_common(common | {("t1", "flair"): 0.8}) == "only 80% of the brains of t1 and flair overlap"
+    assert little_in_common({("t1", "flair"): 0.96}) is little_in_common({}) is None

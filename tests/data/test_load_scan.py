@@ -271,3 +271,25 @@ def test_a_label_map_that_inference_made_is_refused_only_where_it_is_wanted(subj
     assert "label" not in LoadSequencesd(["flair"])(item)
     with pytest.raises(ScanError, match="it was made by inference"):
         LoadSequencesd(["flair"], label=True)(item)
+
+
+def test_the_pair_of_brains_that_overlaps_least_is_handed_on(subject):
+    assert "apart" not in LoadSequencesd(["t1", "t2", "flair"])(subject)
+    brain = scan_array(40)
+    brain[3, 1:3, 1] = 0  # of its 18 voxels
+    save(brain, subject["flair"])
+    loaded = LoadSequencesd(["t1", "t2", "flair"])(subject)
+    assert loaded["apart"] == "only 89% of the brains of t1 and flair overlap"
+
+
+def test_a_brain_that_resampling_smears_is_not_said_to_overlap_too_little(subject):
+    brain = np.zeros((20, 20, 20), np.int16)
+    brain[2:18, 2:18, 2:18] = np.random.default_rng(0).integers(1, 99, (16, 16, 16))
+    save(brain, subject["t1"])
+    coarse = AFFINE @ np.diag([1, 1, 2, 1])
+    coarse[2, 3] += 0.5
+    save(brain[::-1, :, ::2], subject["flair"], coarse)
+    loaded = LoadSequencesd(["t1", "flair"], resample=True)(subject)
+    brains = loaded["image"].as_tensor() != 0
+    assert (brains[0] & brains[1]).sum() < 0.95 * (brains[0] | brains[1]).sum()
+    assert "apart" not in loaded

@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,20 @@ def test_arrays_give_what_files_give(one_subject, fifteen, result):
     again = segment(**arrays, affine=images["flair"].affine, ckpt_dir=fifteen, probabilities=True, **KEYS)
     assert np.array_equal(again.label_map, result.label_map)
     np.testing.assert_allclose(again.probabilities, result.probabilities, atol=1e-6)
+
+
+def test_brains_that_overlap_too_little_for_one_patient_are_flagged(one_subject, fifteen, result):
+    images = {name: nib.load(path) for name, path in _files(one_subject, ["t1ce", "flair"]).items()}
+    arrays = {name: np.asarray(image.dataobj) for name, image in images.items()}
+    arrays["flair"] = np.roll(arrays["flair"], 2, axis=0)
+    flags = segment(**arrays, affine=images["flair"].affine, ckpt_dir=fifteen, **KEYS).flags
+    (flag,) = [flag for flag in flags if "overlap" in flag]
+    assert re.fullmatch(
+        r"only [78]\d% of the brains of t1ce and flair overlap: another patient's scan, a mirrored one, or not "
+        r"co-registered\?",
+        flag,
+    )
+    assert not any("overlap" in flag for flag in result.flags)
 
 
 def test_a_metatensor_may_have_the_affine_that_is_given_too(one_subject, fifteen, result):
