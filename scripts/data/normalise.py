@@ -38,11 +38,12 @@ class NormaliseBraind(MapTransform):
         inside = values[brain].astype(np.float32)
         if inside.size == 0:
             return
+        # clipped before its range is looked at: divided by a single voxel of 1e16, the rest would have no contrast left
+        low, high = np.percentile(inside, self.percentiles)
+        inside = np.clip(inside, low, high)
         largest = np.abs(inside).max()
         if not 1e-3 < largest < 1e15:  # the squares of such numbers leave the range of float32
             inside = (inside / np.float64(largest)).astype(np.float32)
-        low, high = np.percentile(inside, self.percentiles)
-        inside = np.clip(inside, low, high)
         spread = float(inside.std())
         # an exact 0 inside the brain would be background to later transforms
         inside = (inside - inside.mean()) / max(spread, 1e-6)
