@@ -19,6 +19,9 @@ FARTHEST_MM = 1e5
 # A scan with at least `FEWEST_VOXELS` that are not 0 has more values than these. The fifty real subjects at hand have at
 # least 61, a label map has one to four.
 FEW_VALUES, FEWEST_VOXELS = 8, 1000
+# Whole numbers of 16 bits that reach as far as this on both sides of 0 wrapped around: values above 32767 of a scanner were
+# saved as if they had a sign.
+WRAPPED = 30000
 # Two scans of this correlation in the brain are one, perhaps rescaled. Two sequences of the real subjects have at most
 # 0.936.
 SAME_SCAN = 0.9999
@@ -94,7 +97,7 @@ def check_signal(subject: str, name: str, scan: MetaTensor, path: str) -> None:
         subject, name, path: for the message; the name is that of the sequence.
 
     Raises:
-        ScanError: it has NaN or infinite voxels, is constant, or has no voxel above 0.
+        ScanError: it has NaN or infinite voxels, is constant, has no voxel above 0, or its values wrapped around.
     """
     voxels = scan.as_tensor()
     low, high = float(voxels.min()), float(voxels.max())  # NaN if any voxel is NaN
@@ -112,6 +115,12 @@ def check_signal(subject: str, name: str, scan: MetaTensor, path: str) -> None:
         raise ScanError(
             f"{subject}: {path} has no voxel above 0 in its {name}, so its intensities have the wrong sign: correct the "
             "slope in its header, or convert the scan again."
+        )
+    if -32768 <= low < -WRAPPED and WRAPPED < high <= 32767 and bool((voxels == voxels.round()).all()):
+        raise ScanError(
+            f"{subject}: {path} has the values {low:g} to {high:g}, all the range of 16 bits with a sign, so the brightest "
+            f"voxels of its {name} were probably saved as negative numbers: convert the scan again, as unsigned 16 bits or "
+            "as floating-point numbers."
         )
 
 

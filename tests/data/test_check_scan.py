@@ -84,6 +84,17 @@ def test_a_scan_without_a_signal_is_refused(array, sentence):
     check_signal("S1", "t1", scan_of(large_scan()), "a.nii")
 
 
+def test_unsigned_numbers_of_16_bits_that_were_saved_with_a_sign_are_refused():
+    unsigned = (large_scan() * 50).astype(np.uint16)  # to 50,000
+    check_signal("S1", "t1", scan_of(unsigned), "a.nii")
+    wrapped = unsigned.view(np.int16)
+    sentence = "^S1: a.nii has the values -32[67][0-9]{2} to 32[67][0-9]{2}, all the range of 16 bits .* of its t1 were"
+    with pytest.raises(ScanError, match=sentence):
+        check_signal("S1", "t1", scan_of(wrapped), "a.nii")
+    check_signal("S1", "t1", scan_of(wrapped + np.float32(0.5)), "a.nii")
+    check_signal("S1", "t1", scan_of(np.where(wrapped < 0, 0, wrapped)), "a.nii")  # as BraTS2021_01482, to 32767
+
+
 def test_a_label_map_given_as_a_scan_is_refused():
     with pytest.raises(ScanError, match="a.nii has only the whole numbers 0 to 4, so it is a label map and no t1"):
         check_no_label_map("S1", "t1", scan_of(label_array()), "a.nii")
