@@ -92,9 +92,8 @@ class LoadSequencesd(Transform):
                 scan = resample_to_first(subject, first, (scan, path))
             check_grid(subject, first, (scan, path))
             shares = check_distinct(subject, name, scan.as_tensor(), scans, data)
-            if (
-                scan is given
-            ):  # resampling thick slices smears the brain's edge: 89% of one patient's brain overlap then
+            # resampling thick slices smears the brain's edge: 89% of one patient's brain overlap then
+            if scan is given:
                 common |= shares
             scans[name] = scan.as_tensor()
         image = torch.stack([scans[name] if name in scans else torch.zeros(first[0].shape) for name in sequences])
