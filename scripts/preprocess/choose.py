@@ -43,8 +43,8 @@ def choose(
 
     Raises:
         ScanError: no scan is left, a wish fits not exactly one scan, two scans differ in nothing that the rules look
-            at, slices of a chosen scan are missing, or scans that are one of the sequences are of
-            several studies, also if only one of them would be chosen. Of T1 also: several of which nothing says which was taken after the
+            at, slices of a chosen scan are missing, or scans that are one of the sequences are of several studies, also
+            if those of only one would be chosen. Of T1 also: several of which nothing says which was taken after the
             contrast agent, or none but one that says nothing and was acquired after a T1ce.
     """
     series, wishes = list(series), dict(wishes or {})

@@ -33,7 +33,8 @@ def convert(subject: str, folder: Path, dicom: Iterable[Path], target: Path, mad
     """Convert all series of a folder into `target`, or take what an earlier run has converted from the same files.
 
     The JSON file beside each scan holds the entries of `KEPT`, and from the DICOM headers `ContrastBolusAgent`
-    (dcm2niix does not tell it) and `study`, a hash that tells studies and patients apart. It has `GAPS` if slices are missing.
+    (dcm2niix does not tell it) and `study`, a hash that tells studies and patients apart. It has `GAPS` if slices are
+    missing.
 
     Args:
         subject: for messages.
@@ -67,9 +68,10 @@ def _convert(subject: str, folder: Path, dicom: Iterable[Path], target: Path) ->
         filled.unlink()  # dcm2niix's own filling of a gap
     converted = sorted(target.glob("*.nii.gz"))
     if not converted:
+        last = said[-1] if said else ""
         raise ScanError(
-            f"{subject}: dcm2niix converts nothing in {folder} ('{said[-1] if said else ''}'): export the series again, "
-            "or convert them to NIfTI with another program."
+            f"{subject}: dcm2niix converts nothing in {folder} ('{last}'): export the series again, or convert "
+            "them to NIfTI with another program."
         )
     facts = {scan: _facts(scan) for scan in converted}
     if ran.returncode != 0:

@@ -79,11 +79,13 @@ def raw_files(folder: Path) -> RawFiles:
 
 
 def fingerprint(folder: Path, files: RawFiles) -> str:
-    """A hash of the subject's files: of the names and sizes of DICOM files, and of the content of the others."""
-    lines = [f"{file.relative_to(folder)} {file.stat().st_size}" for file in files.dicom]
-    others = [*files.scans, *(mask for mask, _ in files.masks)]
-    others += [sidecar for file in files.scans if (sidecar := sidecar_of(file)).is_file()]
-    lines += [f"{file.relative_to(folder)} {hash_of(file)}" for file in others]
+    """A hash of the names and content of the subject's files.
+
+    Names and sizes of DICOM files would not do: they are the same for each patient of one protocol.
+    """
+    known = [*files.dicom, *files.scans, *(mask for mask, _ in files.masks)]
+    known += [sidecar for file in files.scans if (sidecar := sidecar_of(file)).is_file()]
+    lines = [f"{file.relative_to(folder)} {hash_of(file)}" for file in known]
     return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 

@@ -57,8 +57,8 @@ _C_MINUS = re.compile(rf"{_BEGIN}(t1)?c[-\u2013\u2212](?![a-z0-9+/])")
 # `ContrastBolusAgent` says that none was given, or nothing. "Lot no. 5", "non-ionic" and "pre-filled" deny nothing.
 _NO_AGENT = re.compile(
     rf"^(?:no{_END}.*|.*{_BEGIN}no|n|na|false|pre|0[0 ]*[a-z]{{0,4}}|[+*/ ]*)$|"
-    rf"{_BEGIN}(?:{_ANY_DENIAL}|{_DENIED_AGENT}|none|nil|null|nein|kein\w*|minus|sans|sin|senza|zonder|aucun|not|n ?/ ?a|"
-    rf"unknown|unspecified|undefined|unbekannt|nativ\w*){_END}(?! ?ionic)"
+    rf"{_BEGIN}(?:{_ANY_DENIAL}|{_DENIED_AGENT}|none|nil|null|nein|kein\w*|minus|sans|sin|senza|zonder|aucun|not|"
+    rf"n ?/ ?a|unknown|unspecified|undefined|unbekannt|nativ\w*){_END}(?! ?ionic)"
 )
 
 
