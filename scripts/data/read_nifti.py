@@ -20,6 +20,8 @@ MOST_COMPRESSED = 1100
 SPARE_BYTES = 4096
 # Least distance of a corner's two positions, by qform and by sform, that contradict each other.
 CONTRADICTION_MM = 1.0
+# Largest relative difference of a voxel size (pixdim) from the length of the affine's axis. The real files at hand have none.
+SIZE_TOLERANCE = 0.01
 
 
 def read_nifti(subject: str, name: str, path: str) -> MetaTensor:
@@ -31,8 +33,8 @@ def read_nifti(subject: str, name: str, path: str) -> MetaTensor:
 
     Raises:
         ScanError: a file that is missing, unreadable, damaged or too large for the memory, one whose voxels are no
-            numbers, and one whose header gives no voxel size, no orientation, two that contradict each other, or more
-            voxels than the file can hold.
+            numbers, and one whose header gives no voxel size, no orientation, two of either that contradict each other, or
+            more voxels than the file can hold.
     """
     if not os.path.isfile(path):  # false for a path that is too long
         raise ScanError(
@@ -113,6 +115,15 @@ def _check_header(subject: str, path: str, file) -> None:
             f"{subject}: {path} has two positions in its header, its qform and sform lie up to {apart:.0f} mm apart, "
             "so programs show it in different places: see which is right, and copy it over the other (such as with "
             "FSL's fslorient -copyqform2sform or -copysform2qform)."
+        )
+    with np.errstate(all="ignore"):
+        lengths = np.linalg.norm(file.affine[:3, :3], axis=0)
+    # an affine without volume is refused when it is used
+    if (lengths > 0).all() and (abs(lengths - sizes) > SIZE_TOLERANCE * lengths).any():
+        shown, by_form = (", ".join(f"{size:.4g}" for size in each) for each in (sizes, lengths))
+        raise ScanError(
+            f"{subject}: {path} has two voxel sizes in its header, {shown} mm (pixdim) and {by_form} mm (sform), so all "
+            "volumes would be unsure: see which is right, and repair the header, or convert the scan again."
         )
     if isinstance(file, nib.Nifti1Image) and file.dataobj.offset < (first := raw.single_vox_offset):
         raise ScanError(

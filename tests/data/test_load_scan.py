@@ -234,14 +234,13 @@ def test_an_empty_label_map_is_a_subject_without_tumour(subject):
     assert LoadSequencesd(["t1"], label=True)(subject)["label"].sum() == 0
 
 
-def test_the_affine_is_the_files_own_where_pixdim_disagrees(subject):
-    # MONAI's reader would take the qform here, which says 1 mm
+def test_the_affine_is_the_sform_where_the_qform_has_no_code(subject):
+    # the qform has another place and orientation
     affine = np.array([[-1.0, 0, 0, 30], [0, -1.0, 0, 20], [0, 0, 3.0, -7], [0, 0, 0, 1]])
     image = nib.Nifti1Image(scan_array(40), affine)
-    image.header["pixdim"][1:4] = 1
-    image.header["qform_code"] = 0
+    image.set_qform(np.diag([1.0, 1, 3, 1]), 0)
+    image.set_sform(affine, 1)
     nib.save(image, subject["flair"])
-    assert nib.load(subject["flair"]).header.get_zooms() == (1, 1, 1)
     assert np.array_equal(LoadSequencesd(["flair"])(subject)["image"].affine, affine)
 
 

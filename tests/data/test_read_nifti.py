@@ -148,3 +148,15 @@ def test_a_form_without_a_code_contradicts_nothing(tmp_path):
     image.header["pixdim"][1:4] = 1
     nib.save(image, tmp_path / "a.nii.gz")
     assert np.array_equal(read_nifti("S1", "t1", str(tmp_path / "a.nii.gz")).affine, AFFINE)
+
+
+def test_a_voxel_size_that_contradicts_the_sform_is_refused(tmp_path):
+    for size in (3.02, 3.6):
+        image = nib.Nifti1Image(scan_array(40), AFFINE @ np.diag([size, size, 3, 1]))
+        image.header["pixdim"][1:4] = 3
+        image.header["qform_code"] = 0
+        nib.save(image, tmp_path / f"{size}.nii.gz")
+    assert read_nifti("S1", "t1", str(tmp_path / "3.02.nii.gz")).affine[0, 0] == pytest.approx(-3.02)
+    sentence = r"S1: .*3.6.nii.gz has two voxel sizes in its header, 3, 3, 3 mm \(pixdim\) and 3.6, 3.6, 3 mm \(sform\)"
+    with pytest.raises(ScanError, match=sentence):
+        read_nifti("S1", "t1", str(tmp_path / "3.6.nii.gz"))
