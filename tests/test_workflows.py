@@ -13,6 +13,7 @@ import torch
 from ignite.engine import Events
 from monai.bundle import ConfigParser
 from scripts.common.errors import user_message
+from scripts.research.runs import configs
 from tiny import ROOT, TINY, run, tiny, workflow
 
 
@@ -60,9 +61,9 @@ def test_a_finished_training_goes_on_with_more_epochs_and_with_no_other_key(trai
     assert rate == pytest.approx(0.002 / 25 / 1e4)  # the lowest of the schedule, at its end
 
 
-@pytest.mark.parametrize("overlay", ["train.json", "unpaired.json"])
-def test_a_training_of_nine_steps_has_a_schedule_and_its_rate_is_that_of_the_optimiser(overlay):
-    schedule = ConfigParser.load_config_file(str(ROOT / "configs" / overlay))["lr_scheduler"]
+@pytest.mark.parametrize("overlays", [(), ("unpaired",)])
+def test_a_training_of_nine_steps_has_a_schedule_and_its_rate_is_that_of_the_optimiser(overlays):
+    schedule = ConfigParser.load_config_files(configs(*overlays))["lr_scheduler"]
     parser = ConfigParser({"imports": ["$import torch"], "steps": [0] * 3, "train": {"trainer": {"max_epochs": 3}}})
     parser["distiller"] = SimpleNamespace(rate_groups=lambda rate, _: [{"lr": rate}])
     parser["translator_learning_rate"], parser["train#dataloader"] = 0.0, [0] * 3
