@@ -14,7 +14,7 @@ from ignite.engine import Events
 from monai.bundle import ConfigParser
 from scripts.common.errors import user_message
 from scripts.research.runs import configs
-from tiny import ROOT, TINY, run, tiny, workflow
+from tiny import TINY, run, tiny, workflow
 
 
 def test_training_writes_student_teacher_and_last_with_provenance(trained):
