@@ -13,6 +13,7 @@ from scripts.common.choices import EXISTING, PARTS, TEACHER_TRAINING
 from scripts.common.errors import UserError, chain_of, is_told
 from scripts.common.labels import LABEL_CONVENTIONS, WRITTEN_CONVENTIONS
 from scripts.common.sequences import ordered
+from scripts.training.check_unpaired import check_unpaired
 from scripts.training.expressions import broken_expression
 from scripts.training.known_keys import CONFIGS, references, switches, unknown_key, wrong_kind
 
@@ -67,13 +68,6 @@ MAY_BE_NULL = (
     *("unlabelled_dir", "start_from", "teacher_from", "student_from", "split#fold", "real_share"),
     *("source#dataset_dir", "target#dataset_dir", "real#dataset_dir"),  # which have an error of their own
 )
-# Keys of `train.json` that an unpaired training does not read.
-NOT_UNPAIRED = (
-    *("teacher_training", "teacher_from", "student_from", "teacher_filters", "warm_start", "best_metric", "patience"),
-    "val_interval",
-)
-# Tables of overlays whose subjects an unpaired training does not read.
-OVERLAYS_NOT_UNPAIRED = {"real": "with_real.json", "unlabelled_subjects": "unlabelled.json"}
 # Keys that nothing reads if overlays are listed in the wrong order, or that belong elsewhere, and what to do.
 MISPLACED = {
     "contextual_layer": "list configs/cmedl_cbct.json after configs/cmedl.json, which replaces the terms that read it.",
@@ -263,7 +257,8 @@ def _check_split(parser: ConfigParser, config: dict) -> None:
 def _check_unused(parser: ConfigParser, config: dict) -> None:
     """Refuse keys that nothing reads: of scans without labels where their overlay is not listed, and of paired trainings."""
     if "target" in config:
-        _check_unpaired(parser, config)
+        given, own = (ordered(_parsed(parser, key)) for key in ("student_modalities", "target#sequence"))
+        check_unpaired(config, given, own)
     if "new_student" in config and "student_modalities" in config:
         default = ConfigParser.load_config_file(str(CONFIGS / "train.json"))["student_modalities"]
         if list(given := _parsed(parser, "student_modalities")) != default:
@@ -277,35 +272,6 @@ def _check_unused(parser: ConfigParser, config: dict) -> None:
         if key in config and (value := _parsed(parser, key)):
             raise UserError(
                 f"{key} is {value!r}, but has no effect: list configs/unlabelled.json after configs/train.json."
-            )
-
-
-def _check_unpaired(parser: ConfigParser, config: dict) -> None:
-    """Refuse what an unpaired training would not read, or only write into its record."""
-    train, unpaired = (ConfigParser.load_config_file(str(CONFIGS / f"{name}.json")) for name in ("train", "unpaired"))
-    defaults = train | unpaired
-    for key in NOT_UNPAIRED:
-        if str(config[key]).replace("::", "#") != str(defaults[key]):  # MONAI reads # as ::
-            raise UserError(f"{key} is {config[key]!r}, but has no effect in an unpaired training: leave it out.")
-    for key, overlay in OVERLAYS_NOT_UNPAIRED.items():
-        if key in config:
-            raise UserError(
-                f"The key {key}, of configs/{overlay}, has no effect in an unpaired training: leave that overlay out, and "
-                "put its subjects into the folder of the source or of the target."
-            )
-    given, own = (list(ordered(_parsed(parser, key))) for key in ("student_modalities", "target#sequence"))
-    if given != own:
-        raise UserError(
-            f"student_modalities is {given!r}, but the networks of an unpaired training see target#sequence, {own[0]}: "
-            "leave student_modalities out, or set target#sequence."
-        )
-    recipe = config.get("provenance", {}).get("recipe")
-    for file in sorted(CONFIGS.glob("*.json")):
-        other = ConfigParser.load_config_file(str(file))
-        if other.get("provenance#recipe") == recipe and "scripts.unpaired" not in file.read_text():
-            raise UserError(
-                f"configs/{file.name} is no recipe of an unpaired training, and would only be recorded: leave it "
-                "out, or list it without configs/unpaired.json."
             )
 
 

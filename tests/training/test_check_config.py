@@ -259,52 +259,6 @@ def test_sequences_of_one_student_are_refused_where_all_are_trained():
         check_config(parser)
 
 
-def _check_unpaired(*overlays, **keys):
-    parser = ConfigParser()
-    parser.read_config(configs(*overlays))
-    folders = {"source#dataset_dir": "a", "target#dataset_dir": "b", "real#dataset_dir": "."}
-    parser.update({"device": "cpu", "amp": False, "bundle_root": str(ROOT)})
-    parser.update({key: folder for key, folder in folders.items() if key.split("#")[0] in parser} | keys)
-    check_config(parser)
-
-
-@pytest.mark.parametrize(
-    "overlays", [("unpaired", "cmedl", "cmedl_cbct"), ("full", "unpaired", "ummkd"), ("unpaired", "mkd", "evaluate")]
-)
-def test_unpaired_recipes_pass(overlays):
-    _check_unpaired(*overlays)
-    _check_unpaired(*overlays, student_modalities=["flair"])
-
-
-@pytest.mark.parametrize(
-    "key, value, sentence",
-    [
-        ("student_modalities", ["t2"], "student_modalities is .'t2'., but the networks .* see target#sequence, flair"),
-        ("val_interval", 7, "val_interval is 7, but has no effect in an unpaired training"),
-        ("teacher_filters", [8, 16, 32], "teacher_filters is .8, 16, 32., but has no effect in an unpaired training"),
-        ("target#label_convention", "brats", "the target's label maps have that of the key label_convention"),
-    ],
-)
-def test_keys_that_do_nothing_in_an_unpaired_training_are_refused(key, value, sentence):
-    with pytest.raises(UserError, match=sentence):
-        _check_unpaired("unpaired", **{key: value})
-
-
-@pytest.mark.parametrize(
-    "overlays, sentence",
-    [
-        (("with_real", "unpaired"), "The key real, of configs/with_real.json, has no effect in an unpaired training"),
-        (("unpaired", "with_real"), "The key real, of configs/with_real.json, has no effect in an unpaired training"),
-        (("unpaired", "choi2023"), "configs/choi2023.json is no recipe of an unpaired training"),
-        (("unpaired", "cmedl_cbct", "cmedl"), "list configs/cmedl_cbct.json after configs/cmedl.json"),
-        (("cmedl", "unpaired"), "list configs/cmedl.json after configs/unpaired.json"),
-    ],
-)
-def test_overlays_that_an_unpaired_training_would_only_record_are_refused(overlays, sentence):
-    with pytest.raises(UserError, match=sentence):
-        _check_unpaired(*overlays)
-
-
 @pytest.mark.parametrize("files, divisor", [((), 8), (("kd_net",), 8), (("no_distillation",), 4)])
 def test_scans_are_padded_for_the_deepest_network_that_takes_part(files, divisor):
     parser = ConfigParser()

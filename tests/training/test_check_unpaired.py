@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an unpaired training would ignore, or only record, is refused; the whole check of the configs is run."""
+
+import pytest
+from monai.bundle import ConfigParser
+from scripts.common.errors import UserError
+from scripts.research.runs import configs
+from scripts.training.check_config import check_config
+from tiny import ROOT
+
+
+def _check(*overlays, **keys):
+    parser = ConfigParser()
+    parser.read_config(configs(*overlays))
+    folders = {"source#dataset_dir": "a", "target#dataset_dir": "b", "real#dataset_dir": "."}
+    parser.update({"device": "cpu", "amp": False, "bundle_root": str(ROOT)})
+    parser.update({key: folder for key, folder in folders.items() if key.split("#")[0] in parser} | keys)
+    check_config(parser)
+
+
+@pytest.mark.parametrize(
+    "overlays", [("unpaired", "cmedl", "cmedl_cbct"), ("full", "unpaired", "ummkd"), ("unpaired", "mkd", "evaluate")]
+)
+def test_unpaired_recipes_pass(overlays):
+    _check(*overlays)
+    _check(*overlays, student_modalities=["flair"])
+
+
+@pytest.mark.parametrize(
+    "key, value, sentence",
+    [
+        ("student_modalities", ["t2"], "student_modalities is .'t2'., but the networks .* see target#sequence, flair"),
+        ("val_interval", 7, "val_interval is 7, but has no effect in an unpaired training"),
+        ("teacher_filters", [8, 16, 32], "teacher_filters is .8, 16, 32., but has no effect in an unpaired training"),
+        ("target#label_convention", "brats", "the target's label maps have that of the key label_convention"),
+    ],
+)
+def test_keys_that_do_nothing_in_an_unpaired_training_are_refused(key, value, sentence):
+    with pytest.raises(UserError, match=sentence):
+        _check("unpaired", **{key: value})
+
+
+@pytest.mark.parametrize(
+    "overlays, sentence",
+    [
+        (("with_real", "unpaired"), "The key real, of configs/with_real.json, has no effect in an unpaired training"),
+        (("unpaired", "with_real"), "The key real, of configs/with_real.json, has no effect in an unpaired training"),
+        (("unpaired", "choi2023"), "configs/choi2023.json is no recipe of an unpaired training"),
+        (("unpaired", "cmedl_cbct", "cmedl"), "list configs/cmedl_cbct.json after configs/cmedl.json"),
+        (("cmedl", "unpaired"), "list configs/cmedl.json after configs/unpaired.json"),
+    ],
+)
+def test_overlays_that_an_unpaired_training_would_only_record_are_refused(overlays, sentence):
+    with pytest.raises(UserError, match=sentence):
+        _check(*overlays)
