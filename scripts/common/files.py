@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write a file whole or not at all, hash it, notice that it was replaced, remove what killed writes have left, lock a folder.
-
-Also where the bundle lies (`ROOT`)."""
+"""Write a file whole or not at all, hash it, notice that it was replaced; remove what killed writes have left; lock a
+folder. Also where the bundle lies (`ROOT`)."""
 
 import hashlib
 import logging

@@ -109,7 +109,7 @@ def _parse_stem(stem: str, subjects: Collection[str]) -> tuple[str, str] | None:
         if word == "space" and moved[1] == "t2" and name == "flair":
             return None  # `t2_space_flair` may also be the FLAIR of Siemens' sequence SPACE
         return moved
-    if any(sequence_of_name(part) in SEQUENCES for part in re.split(rf"[{SEPARATORS}]", prefix)):
+    if any(map(_sequence, re.split(rf"[{SEPARATORS}]", prefix))):
         return None
     return prefix, name
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from monai.data import MetaTensor
+from nibabel.affines import voxel_sizes
 from scripts.common.errors import ScanError
 from scripts.data.same_grid import shape_text
 
@@ -43,7 +44,7 @@ def check_affine(subject: str, scan: MetaTensor, path: str) -> None:
             or the scan lies more than `FARTHEST_MM` from the origin.
     """
     affine = np.asarray(scan.affine, dtype=float)
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    lengths = voxel_sizes(affine)
     axes = affine[:3, :3] / np.where(lengths > 0, lengths, 1)
     # the determinant of the unit axes is 1 for right angles and 0 for axes in one plane
     if not np.isfinite(affine).all() or lengths.min() < 1e-6 or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-3:
@@ -77,7 +78,7 @@ def check_extent(subject: str, name: str, scan: MetaTensor, path: str, thinnest:
     Raises:
         ScanError: it is.
     """
-    extents = np.linalg.norm(np.asarray(scan.affine, dtype=float)[:3, :3], axis=0) * scan.shape
+    extents = voxel_sizes(np.asarray(scan.affine, dtype=float)) * scan.shape
     if extents.min() < max(thinnest, 1e-6):
         raise ScanError(
             f"{subject}: {path} has {shape_text(scan)} voxels and extends only {extents.min():.3g} mm along one axis, "

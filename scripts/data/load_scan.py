@@ -30,10 +30,10 @@ class LoadSequencesd(Transform):
 
     The channels are the chosen sequences in the teacher's order. Both are MetaTensors with the affine (RAS, mm) and, as
     `meta["filename_or_obj"]`, the path of the first sequence or of the label. The result keeps `subject`, `network`
-    (from `scripts.inference.routing`) and `ignored`, has the item's `label_convention` as `convention`, and as
-    `sequences` those that were loaded (`t1ce+flair`), as `apart` a clause on brains that overlap little
-    (`scripts.data.check_scan.little_in_common`; absent if none do), and no other keys. Files of other sequences are not opened. A
-    sequence may also be given as a MetaTensor (X, Y, Z) with its affine.
+    (from `scripts.inference.routing`) and `ignored`. It has the item's `label_convention` as `convention`, as `sequences`
+    those that were loaded (`t1ce+flair`), and no other keys but `apart`, if brains overlap little
+    (`scripts.data.check_scan.little_in_common`). Files of other sequences are not opened. A sequence may also be given
+    as a MetaTensor (X, Y, Z) with its affine.
 
     Args:
         sequences: which sequences to load; for an item with its own `sequences`, those.

@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import torch
 from monai.data import MetaTensor
+from nibabel.affines import voxel_sizes
 from nibabel.arrayproxy import ArrayProxy
 from nibabel.openers import ImageOpener, Opener
 from scripts.common.errors import ScanError, is_out_of_memory
@@ -117,7 +118,7 @@ def _check_header(subject: str, path: str, file) -> None:
             "FSL's fslorient -copyqform2sform or -copysform2qform)."
         )
     with np.errstate(all="ignore"):
-        lengths = np.linalg.norm(file.affine[:3, :3], axis=0)
+        lengths = voxel_sizes(file.affine)
     # an affine without volume is refused when it is used
     if (lengths > 0).all() and (abs(lengths - sizes) > SIZE_TOLERANCE * lengths).any():
         shown, by_form = (", ".join(f"{size:.4g}" for size in each) for each in (sizes, lengths))

@@ -102,6 +102,19 @@ def patient_of(item: dict) -> str:
     return str(item.get("patient") or patient_of_subject(item["subject"]))
 
 
+def of_shared_patients(items: Iterable[dict], others: Iterable[dict]) -> list[dict]:
+    """The items whose patient is among the others. Simulated subjects of two cohorts share their names only."""
+    maps = {}
+    for item in others:
+        maps.setdefault(patient_of(item), []).append(item.get("maps"))
+
+    def is_shared(item: dict) -> bool:
+        own = item.get("maps")
+        return any(own is None or other is None or own == other for other in maps.get(patient_of(item), ()))
+
+    return [item for item in items if is_shared(item)]
+
+
 def _apart(parts: dict[str, list[dict]], allow_shared_patients: bool, source: str) -> dict[str, list[dict]]:
     """The same parts, after checking that no patient is in several of them."""
     places = {}

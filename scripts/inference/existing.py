@@ -112,8 +112,9 @@ def refuse_overwrite(
         path = label_map_path(output_dir, item["subject"])
         state = state_of(path) if existing == "skip" else None
         if state in (MADE, EDITED):
-            _check_same_run(path, settings, [item["network"]] if "network" in item else weight_files or [])
-            _check_same_scans(path, item)
+            record = read_record(record_path(path)) or {}
+            _check_same_run(path, record, settings, [item["network"]] if "network" in item else weight_files or [])
+            _check_same_scans(path, record, item)
         if state not in (MADE, EDITED) or (probabilities and state == MADE):
             check_overwrite(path, probabilities)
 
@@ -144,9 +145,8 @@ def check_overwrite(label_map: Path, probabilities: bool = False) -> None:
         raise UserError(foreign_file(probabilities_path(label_map), record))
 
 
-def _check_same_run(path: Path, settings: dict, weight_files: list[str]) -> None:
+def _check_same_run(path: Path, record: dict, settings: dict, weight_files: list[str]) -> None:
     """Raise if the label map's record names other settings or weights."""
-    record = read_record(record_path(path)) or {}
     used = {network["sha256"]: network["file"] for network in record.get("networks") or [] if "sha256" in network}
     complete = weight_files and all(Path(file).is_file() for file in weight_files)  # else it is told when it is loaded
     if used and complete and used.keys() != {weights_sha256(file) for file in weight_files}:
@@ -163,9 +163,9 @@ def _check_same_run(path: Path, settings: dict, weight_files: list[str]) -> None
             )
 
 
-def _check_same_scans(path: Path, item: dict) -> None:
-    """Raise if the label map is of other scans: another patient may have the same name."""
-    if other := other_scans(item, (read_record(record_path(path)) or {}).get("scans_sha256") or {}):
+def _check_same_scans(path: Path, record: dict, item: dict) -> None:
+    """Raise if the label map's record names other scans: another patient may have the same name."""
+    if other := other_scans(item, record.get("scans_sha256") or {}):
         raise UserError(
             f"{path} is of another {other[0]} scan than {file_of(item[other[0]])}: if that is another patient, choose "
             f"another --output_dir; if the scan was changed, remove {path.name} or replace all label maps with "

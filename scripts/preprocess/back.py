@@ -36,7 +36,8 @@ def take_back(subject: str, label_map: Path, ready: Path, out: Path) -> list[Pat
         The files, by sequence in the order of the record.
 
     Raises:
-        ScanError: no record, a label map on another grid or with values that are no labels, or a file that may not be replaced.
+        ScanError: no record, a label map on another grid or with values that are no labels, or a file that may not be
+            replaced.
     """
     record = read_preprocess_record(ready, subject)
     labels, affine = _labels(subject, label_map, record["grid"])

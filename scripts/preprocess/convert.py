@@ -41,7 +41,7 @@ def convert(subject: str, folder: Path, dicom: Iterable[Path], target: Path, mad
         folder: of the subject, searched with all folders in it.
         dicom: its DICOM files.
         target: where the NIfTI files go; replaced if it was made of other files.
-        made_of: the hash of the subject's files (`scripts.preprocess.raw_files.fingerprint`).
+        made_of: the hash of these files (`scripts.preprocess.raw_files.fingerprints`).
 
     Returns:
         The NIfTI files.

@@ -78,14 +78,18 @@ def raw_files(folder: Path) -> RawFiles:
     return RawFiles(tuple(scans), tuple(dicom), tuple(masks), tuple(label_maps))
 
 
-def fingerprint(folder: Path, files: RawFiles) -> str:
-    """A hash of the names and content of the subject's files.
+def fingerprints(folder: Path, files: RawFiles) -> tuple[str, str]:
+    """Hashes of the names and content of all of the subject's files, and of its DICOM files alone; each is read once.
 
     Names and sizes of DICOM files would not do: they are the same for each patient of one protocol.
     """
-    known = [*files.dicom, *files.scans, *(mask for mask, _ in files.masks)]
-    known += [sidecar for file in files.scans if (sidecar := sidecar_of(file)).is_file()]
-    lines = [f"{file.relative_to(folder)} {hash_of(file)}" for file in known]
+    others = [*files.scans, *(mask for mask, _ in files.masks)]
+    others += [sidecar for file in files.scans if (sidecar := sidecar_of(file)).is_file()]
+    dicom, rest = ([f"{file.relative_to(folder)} {hash_of(file)}" for file in known] for known in (files.dicom, others))
+    return _hash_of_lines(dicom + rest), _hash_of_lines(dicom)
+
+
+def _hash_of_lines(lines: list[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 

@@ -22,7 +22,7 @@ from scripts.preprocess.choose import choose
 from scripts.preprocess.convert import convert
 from scripts.preprocess.grid import resample
 from scripts.preprocess.packages import versions
-from scripts.preprocess.raw_files import RawFiles, check_name, fingerprint, raw_files
+from scripts.preprocess.raw_files import check_name, fingerprints, raw_files
 from scripts.preprocess.record import is_ready, preprocess_record_path
 from scripts.preprocess.reference import reference_of
 from scripts.preprocess.register import centre, motion, register
@@ -55,12 +55,12 @@ def make_ready(
     """
     check_name(subject)
     files = raw_files(folder)
-    made_of = _hash(fingerprint(folder, files), dict(wishes or {}), registered)
+    made_of_files, made_of_dicom = fingerprints(folder, files)
+    made_of = _hash(made_of_files, dict(wishes or {}), registered)
     if is_ready(ready, subject, made_of):
         return None
     converted = []
     if files.dicom:
-        made_of_dicom = fingerprint(folder, RawFiles((), files.dicom, (), ()))
         converted = convert(subject, folder, files.dicom, ready / CONVERTED / subject, made_of_dicom)
     if not (files.scans or converted):
         raise ScanError(f"{subject}: {folder} has no DICOM and no NIfTI file: add its scans, or take the folder away.")

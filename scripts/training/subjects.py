@@ -9,7 +9,7 @@ from scripts.common.errors import UserError
 from scripts.common.weights import provenance_of, teacher_path
 from scripts.data.datalist import require_complete, subjects_in
 from scripts.data.known_subjects import subjects_of, warnings_of
-from scripts.data.splits import patient_of
+from scripts.data.splits import of_shared_patients
 from scripts.networks.initialise import FROZEN
 
 logger = logging.getLogger(__name__)
@@ -83,17 +83,12 @@ def with_more_training(
 
 
 def _refuse_held_out(items: list[dict], held_out: Iterable[dict], where: str) -> None:
-    """UserError if a patient of training subjects is held out. Simulated subjects of two cohorts share their names only."""
-    patients = {}
-    for item in held_out:
-        patients.setdefault(patient_of(item), []).append(item.get("maps"))
-    for item in items:
-        maps = item.get("maps")
-        if any(maps is None or other is None or maps == other for other in patients.get(patient_of(item), ())):
-            raise UserError(
-                f"{where} has {item['subject']}, whose patient is held out for validation or test: take it out of the "
-                "folder, or choose another split."
-            )
+    """UserError if a patient of training subjects is held out."""
+    if shared := of_shared_patients(items, held_out):
+        raise UserError(
+            f"{where} has {shared[0]['subject']}, whose patient is held out for validation or test: take it out of the "
+            "folder, or choose another split."
+        )
 
 
 def record_subjects(

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from scripts.common.errors import UserError
 from scripts.common.printable import some_of
 from scripts.data.datalist import missing_files, require_complete, subjects_in
-from scripts.data.splits import in_drawn_order, patient_of
+from scripts.data.splits import in_drawn_order, of_shared_patients, patient_of
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,8 @@ def unpaired_datalist(
     Raises:
         UserError: a patient in both domains, no subject on one side, or label maps that do not exist.
     """
-    if shared := _patients_in_both(source, [item for part in parts.values() for item in part]):
+    both = of_shared_patients(source, [item for part in parts.values() for item in part])
+    if shared := sorted({patient_of(item) for item in both}):
         raise UserError(
             f"{some_of(shared)} {'is a patient' if len(shared) == 1 else 'are patients'} of the source and of "
             "the target, but the two must have no patient in common: take them out of one of the folders, or, if they "
@@ -138,19 +139,6 @@ def check_domains(source: dict, target: dict) -> None:
 def _are_subjects(wanted) -> bool:
     """Whether a key names subjects: by a number of patients, or by a list that is not empty."""
     return type(wanted) is int and wanted > 0 or isinstance(wanted, list) and bool(wanted)
-
-
-def _patients_in_both(source: list[dict], target: list[dict]) -> list[str]:
-    """The patients of both sides, sorted. Simulated subjects of two cohorts share their names only."""
-    maps = {}
-    for item in target:
-        maps.setdefault(patient_of(item), []).append(item.get("maps"))
-    found = set()
-    for item in source:
-        own = item.get("maps")
-        if any(own is None or other is None or own == other for other in maps.get(patient_of(item), ())):
-            found.add(patient_of(item))
-    return sorted(found)
 
 
 def _labelled(target: list[dict], labels, sequence: str, seed: int) -> set[str]:

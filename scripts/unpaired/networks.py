@@ -67,9 +67,11 @@ class UnpairedNetworks(NetworkGroup):
 
         The log says if there is no ensemble.
         """
-        if ensemble and len(self.at_test) == 1:
+        names = list(self.at_test)
+        if ensemble and len(names) > 1:
+            names.append("ensemble")
+        elif ensemble:
             logger.info("The ensemble is left out: only the student is measured.")
-        names = (*self.at_test, *(["ensemble"] if ensemble and len(self.at_test) > 1 else []))
         return dict.fromkeys(names, self.sequence)
 
     def weights(self, folder: str) -> dict[str, tuple[str, tuple[str, ...]]]:

@@ -7,7 +7,7 @@ import warnings
 import pytest
 from scripts.common.errors import UserError
 from scripts.data.datalist import subjects_in
-from scripts.data.splits import PARTS, part_of, patient_of, split
+from scripts.data.splits import PARTS, of_shared_patients, part_of, patient_of, split
 
 
 def items_named(*subjects, **extra):
@@ -214,3 +214,11 @@ def test_patients_are_those_that_a_dataset_names():
     ]
     with pytest.raises(UserError, match=r"such as those of p \(a in training, b in test\)"):
         split(items)
+
+
+def test_items_are_of_shared_patients_by_time_point_but_not_by_the_names_of_two_cohorts():
+    a, b = items_named("BraTS-GLI-00001-000", "BraTS-GLI-00002-000")
+    assert of_shared_patients([a, b], items_named("BraTS-GLI-00001-003")) == [a]
+    (one,), (other,), (real,) = (items_named("S1", maps="a/S1"), items_named("S1", maps="b/S1"), items_named("S1"))
+    assert of_shared_patients([one], [other]) == []
+    assert of_shared_patients([one], [one]) == [one] and of_shared_patients([one], [real]) == [one]

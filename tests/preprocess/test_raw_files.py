@@ -3,7 +3,7 @@
 
 import pytest
 from scripts.common.errors import ScanError, UserError
-from scripts.preprocess.raw_files import check_name, fingerprint, raw_files, raw_subjects
+from scripts.preprocess.raw_files import check_name, fingerprints, raw_files, raw_subjects
 
 
 def tree(root, *names, content=b"x"):
@@ -50,7 +50,7 @@ def test_linked_folders_are_searched(tmp_path):
     files = raw_files(folder)
     assert files.dicom == (folder / "a/IM1.dcm",)
     assert files.scans == (folder / "t2.nii.gz", folder / "b/t1.nii.gz")
-    fingerprint(folder, files)
+    fingerprints(folder, files)
     (tmp_path / "raw/P2").symlink_to(tmp_path / "archive/nifti")
     assert raw_files(tmp_path / "raw/P2").scans == (tmp_path / "raw/P2/t1.nii.gz",)
 
@@ -74,7 +74,7 @@ def test_the_fingerprint_changes_with_any_scan_mask_or_sidecar_and_not_with_note
     tree(tmp_path, "t1.nii.gz", "brain_mask.nii.gz", "IM1.dcm")
 
     def made_of():
-        return fingerprint(tmp_path, raw_files(tmp_path))
+        return fingerprints(tmp_path, raw_files(tmp_path))[0]
 
     seen = [made_of()]
     for name, content in (("t1.nii.gz", b"y"), ("brain_mask.nii.gz", b"y"), ("t1.json", b"{}"), ("IM1.dcm", b"y")):
@@ -83,6 +83,15 @@ def test_the_fingerprint_changes_with_any_scan_mask_or_sidecar_and_not_with_note
     assert len(set(seen)) == 5
     tree(tmp_path, "notes.txt")
     assert made_of() == seen[-1]
+
+
+def test_the_fingerprint_of_dicom_changes_with_dicom_alone(tmp_path):
+    tree(tmp_path, "t1.nii.gz", "IM1.dcm")
+    _, before = fingerprints(tmp_path, raw_files(tmp_path))
+    tree(tmp_path, "t1.nii.gz", content=b"y")
+    assert fingerprints(tmp_path, raw_files(tmp_path))[1] == before
+    tree(tmp_path, "IM1.dcm", content=b"y")
+    assert fingerprints(tmp_path, raw_files(tmp_path))[1] != before
 
 
 def test_a_name_of_which_no_file_can_be_named_is_refused():

@@ -57,7 +57,8 @@ def card_tables(evaluations: Mapping[str, Evaluation]) -> list[str]:
         *overview_table({"simulated": evaluations["simulated"]}),
         "",
         "**What can and cannot be expected.** What the sequences show of a glioma, beside what was measured on the "
-        f"real subjects by cross-validation. In words, by the value as printed: {words}, else {UNRELIABLE} (our choice, no clinical standard). "
+        f"real subjects by cross-validation. In words, by the value as printed: {words}, else {UNRELIABLE} (our choice, "
+        "no clinical standard). "
         "ET without T1ce is always called a guess. No medical device: an expert must check every outline.",
         "",
         *expectation_table(_real(evaluations)),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scripts.common.label_map_state import label_map_path
 from scripts.common.metrics import voxel_ml
-from scripts.inference.table import TABLE
+from scripts.common.printable import TABLE
 from scripts.research.markdown import markdown_table
 from scripts.research.robustness.load_batch import BAD, Subject
 
