@@ -8,6 +8,7 @@ import torch
 from scripts.common.sequences import SEQUENCES, channels_of
 from scripts.common.weights import network_path, student_path
 from scripts.losses.output import Output
+from scripts.networks.channels_last import with_channels_last
 from torch import nn
 
 logger = logging.getLogger(__name__)
@@ -87,11 +88,14 @@ class NetworkGroup(nn.Module):
         return str(self.objective)
 
     def record_layers(self, layers: tuple[str, ...], networks: Iterable[nn.Module] | None = None) -> None:
-        """Record these layers and the deep-supervision heads of every network, or of those given; to be called once."""
+        """Record these layers and the deep-supervision heads of every network, or of those given; to be called once.
+
+        Their norms become `scripts.networks.channels_last.ChannelsLastNorm`.
+        """
         self._recorded: dict[int, tuple[tuple[str, ...], FeatureHooks]] = {}
         for network in self.networks().values() if networks is None else networks:
             if id(network) not in self._recorded:
-                return_finest_scale(network)
+                return_finest_scale(with_channels_last(network))
                 heads = deep_supervision_heads(network)
                 self._recorded[id(network)] = heads, FeatureHooks(network, layers + heads)
 
