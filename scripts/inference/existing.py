@@ -93,7 +93,7 @@ def refuse_overwrite(
 ) -> None:
     """Check, before anything is computed, that a run may write its label maps into ``output_dir``.
 
-    Temporary files of killed runs are removed from it.
+    Temporary files of killed runs are removed from it. The log warns of label maps of other scans that are replaced.
 
     Args:
         items: all subjects of the run, those to skip included.
@@ -108,15 +108,25 @@ def refuse_overwrite(
     """
     remove_leftovers(output_dir)
     recorded_problems(output_dir)  # raises if the table that lies there is somebody's own
+    replaced = []
     for item in items:
         path = label_map_path(output_dir, item["subject"])
+        record = read_record(record_path(path)) or {}
         state = state_of(path) if existing == "skip" else None
+        if existing == "overwrite" and path.exists() and other_scans(item, record.get("scans_sha256") or {}):
+            replaced.append(path.name)
         if state in (MADE, EDITED):
-            record = read_record(record_path(path)) or {}
             _check_same_run(path, record, settings, [item["network"]] if "network" in item else weight_files or [])
             _check_same_scans(path, record, item)
         if state not in (MADE, EDITED) or (probabilities and state == MADE):
             check_overwrite(path, probabilities)
+    if replaced:
+        logger.warning(
+            "%s in %s will be replaced, though made of other scans: if these are of another patient of the same name, "
+            "choose another --output_dir.",
+            some_of(replaced),
+            output_dir,
+        )
 
 
 def check_overwrite(label_map: Path, probabilities: bool = False) -> None:

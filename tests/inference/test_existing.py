@@ -217,4 +217,16 @@ def test_a_label_map_of_other_scans_is_not_skipped_as_this_subjects(tmp_path, ca
     scan.write_bytes(b"of another patient")
     with pytest.raises(UserError, match="S1_seg.nii.gz is of another t1 scan than .*S1_t1.nii.gz"):
         _skip(tmp_path, {}, item=item)
+
+
+def test_the_log_tells_of_a_label_map_of_other_scans_that_is_replaced(tmp_path, caplog):
+    scan = tmp_path / "S1_t1.nii.gz"
+    scan.write_bytes(b"scan")
+    item = {"subject": "S1", "t1": str(scan)}
     refuse_overwrite([item], tmp_path, "overwrite", {}, [])
+    _existing(tmp_path, RECORD | {"scans_sha256": scan_hashes(item, ["t1"])})
+    refuse_overwrite([item], tmp_path, "overwrite", {}, [])
+    assert not caplog.text
+    scan.write_bytes(b"of another patient")
+    refuse_overwrite([item], tmp_path, "overwrite", {}, [])
+    assert f"S1_seg.nii.gz in {tmp_path} will be replaced, though made of other scans" in caplog.text
