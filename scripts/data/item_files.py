@@ -29,3 +29,8 @@ def scan_hashes(item: Mapping, sequences: Iterable[str]) -> dict[str, str]:
 def other_scans(item: Mapping, recorded: Mapping[str, str]) -> list[str]:
     """The sequences whose file is not the one that was recorded by `scan_hashes`."""
     return [name for name, sha256 in scan_hashes(item, recorded).items() if sha256 != recorded[name]]
+
+
+def has_label_map(item: Mapping) -> bool:
+    """Whether a datalist item has a label map, or maps of which one is simulated. One that inference made is none."""
+    return "label" in item or "maps" in item

@@ -11,6 +11,7 @@ from scripts.common.errors import UserError
 from scripts.common.json_files import read_json
 from scripts.common.namings import patient_of_subject
 from scripts.common.printable import some_of
+from scripts.data.item_files import has_label_map
 
 
 def split(
@@ -28,11 +29,12 @@ def split(
     The first of these that is given decides: `split_file`; `fold`; the parts in dataset.json (a part that it lacks is
     drawn from its training subjects, one that it lists as empty stays empty); the fractions. All time points of a
     patient (`patient_of`) go to one part. A draw depends on names and seed only, not on the order of the items, the
-    machine or library versions.
+    machine or library versions. Patients without a label map are not drawn, but are training subjects, as nothing could
+    be measured on them; if no item has one, all are drawn.
 
     Args:
         items: from `scripts.data.datalist.subjects_in`.
-        validation, test: fraction of all patients that goes to the part, at least one patient; 0 leaves it empty.
+        validation, test: fraction of these patients that goes to the part, at least one patient; 0 leaves it empty.
         seed: of the draw.
         fold: 0 to `folds` - 1: the patients of this fold are the test part; validation is drawn from the others.
         folds: number of folds.
@@ -55,16 +57,15 @@ def split(
         )
     if split_file is not None:
         return _apart(_by_file(items, Path(split_file)), allow_shared_patients, str(split_file))
-    patients = {}
-    for item in items:
-        patients.setdefault(patient_of(item), []).append(item)
-    drawn = in_drawn_order(patients, seed)
+    patients = {patient_of(item) for item in items}
+    drawn = in_drawn_order({patient_of(item) for item in items if has_label_map(item)} or patients, seed)
     parts_given = {part for item in items if "part" in item for part in (item["part"], *item.get("empty_parts", ()))}
     if fold is not None:
         if folds < 2 or not 0 <= fold < folds:
             raise UserError(f"fold {fold} of {folds} folds does not exist: choose 0 to folds - 1, and folds from 2.")
         if len(drawn) < folds:
-            raise UserError(f"{len(drawn)} patients cannot make {folds} folds: add subjects or choose fewer folds.")
+            kind = "patients" if len(drawn) == len(patients) else "patients with a label map"
+            raise UserError(f"{len(drawn)} {kind} cannot make {folds} folds: add subjects or choose fewer folds.")
         chosen = {"test": drawn[fold::folds]}
     elif len(parts_given) > 1 and all("part" in item for item in items):
         parts = _as_given(items, parts_given, drawn, {"validation": validation, "test": test})
@@ -73,7 +74,7 @@ def split(
         chosen = {"test": drawn[: _size(test, len(drawn))]}
     rest = [patient for patient in drawn if patient not in chosen["test"]]
     size = _size(validation, len(drawn))
-    chosen |= {"validation": rest[:size], "training": rest[size:]}
+    chosen |= {"validation": rest[:size], "training": [*rest[size:], *patients.difference(drawn)]}
     _check_enough(chosen, {"validation": validation, "test": test}, len(drawn))
     return {part: [item for item in items if patient_of(item) in set(chosen[part])] for part in PARTS}
 
@@ -150,8 +151,9 @@ def _as_given(items: list[dict], given: set[str], drawn: list[str], fractions: d
     chosen = {part: [item for item in items if item["part"] == part] for part in PARTS}
     for part in ("test", "validation"):
         if part not in given:
-            pool = {patient_of(item) for item in chosen["training"]}
-            taken = set([p for p in drawn if p in pool][: _size(fractions[part], len(pool))])
+            there = {patient_of(item) for item in chosen["training"]}
+            pool = [patient for patient in drawn if patient in there]
+            taken = set(pool[: _size(fractions[part], len(pool))])
             chosen[part] = [item for item in chosen["training"] if patient_of(item) in taken]
             chosen["training"] = [item for item in chosen["training"] if patient_of(item) not in taken]
     _check_enough(chosen, {part: 0 if part in given else size for part, size in fractions.items()}, len(drawn))

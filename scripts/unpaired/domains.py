@@ -8,6 +8,7 @@ from collections.abc import Collection
 from scripts.common.errors import UserError
 from scripts.common.printable import some_of
 from scripts.data.datalist import missing_files, require_complete, subjects_in
+from scripts.data.item_files import has_label_map
 from scripts.data.splits import in_drawn_order, of_shared_patients, patient_of
 
 logger = logging.getLogger(__name__)
@@ -29,8 +30,9 @@ def target_subjects(dataset_dir: str | None, sequence: str, label_convention: st
     if dataset_dir is None:
         raise UserError(NO_FOLDER.format(name="target"))
     items = subjects_in(dataset_dir, [sequence], label_convention=label_convention, label_needed=False)
-    has_none = [not {"label", "maps", "not_expert"} & item.keys() for item in items]
-    items = [item | {"part": "training"} if none and "part" in item else item for item, none in zip(items, has_none)]
+    for item in items:
+        if "part" in item and not (has_label_map(item) or "not_expert" in item):
+            item["part"] = "training"
     return require_complete(items, [sequence], label=False)
 
 

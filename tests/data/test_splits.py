@@ -222,3 +222,34 @@ def test_items_are_of_shared_patients_by_time_point_but_not_by_the_names_of_two_
     (one,), (other,), (real,) = (items_named("S1", maps="a/S1"), items_named("S1", maps="b/S1"), items_named("S1"))
     assert of_shared_patients([one], [other]) == []
     assert of_shared_patients([one], [one]) == [one] and of_shared_patients([one], [real]) == [one]
+
+
+@pytest.mark.parametrize("draw", [{"validation": 0.25, "test": 0.25}, {"fold": 1, "folds": 2, "validation": 0.25}])
+def test_patients_without_a_label_map_are_drawn_for_training_only(draw):
+    labelled = [item | {"label": "x"} for item in items_named("a", "b", "c", "d")]
+    without = items_named("e", "f", "g")
+    parts, before = split(labelled + without, **draw), split(labelled, **draw)
+    assert [parts[part] for part in ("validation", "test")] == [before[part] for part in ("validation", "test")]
+    assert parts["training"] == before["training"] + without
+
+
+def test_folds_need_as_many_patients_with_a_label_map():
+    items = [item | {"label": "x"} for item in items_named("a")] + items_named("b", "c")
+    with pytest.raises(UserError, match="1 patients with a label map cannot make 2 folds"):
+        split(items, fold=0, folds=2)
+
+
+def test_a_part_that_dataset_json_lacks_is_drawn_from_subjects_with_a_label_map():
+    items = [item | {"part": "training"} for item in items_named("a", "b", "c", "d", "e")]
+    items += [item | {"part": "validation", "label": "x"} for item in items_named("v")]
+    items[3]["label"] = items[4]["label"] = "x"
+    parts = split(items, validation=0.1, test=0.5)
+    assert len(parts["test"]) == 1 and parts["test"][0]["subject"] in ("d", "e")
+
+
+def test_a_scan_without_a_label_map_stays_in_the_part_of_its_patient():
+    first, second = items_named("BraTS-GLI-00001-000", "BraTS-GLI-00001-001")
+    others = [item | {"label": "x"} for item in items_named("BraTS-GLI-00002-000", "BraTS-GLI-00003-000")]
+    parts = split([first | {"label": "x"}, second, *others], validation=0, fold=0, folds=3)
+    placed = {item["subject"]: part for part, there in parts.items() for item in there}
+    assert placed["BraTS-GLI-00001-000"] == placed["BraTS-GLI-00001-001"]
