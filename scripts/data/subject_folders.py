@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts.common.errors import UserError
-from scripts.common.namings import naming_of
+from scripts.common.namings import naming_of, patient_of_subject
 from scripts.common.sequences import (
     SEPARATORS,
     SEQUENCES,
@@ -32,7 +32,7 @@ from scripts.common.sequences import (
     repeated_sequence,
     sequence_of_folder,
 )
-from scripts.data.subject_name import is_visit, name_of_folder, subject_folder
+from scripts.data.subject_name import is_visit, name_of_folder, patient_of_folder, subject_folder
 
 
 class _Subject(NamedTuple):
@@ -50,7 +50,8 @@ class _Subject(NamedTuple):
 def subjects_in_folders(root: Path) -> list[tuple[dict, Path]]:
     """Datalist items of all subjects in a folder and the folders in it, each with its place: its folder or a file.
 
-    A sequence that several files claim has the list of them.
+    A sequence that several files claim has the list of them. A time point has its `patient`, if its name does not tell
+    (`scripts.common.namings.patient_of_subject`).
 
     Raises:
         UserError: files whose subject or sequence is not clear.
@@ -67,8 +68,14 @@ def subjects_in_folders(root: Path) -> list[tuple[dict, Path]]:
     for subject, name in zip(subjects, names):
         has_label = any(sequence == "label" for _, sequence in subject.files)
         item = _item(subject, name, [] if has_label else labels.get(name, labels.get(subject.name, [])))
-        if use_paths and _is_called_by_folder(subject, root):
-            item["subject"] = "_".join(subject_folder(subject.place).relative_to(root).parts)
+        if _is_called_by_folder(subject, root):
+            folder = subject_folder(subject.place)
+            if use_paths:
+                item["subject"] = "_".join(folder.relative_to(root).parts)
+            if patient_of_subject(item["subject"]) == item["subject"] and (
+                patient := patient_of_folder(folder, root, use_paths)
+            ):
+                item["patient"] = patient
         found.append((item, subject.place))
     _check_other_subjects(subjects, found, root)
     return found

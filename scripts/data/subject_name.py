@@ -31,9 +31,28 @@ def name_of_folder(folder: Path, root: Path) -> str:
 
     A time point is called by its patient's folder too, whatever else lies in `root`: `P1_2020` is `P1/2020`.
     """
+    above, own = _at_patient(folder, root)
+    return "_".join(own) or folder.name
+
+
+def patient_of_folder(folder: Path, root: Path, with_path: bool = False) -> str | None:
+    """The patient of a time point's folder, somewhere in `root`: `P1` of `P1/2020`; None of any other folder.
+
+    Args:
+        folder, root: as of `name_of_folder`.
+        with_path: put the folders above before it, where several patients have the same name: `A_P1` of `A/P1/2020`.
+    """
+    above, own = _at_patient(folder, root)
+    if len(own) < 2 or is_visit(own[0]):
+        return None
+    return "_".join((*above, own[0])) if with_path else own[0]
+
+
+def _at_patient(folder: Path, root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The folders from `root` to `folder`: those above the innermost one that is no time point, and this with the rest."""
     parts = folder.relative_to(root).parts
     first = next((number for number in reversed(range(len(parts))) if not is_visit(parts[number])), 0)
-    return "_".join(parts[first:]) or folder.name
+    return parts[:first], parts[first:]
 
 
 def subject_of_file(file: Path, prefix: str) -> str:

@@ -10,6 +10,7 @@ from conftest import label_array, save, scan_array, write_subject
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import subjects_in
+from scripts.data.splits import patient_of
 
 ALL = {"subject", "label_convention", "t1", "t1ce", "t2", "flair", "label"}
 
@@ -401,3 +402,12 @@ def test_what_has_the_name_of_a_scan_but_cannot_be_read_is_listed_all_the_same(t
 def test_a_folder_with_the_name_of_a_scan_is_searched_for_it(tmp_path):
     tree(tmp_path, "a/a_flair.nii/a_flair", "a/a_t1.nii/a_t1")
     assert found(tmp_path, labelled=False) == {"a": {"flair": "a_flair", "t1": "a_t1"}}
+
+
+def test_the_time_points_of_a_patients_folder_are_of_one_patient(tmp_path):
+    tree(tmp_path / "a", "P1/2019/t1", "P1/2020/t1", "P2/t1", "sub-01/ses-1/t1")
+    patients = {item["subject"]: patient_of(item) for item in subjects_in(tmp_path / "a", SEQUENCES, False)}
+    assert patients == {"P1_2019": "P1", "P1_2020": "P1", "P2": "P2", "sub-01_ses-1": "sub-01"}
+    tree(tmp_path / "b", "A/P1/2019/t1", "A/P1/2020/t1", "B/P1/2019/t1")  # two patients of one name
+    patients = {item["subject"]: patient_of(item) for item in subjects_in(tmp_path / "b", SEQUENCES, False)}
+    assert patients == {"A_P1_2019": "A_P1", "A_P1_2020": "A_P1", "B_P1_2019": "B_P1"}

@@ -4,7 +4,7 @@
 from pathlib import Path
 
 import pytest
-from scripts.data.subject_name import is_visit, name_of_folder, subject_folder, subject_of_file
+from scripts.data.subject_name import is_visit, name_of_folder, patient_of_folder, subject_folder, subject_of_file
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,11 @@ def test_a_time_point_is_called_by_its_patient_too():
     for folder, name in (("P1/2020", "P1_2020"), ("a/P1/2020/01", "P1_2020_01"), ("a/P1", "P1"), ("007", "007")):
         assert name_of_folder(root / folder, root) == name
     assert name_of_folder(root / "2020/007", root) == "2020_007" and name_of_folder(root, root) == "data"
+
+
+def test_the_patient_of_a_time_point_is_the_folder_above_and_other_folders_have_none():
+    root = Path("/data")
+    assert patient_of_folder(root / "site/P1/2020", root) == "P1"
+    assert patient_of_folder(root / "site/P1/2020/ses-1", root) == "P1"
+    assert patient_of_folder(root / "site/P1/2020", root, with_path=True) == "site_P1"
+    assert [patient_of_folder(root / name, root) for name in ("P1", "site/P1", "2020", "2020/ses-1")] == [None] * 4
