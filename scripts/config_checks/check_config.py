@@ -11,7 +11,7 @@ from scripts.config_checks.keys import check_keys
 from scripts.config_checks.kinds import check_kinds
 from scripts.config_checks.no_effect import check_sequences_of_all_students, check_unlabelled
 from scripts.config_checks.numbers import check_batch_size, check_numbers, check_volume_range
-from scripts.config_checks.paths import check_paths, check_split_file
+from scripts.config_checks.paths import check_paths, check_split_file, convert_paths
 from scripts.config_checks.sequences import convert_sequences
 from scripts.config_checks.sizes import check_multiples, check_sizes
 from scripts.config_checks.switches import check_switches, convert_switches
@@ -37,9 +37,11 @@ def check_config(parser: ConfigParser | None = None) -> None:
     check_keys(config)
     check_expressions(config)
     check_kinds(config)
-    # Single values.
+    # What the command line gives as another kind.
     convert_switches(parser, config)
+    convert_paths(parser, config)
     convert_sequences(parser, config)
+    # Single values.
     check_numbers(parser, config)
     check_batch_size(parser, config)
     check_choices(config)

@@ -19,11 +19,10 @@ MAY_BE_NULL = (
 )
 
 
-def check_paths(parser: ConfigParser, config: dict) -> None:
-    """Refuse values of `PATHS` that are no paths; a number becomes the name of a folder, and ``~`` the home folder.
+def convert_paths(parser: ConfigParser, config: dict) -> None:
+    """Convert values of `PATHS`: a number becomes the name of a folder, and ``~`` the home folder.
 
-    Raises:
-        UserError: naming the key and its value.
+    To be called before any of them is evaluated, as others refer to them.
     """
     for key in PATHS:
         if key not in parser or key.split("#")[0] not in config:
@@ -33,6 +32,17 @@ def check_paths(parser: ConfigParser, config: dict) -> None:
             replace_value(parser, config, key, str(given))  # fire takes a folder called 2021 for a number
         if isinstance(given, str) and given.startswith("~"):
             replace_value(parser, config, key, os.path.expanduser(given))
+
+
+def check_paths(parser: ConfigParser, config: dict) -> None:
+    """Refuse values of `PATHS` that are no paths.
+
+    Raises:
+        UserError: naming the key and its value.
+    """
+    for key in PATHS:
+        if key not in parser or key.split("#")[0] not in config:
+            continue
         path = value_of(parser, key)
         if not isinstance(path, (str, Path, *([type(None)] if key in MAY_BE_NULL else []))):
             raise UserError(f"{key} is {path!r}, but must be a path: write it with a folder, such as ./{path}.")

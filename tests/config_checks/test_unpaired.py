@@ -12,7 +12,9 @@ def _check(*overlays, **keys):
     folders = {"source#dataset_dir": "a", "target#dataset_dir": "b", "real#dataset_dir": "."}
     parser = shipped(*overlays, amp=False)
     parser.update({key: folder for key, folder in folders.items() if key.split("#")[0] in parser} | keys)
+    parser.parse()
     check_config(parser)
+    return parser
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,13 @@ def test_keys_that_do_nothing_in_an_unpaired_training_are_refused(key, value, se
 def test_overlays_that_an_unpaired_training_would_only_record_are_refused(overlays, sentence):
     with pytest.raises(UserError, match=sentence):
         _check(*overlays)
+
+
+def test_the_folder_of_the_target_may_be_in_the_home_folder_or_a_number(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    for given, folder in (("~/scans", "/home/someone/scans"), (2021, "2021")):
+        parser = _check("unpaired", **{"target#dataset_dir": given})
+        assert parser.get_parsed_content("dataset_dir") == parser.get_parsed_content("target#dataset_dir") == folder
 
 
 def test_an_unpaired_training_needs_the_folder_of_its_target():
