@@ -10,6 +10,7 @@ from tiny import ROOT
 
 ORDER = (
     "common",
+    "config_checks",
     "simulation",
     "data",
     "preprocess",
@@ -26,7 +27,7 @@ MODULES = sorted(file for file in (ROOT / "scripts").rglob("*.py") if file.paren
 
 # Modules without a test file of their name, and the file in tests/ that tests them.
 TESTED_ELSEWHERE = {
-    "common/choices": "training/test_check_config.py",
+    "common/choices": "config_checks/test_choices.py",
     "inference/segmentation_record": "inference/test_quality.py",
     "losses/output": "losses/test_barlow_twins.py",
     "report/label_map_record": "report/test_handlers.py",

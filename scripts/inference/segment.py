@@ -18,11 +18,11 @@ from scripts.common.errors import ScanError, UserError, user_error
 from scripts.common.files import ROOT
 from scripts.common.printable import shortened
 from scripts.common.sequences import SEQUENCES, nifti_stem, parse_files, sequence_of_name
+from scripts.config_checks.check_config import check_config
 from scripts.data.same_grid import TOLERANCE
 from scripts.inference.existing import check_overwrite
 from scripts.inference.routing import assign_networks
 from scripts.inference.save_segmentation import save_segmentation
-from scripts.training.check_config import check_config
 
 CONFIGS = [str(ROOT / "configs" / name) for name in ("inference.json", "batch_inference.json")]
 # Keys of ``configs/inference.json`` that only apply to whole folders.

@@ -14,8 +14,9 @@ class Term(nn.Module):
 
     Args:
         loss: a module ``loss(teacher, student, label) -> scalar`` with an attribute ``layers``: the module paths whose
-            outputs it wants in ``Output.features``. A new distillation loss is such a class and one entry in the
-            config.
+            outputs it wants in ``Output.features``. A loss of one network has an attribute ``network``, ``"teacher"`` or
+            ``"student"``; any other is taken to read the outputs of both. A new distillation loss is such a class and
+            one entry in the config.
         weight: its full weight.
         start: fraction of the training before which the weight is 0.
         ramp: fraction of the training in which it then grows to its full value as exp(-5 (1 - t)^2)
@@ -91,6 +92,12 @@ class Objective(nn.Module):
     def layers(self) -> tuple[str, ...]:
         """Module paths that any term wants to see."""
         return tuple(sorted({layer for term in self.terms.values() for layer in term.loss.layers}))
+
+    @property
+    def needing_teacher(self) -> tuple[str, ...]:
+        """Names of the terms that read the teacher's output: all but those of the student alone and of weight 0."""
+        names = ((name, getattr(term.loss, "network", None)) for name, term in self.terms.items() if term.weight > 0)
+        return tuple(name for name, network in names if network != "student")
 
     def of_teacher(self) -> "Objective | None":
         """The terms that teach the teacher alone, as its own objective; None if there is none."""

@@ -10,7 +10,7 @@ from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES, channels_of, ordered, subset_name
 from scripts.losses.output import Output
 from scripts.networks.initialise import set_output_prior
-from scripts.networks.teacher_student import NetworkGroup
+from scripts.networks.teacher_student import JOINT_FROZEN_OR_ALONE, NetworkGroup
 from torch import nn
 
 
@@ -73,6 +73,9 @@ class AllStudents(NetworkGroup):
     def networks(self) -> dict[str, nn.Module]:
         """The teacher, if there is one, as ``teacher``, each student by its subset, such as ``t1ce+flair``."""
         return ({} if self.teacher is None else {"teacher": self.teacher}) | dict(self.students)
+
+    def way_to_a_teacher(self) -> str | None:
+        return JOINT_FROZEN_OR_ALONE if self.teacher is None else None
 
     def channels(self, name: str) -> list[int]:
         return list(range(len(SEQUENCES))) if name == "teacher" else channels_of(name)

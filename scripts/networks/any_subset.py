@@ -60,6 +60,9 @@ class AnySubset(NetworkGroup):
     def network(self, name: str) -> nn.Module:
         return self.student  # also for the subsets that only training draws
 
+    def way_to_a_teacher(self) -> str | None:
+        return None if self.self_distillation else "list configs/self_distillation.json after configs/any_subset.json"
+
     def channels(self, name: str) -> list[int]:
         return channels_of(name)
 

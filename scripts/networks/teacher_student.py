@@ -11,6 +11,11 @@ from scripts.losses.output import Output
 from scripts.networks.channels_last import with_channels_last
 from torch import nn
 
+# What to do where a loss needs a teacher and there is none.
+JOINT_FROZEN_OR_ALONE = (
+    "set teacher_training to joint or frozen, list configs/no_distillation.json in place of the recipe"
+)
+
 logger = logging.getLogger(__name__)
 
 
@@ -82,6 +87,13 @@ class NetworkGroup(nn.Module):
     def channels(self, name: str) -> list[int]:
         """Input channels of a network, as indices into ``scripts.common.sequences.SEQUENCES``."""
         raise NotImplementedError
+
+    def way_to_a_teacher(self) -> str | None:
+        """What to do, in the words of a message, if a term needs a teacher's output; None if the networks give one.
+
+        None, too, where losses are not called with the outputs of a teacher and a student.
+        """
+        return None
 
     def loss_text(self) -> str:
         """The objective as a formula, for the log."""
@@ -219,6 +231,9 @@ class TeacherStudent(NetworkGroup):
     def networks(self) -> dict[str, nn.Module]:
         """Teacher (if any) and student by name."""
         return {name: net for name, net in (("teacher", self.teacher), ("student", self.student)) if net is not None}
+
+    def way_to_a_teacher(self) -> str | None:
+        return JOINT_FROZEN_OR_ALONE if self.teacher is None else None
 
     def channels(self, name: str) -> list[int]:
         return list(range(len(SEQUENCES))) if name == "teacher" else self.student_channels

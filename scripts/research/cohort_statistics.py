@@ -12,6 +12,8 @@ from scripts.data.normalise import NormaliseBraind
 
 REGIONS = {"wt": (1, 2, 4), "tc": (1, 4), "et": (4,), "ncr": (1,), "ed": (2,)}
 TISSUES = {"ncr": 1, "ed": 2, "et": 4, "healthy": 0}
+# Figures of a tissue's z-scores.
+FIGURES = ("mean_of_means", "sd_of_means", "mean_within_sd", "cases")
 QUANTILES = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
 REAL_GRID = (240, 240, 155)
 
@@ -123,4 +125,4 @@ def compare_intensities(simulated: dict, real: dict) -> pd.DataFrame:
             {(s, tissue): row for s, tissues in statistics.items() for tissue, row in tissues.items()}
         ).T
     table = pd.concat(tables, axis=1).swaplevel(axis=1)
-    return table[["mean_of_means", "sd_of_means", "mean_within_sd", "cases"]].sort_index()
+    return table[list(FIGURES)].sort_index()

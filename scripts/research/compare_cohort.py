@@ -14,7 +14,6 @@ import torch
 from matplotlib.figure import Figure
 from scripts.common.errors import UserError, install_error_hook
 from scripts.common.files import save_atomically
-from scripts.common.json_files import read_json
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import subjects_in
 from scripts.research.cohort_statistics import (
@@ -24,6 +23,7 @@ from scripts.research.cohort_statistics import (
     intensity_statistics,
     shape_statistics,
 )
+from scripts.research.real_statistics import read_intensities, read_shapes
 from scripts.simulation.contrast import MAPS, Contrast
 from scripts.simulation.maps import make_maps
 
@@ -113,16 +113,20 @@ def numbers(folder: str, shapes: str | None = None, intensities: str | None = No
         folder: cohort of `scripts.simulation.cohort`.
         shapes: file such as ``brats2020_label_statistics.json``; None without.
         intensities: file such as ``brats2021_intensity_statistics.json``; None without.
+
+    Raises:
+        UserError: a file is broken or of another form; no cohort.
     """
+    real_shapes = read_shapes(shapes) if shapes else {}
+    real_intensities = read_intensities(intensities) if intensities else {}
     items = subjects_in(folder, SEQUENCES)
     files = [nib.load(item["label"]) for item in items]
     spacing = float(files[0].header.get_zooms()[0])
     labels = [np.asarray(file.dataobj) for file in files]
     images = (np.stack([np.asarray(nib.load(item[name]).dataobj) for name in SEQUENCES]) for item in items)
-    real = [read_json(path) if path else {} for path in (shapes, intensities)]
     tables = (
-        compare_shapes(shape_statistics(labels, spacing), real[0]),
-        compare_intensities(intensity_statistics(images, labels), real[1]),
+        compare_shapes(shape_statistics(labels, spacing), real_shapes),
+        compare_intensities(intensity_statistics(images, labels), real_intensities),
     )
     return "\n".join(table.to_string(na_rep="") for table in tables)
 

@@ -8,8 +8,8 @@ import ignite.distributed as idist
 from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
 from scripts.common.printable import some_of
+from scripts.config_checks.caller import calling_parser
 from scripts.data.item_files import file_of
-from scripts.training.check_config import calling_parser
 
 # Keys, with all below them, that may change when a run is resumed: they say how long, where and how it is watched, or
 # they choose subjects, which are compared by themselves.

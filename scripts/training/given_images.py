@@ -10,10 +10,10 @@ from scripts.common.files import ROOT
 from scripts.common.printable import shortened
 from scripts.common.sequences import SEQUENCES, subset_name
 from scripts.common.weights import weight_files_in
+from scripts.config_checks.caller import calling_parser
 from scripts.data.datalist import sequences_present
 from scripts.data.image_channels import image_item
 from scripts.data.item_files import file_of
-from scripts.training.check_config import calling_parser
 
 logger = logging.getLogger(__name__)
 

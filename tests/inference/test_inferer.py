@@ -3,6 +3,7 @@
 
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from monai.networks.nets import DynUNet
 from scripts.common.errors import ScanError, UserError
@@ -10,6 +11,7 @@ from scripts.inference.inferer import BrainBoxInferer, NetworksInferer
 from scripts.losses.objective import Objective, Term
 from scripts.losses.segmentation_loss import SegmentationLoss
 from scripts.networks.teacher_student import TeacherStudent
+from scripts.research.runs import configs
 
 
 def _network(channels):
@@ -120,3 +122,11 @@ def test_prediction_that_is_not_finite_is_an_error_of_the_scan(value):
 def test_impossible_windows_are_refused(keys):
     with pytest.raises(UserError, match="The inferer has overlap"):
         BrainBoxInferer(**keys)
+
+
+@pytest.mark.parametrize("files, divisor", [((), 8), (("kd_net",), 8), (("no_distillation",), 4)])
+def test_scans_are_padded_for_the_deepest_network_that_takes_part(files, divisor):
+    parser = ConfigParser()
+    parser.read_config(configs(*files))
+    parser.update({"filters": [4, 8, 16], "teacher_filters": [4, 8, 16, 32], "device": "cpu", "amp": False})
+    assert parser.get_parsed_content("inferer").divisor == divisor

@@ -69,6 +69,12 @@ def test_the_terms_of_the_teacher_alone_are_an_objective_of_their_own():
     assert whole.of_student().of_teacher() is None
 
 
+def test_all_terms_but_those_of_the_student_and_of_weight_zero_need_the_teachers_output():
+    terms = {"teacher": Term(SegmentationLoss("teacher")), "student": Term(SegmentationLoss("student"))}
+    terms |= {"both": Term(_Constant(1.0), start=0.5), "off": Term(_Constant(1.0), weight=0)}
+    assert Objective(terms).needing_teacher == ("teacher", "both")
+
+
 class _MeanLabel(nn.Module):
     """A loss whose value is the sum of the labels that it is given."""
 

@@ -10,9 +10,9 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
+from scripts.config_checks.numbers import NUMBERS
 from scripts.report.picture import MOST_SLICES, SLICES, picture
 from scripts.report.rendering import anchor
-from scripts.training.check_config import NUMBERS
 
 pytestmark = pytest.mark.filterwarnings("error")
 RAS = np.eye(4)

@@ -35,6 +35,13 @@ def test_numbers_of_a_cohort_on_disk_are_printed(one_subject, capsys):
     assert "volume_ml wt" in printed and "mean_within_sd" in printed
 
 
+@pytest.mark.parametrize("option", ["--shapes", "--intensities"])
+def test_a_broken_file_of_real_figures_is_refused_before_the_cohort_is_read(option, tmp_path):
+    (path := tmp_path / "real.json").write_text("{")
+    with pytest.raises(UserError, match="real.json is not valid JSON"):
+        main(["numbers", "--folder", str(tmp_path / "no_cohort"), option, str(path)])
+
+
 def test_an_empty_folder_of_real_scans_is_refused(tmp_path):
     with pytest.raises(UserError, match="has no folder of a subject"):
         main(["picture", "--output", str(tmp_path / "picture.png"), "--real", str(tmp_path), "--subjects", "0"])

@@ -2,21 +2,14 @@
 """What MONAI could not evaluate is named before it tries to."""
 
 import pytest
-from monai.bundle import ConfigParser
-from scripts.training.expressions import broken_expression
-from tiny import ROOT, with_base
+from scripts.config_checks.expressions import broken_expression
 
-OVERLAYS = sorted(file.name for file in (ROOT / "configs").glob("*.json"))
-OF_INFERENCE = [name for name in OVERLAYS if name.endswith("inference.json")]
-OF_TRAINING = [name for name in OVERLAYS if name not in (*OF_INFERENCE, "metadata.json", "train.json")]
+from tests.config_checks.helpers import SHIPPED, merged
 
 
-def test_the_shipped_configs_pass():
-    for base, overlays in (("train.json", OF_TRAINING), ("inference.json", OF_INFERENCE)):
-        for files in (with_base(base, overlay) for overlay in overlays):
-            parser = ConfigParser()
-            parser.read_config([str(ROOT / "configs" / file) for file in files])
-            assert broken_expression(parser.get()) is None, files
+@pytest.mark.parametrize("files", SHIPPED, ids="+".join)
+def test_the_shipped_configs_pass(files):
+    assert broken_expression(merged(*files)) is None
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds references, expressions and component names in a config that MONAI could not evaluate, before it tries to."""
+"""Refuses references, expressions and component names that MONAI could not evaluate, before it tries to."""
 
 import ast
 from collections.abc import Iterator
 from pydoc import ErrorDuringImport, locate
 
-from monai.bundle.config_item import ConfigComponent
-from scripts.training.known_keys import REFERENCE, component_locator
+from scripts.common.errors import UserError
+from scripts.config_checks.components import full_name
+from scripts.config_checks.references import REFERENCE
+
+
+def check_expressions(config: dict) -> None:
+    """Refuse a text that cannot be evaluated, see `broken_expression`.
+
+    Raises:
+        UserError: naming its key and what is wrong.
+    """
+    if found := broken_expression(config):
+        raise UserError(f"{found[0]} {found[1]}: correct it.")
 
 
 def broken_expression(config: dict) -> tuple[str, str] | None:
@@ -40,8 +51,7 @@ def _unknown_target(target: str) -> str | None:
     if target.startswith(("$", "@", "%")):
         return None
     try:
-        name = ConfigComponent({"_target_": target}, locator=component_locator()).resolve_module_name()
-        found = locate(name)
+        found = locate(full_name(target))
     except ErrorDuringImport:  # MONAI tells it when it makes the component
         return None
     return f"is '{target}', and there is no such function or class" if found is None else None

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Refuses keys and overlays of paired trainings in an unpaired one, which would ignore them."""
 
-from collections.abc import Mapping
-
 from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
-from scripts.training.known_keys import CONFIGS
+from scripts.common.sequences import ordered
+from scripts.config_checks.shipped import CONFIGS
+from scripts.config_checks.values import value_of
 
 # Keys of `train.json` that an unpaired training does not read.
 NOT_UNPAIRED = (
@@ -16,16 +16,25 @@ NOT_UNPAIRED = (
 OVERLAYS_NOT_UNPAIRED = {"real": "with_real.json", "unlabelled_subjects": "unlabelled.json"}
 
 
-def check_unpaired(config: Mapping, student: tuple[str, ...], target: tuple[str, ...]) -> None:
-    """Refuse what an unpaired training would not read, or only write into its record.
+def check_target_folder(parser: ConfigParser, config: dict) -> None:
+    """Refuse an unpaired training without the folder of its target.
 
-    Args:
-        config: the merged config, with ``target``.
-        student, target: the sequences of ``student_modalities`` and ``target#sequence``.
+    Raises:
+        UserError: naming its key.
+    """
+    if "target" in config and all(value_of(parser, key) is None for key in ("dataset_dir", "target#dataset_dir")):
+        raise UserError("target#dataset_dir is null: give the folder of the target's scans with --target#dataset_dir.")
+
+
+def check_unpaired(parser: ConfigParser, config: dict) -> None:
+    """Refuse what an unpaired training would not read, or only write into its record.
 
     Raises:
         UserError: naming the key or the overlay.
     """
+    if "target" not in config:
+        return
+    student, target = (ordered(value_of(parser, key)) for key in ("student_modalities", "target#sequence"))
     train, unpaired = (ConfigParser.load_config_file(str(CONFIGS / f"{name}.json")) for name in ("train", "unpaired"))
     defaults = train | unpaired
     for key in NOT_UNPAIRED:
@@ -34,8 +43,8 @@ def check_unpaired(config: Mapping, student: tuple[str, ...], target: tuple[str,
     for key, overlay in OVERLAYS_NOT_UNPAIRED.items():
         if key in config:
             raise UserError(
-                f"The key {key}, of configs/{overlay}, has no effect in an unpaired training: leave that overlay out, and "
-                "put its subjects into the folder of the source or of the target."
+                f"The key {key}, of configs/{overlay}, has no effect in an unpaired training: leave that overlay "
+                "out, and put its subjects into the folder of the source or of the target."
             )
     if student != target:
         raise UserError(

@@ -2,20 +2,19 @@
 """What an unpaired training would ignore, or only record, is refused; the whole check of the configs is run."""
 
 import pytest
-from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
-from scripts.research.runs import configs
-from scripts.training.check_config import check_config
-from tiny import ROOT
+from scripts.config_checks.check_config import check_config
+
+from tests.config_checks.helpers import shipped
 
 
 def _check(*overlays, **keys):
-    parser = ConfigParser()
-    parser.read_config(configs(*overlays))
     folders = {"source#dataset_dir": "a", "target#dataset_dir": "b", "real#dataset_dir": "."}
-    parser.update({"device": "cpu", "amp": False, "bundle_root": str(ROOT)})
+    parser = shipped(*overlays, amp=False)
     parser.update({key: folder for key, folder in folders.items() if key.split("#")[0] in parser} | keys)
+    parser.parse()
     check_config(parser)
+    return parser
 
 
 @pytest.mark.parametrize(
@@ -53,3 +52,17 @@ def test_keys_that_do_nothing_in_an_unpaired_training_are_refused(key, value, se
 def test_overlays_that_an_unpaired_training_would_only_record_are_refused(overlays, sentence):
     with pytest.raises(UserError, match=sentence):
         _check(*overlays)
+
+
+def test_the_folder_of_the_target_may_be_in_the_home_folder_or_a_number(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    for given, folder in (("~/scans", "/home/someone/scans"), (2021, "2021")):
+        parser = _check("unpaired", **{"target#dataset_dir": given})
+        assert parser.get_parsed_content("dataset_dir") == parser.get_parsed_content("target#dataset_dir") == folder
+
+
+def test_an_unpaired_training_needs_the_folder_of_its_target():
+    with pytest.raises(
+        UserError, match="target#dataset_dir is null: give the folder of the target's scans with --targ"
+    ):
+        _check("unpaired", **{"target#dataset_dir": None})
