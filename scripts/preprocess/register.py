@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from nibabel.affines import voxel_sizes
+from nibabel.affines import apply_affine, voxel_sizes
+from scipy.ndimage import center_of_mass
 from scripts.common.errors import ScanError
 from scripts.common.foreground import bounding_box
 from scripts.preprocess.grid import resample
@@ -97,13 +98,7 @@ def motion(transform: np.ndarray, at: np.ndarray) -> tuple[float, float]:
 
 def centre(volume, affine) -> np.ndarray:
     """The centre of mass in mm; intensities below 0 count as 0."""
-    weights = np.clip(np.asarray(volume, dtype=float), 0, None)
-    voxel = [
-        (weights.sum(tuple(other for other in range(3) if other != axis)) @ np.arange(weights.shape[axis]))
-        for axis in range(3)
-    ]
-    affine = np.asarray(affine, dtype=float)
-    return affine[:3, :3] @ (np.array(voxel) / weights.sum()) + affine[:3, 3]
+    return apply_affine(affine, center_of_mass(np.clip(np.asarray(volume, dtype=float), 0, None)))
 
 
 def mutual_information(fixed: tuple, moving: tuple, transform: np.ndarray, bins: int = 32) -> float:

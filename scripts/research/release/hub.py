@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from scripts.common.errors import UserError
 from scripts.common.large_files import read_list
-from scripts.research.release.files import NAME, files_to_release, write_folder
+from scripts.research.release.files import NAME, archive, new_folder
 from scripts.research.release.links import relinked
 
 # The Hub shows the README of the root, so the model card stands there. No docs/README.md is left: MONAI's
@@ -42,11 +42,10 @@ def write_hub_folder(bundle_root: str | Path, output: str | Path, allow_dirty: b
 
     Raises:
         UserError: the folder exists, or a URL in ``large_files.yml`` is not the one that the Hub gives a file of that
-            path; see also `files_to_release`.
+            path; see also `archive`.
     """
-    root, folder = Path(bundle_root), Path(output) / NAME
-    files = files_to_release(root, allow_dirty)
-    for entry in read_list(root):
+    folder, content = Path(output) / NAME, archive(bundle_root, allow_dirty)
+    for entry in read_list(bundle_root):
         if not re.fullmatch(
             rf"https://huggingface\.co/[^/]+/[^/]+/resolve/[^/]+/{re.escape(entry['path'])}", entry["url"]
         ):
@@ -55,12 +54,16 @@ def write_hub_folder(bundle_root: str | Path, output: str | Path, allow_dirty: b
                 "write the list with `python -m scripts.common.large_files write --url "
                 f"https://huggingface.co/OWNER/{NAME}/resolve/main/models`."
             )
-    texts = {
-        name: relinked((root / name).read_text(encoding="utf-8"), name, files, MOVED)
-        for name in files
-        if name.endswith((".md", ".ipynb"))
-    }
-    header = yaml.safe_dump(HEADER, sort_keys=False)
-    texts["docs/README.md"] = f"---\n{header}---\n\n{texts['docs/README.md']}"
-    write_folder(root, {name: MOVED.get(name, name) for name in files}, folder, texts)
+    with new_folder(folder, content) as new:
+        files = {file.relative_to(new).as_posix() for file in new.rglob("*") if file.is_file()}
+        pages = {
+            name: relinked((new / name).read_text(encoding="utf-8"), name, files, MOVED)
+            for name in files
+            if name.endswith((".md", ".ipynb"))
+        }
+        header = yaml.safe_dump(HEADER, sort_keys=False)
+        pages["docs/README.md"] = f"---\n{header}---\n\n{pages['docs/README.md']}"
+        (new / "docs" / "README.md").unlink()
+        for name, text in pages.items():
+            (new / MOVED.get(name, name)).write_text(text, encoding="utf-8")
     return folder

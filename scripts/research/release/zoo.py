@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bundle as it is submitted to MONAI's model zoo."""
 
+import shutil
 from pathlib import Path
 
 from scripts.common.errors import UserError
-from scripts.common.large_files import read_list
-from scripts.research.release.files import NAME, files_to_release, tracked_files, write_folder
-
-# The zoo's unit tests of the bundle, here and there.
-TESTS, ZOO_TESTS = "tests/model_zoo/", "ci/unit_tests"
+from scripts.research.release.files import NAME, archive, new_folder
 
 
 def write_zoo_folder(bundle_root: str | Path, output: str | Path, allow_dirty: bool = False) -> Path:
@@ -25,20 +22,16 @@ def write_zoo_folder(bundle_root: str | Path, output: str | Path, allow_dirty: b
         the folder of the bundle.
 
     Raises:
-        UserError: the bundle or another unit test of a name is there already; see also `files_to_release`.
+        UserError: the bundle or another unit test of a name is there already; see also `archive`.
     """
-    root, output = Path(bundle_root), Path(output)
-    weights = {entry["path"] for entry in read_list(root)}
-    files = [name for name in files_to_release(root, allow_dirty) if name not in weights]
-    folder, tests = output / "models" / NAME, {}
-    for name in tracked_files(root):
-        if name.startswith(f"{TESTS}test_"):
-            tests[output / ZOO_TESTS / Path(name).name] = (root / name).read_bytes()
-    for test, content in tests.items():
-        if test.exists() and test.read_bytes() != content:
-            raise UserError(f"{test} exists and has other content: remove it, or choose another folder.")
-    write_folder(root, {name: name for name in files}, folder)
-    for test, content in tests.items():
-        test.parent.mkdir(parents=True, exist_ok=True)
-        test.write_bytes(content)
+    content = archive(bundle_root, allow_dirty, ":!models/*.pt")
+    folder, unit_tests = Path(output) / "models" / NAME, Path(output) / "ci" / "unit_tests"
+    tests = {unit_tests / test.name: test for test in Path(bundle_root).glob("tests/model_zoo/test_*.py")}
+    for new, test in tests.items():
+        if new.exists() and new.read_bytes() != test.read_bytes():
+            raise UserError(f"{new} exists and has other content: remove it, or choose another folder.")
+    with new_folder(folder, content):
+        unit_tests.mkdir(parents=True, exist_ok=True)
+        for new, test in tests.items():
+            shutil.copy(test, new)
     return folder
