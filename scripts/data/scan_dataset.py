@@ -42,8 +42,14 @@ class PrefetchLoader(DataLoader):
     """MONAI ``DataLoader`` that loads the next batches in several threads of this process.
 
     The batches and their order are those of loading without threads. Reading, decompressing and most of numpy and torch
-    release Python's lock meanwhile. MONAI's ``ThreadDataLoader`` has one thread only: loading a scan takes longer than
-    segmenting it, so the network would wait.
+    release Python's lock meanwhile.
+
+    Not MONAI's ``ThreadDataLoader``. By default it has one thread: loading a scan takes longer than segmenting it, so
+    the network would wait. With ``use_thread_workers`` it runs torch's worker processes as threads, and these set up
+    the process as a worker (torch 2.13): a SIGTERM of the parent process, as of ``timeout``, ends a stopped run with
+    status 0, as if all subjects were done; threads that start later compute with one thread; the global random numbers
+    are seeded anew. Two more batches wait, and a run that is interrupted while a scan takes more than 5 s to load ends
+    with an ``AttributeError``, as a thread cannot be terminated.
 
     Args:
         dataset: several threads load its items at once, so its transforms must keep no state between items.

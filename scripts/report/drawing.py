@@ -32,42 +32,32 @@ def load_scans(item: Mapping, sequences: Iterable[str]) -> tuple[dict[str, np.nd
     return {name: volumes[name] for name in SEQUENCE_TITLES if name in volumes}, np.asarray(image.affine, dtype=float)
 
 
-def draw_subject(
-    output_dir,
-    item: Mapping,
-    sequences=None,
-    network: str | None = None,
-    label_map=None,
-    failed: str | None = None,
-    slices: int = SLICES,
-) -> None:
+def draw_subject(output_dir, item: Mapping, failed: str | None = None, slices: int = SLICES) -> None:
     """Write the part of a segmented subject: volumes of its label map, and a picture if the scans can be read.
 
-    If they cannot, an earlier picture of the same label map stays.
+    If they cannot, an earlier picture of the same label map stays. If the label map cannot be used, the part says so.
 
-    The record ``<subject>_seg.json`` takes precedence over ``sequences``, ``network`` and the item's label convention.
+    What the network saw, its weight file and the label convention are those of the record ``<subject>_seg.json``; a
+    label map without a record is of all sequences of the item and of its label convention.
 
     Args:
         output_dir: folder of the segmentations.
         item: datalist item: ``subject``, the paths of its sequences and perhaps the label map's ``label_convention``.
-        sequences: what the network saw; by default all of the item's.
-        network: its weight file, whose name is shown.
-        label_map: path, by default ``<output_dir>/<subject>/<subject>_seg.nii.gz``.
         failed: why the latest run could not segment the subject; the label map is of an earlier one.
         slices: see `scripts.report.picture.picture`.
-
-    Raises:
-        ScanError: the label map cannot be used.
     """
     subject, parts = item["subject"], Path(output_dir) / "report"
-    path = Path(label_map or label_map_path(output_dir, subject))
+    path = label_map_path(output_dir, subject)
     available = [name for name in SEQUENCES if name in item]
-    seen = list(ordered(sequences)) if sequences else available
-    facts = {"subject": subject, "sequences": seen, "network": network and Path(network).name}
-    facts |= {"failed": failed} if failed else {}
     recorded = recorded_facts(path)
+    facts = {"subject": subject, "sequences": available, "network": None} | ({"failed": failed} if failed else {})
     facts |= {name: recorded[name] for name in ("sequences", "network") if name in recorded}
-    regions, affine = read_regions(subject, path, convention_of(recorded, item), "label_convention" in recorded)
+    try:
+        regions, affine = read_regions(subject, path, convention_of(recorded, item), "label_convention" in recorded)
+    except ScanError as error:
+        reason = {"failed": failed} if failed else {"failed": str(error), "label_map": {"sha256": sha256_of(path)}}
+        write_part(parts, {"subject": subject} | reason)
+        return
     voxels = np.count_nonzero(regions, axis=(1, 2, 3))
     facts["volumes_ml"] = {region: float(count * voxel_ml(affine)) for region, count in zip(REGIONS, voxels)}
     facts["label_map"] = identity(path, recorded, item)
@@ -89,21 +79,6 @@ def draw_subject(
         facts = earlier | {name: fact for name, fact in facts.items() if fact} if html else facts
         facts |= {} if html else {"note": f"No picture: {error}"}
     write_part(parts, facts, html)
-
-
-def write_undrawable(output_dir, subject: str, error: ScanError, label_map=None, failed: str | None = None) -> None:
-    """Write the part of a subject whose label map cannot be used.
-
-    Args:
-        output_dir: folder of the segmentations.
-        subject: its name.
-        error: of `draw_subject`.
-        label_map: as of `draw_subject`.
-        failed: why the latest run could not segment the subject, which is then said instead.
-    """
-    path = Path(label_map or label_map_path(output_dir, subject))
-    facts = {"failed": failed} if failed else {"failed": str(error), "label_map": {"sha256": sha256_of(path)}}
-    write_part(Path(output_dir) / "report", {"subject": subject} | facts)
 
 
 def identity(label_map: Path, recorded: Mapping, item: Mapping) -> dict:

@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts.common.errors import ScanError, UserError
+from scripts.common.errors import UserError
 from scripts.common.label_map_state import (
     EDITED,
     MADE,
@@ -21,25 +21,19 @@ from scripts.common.read_record import read_record
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import subjects_in
 from scripts.inference.table import NO_MAP, recorded_problems, with_earlier_map, write_table
-from scripts.report.drawing import draw_subject, identity, write_undrawable
+from scripts.report.drawing import draw_subject, identity
 from scripts.report.label_map_record import recorded_facts
 from scripts.report.parts import forget_failures, part_path, read_part, read_parts, read_picture, write_part
-from scripts.report.picture import SLICES
 from scripts.report.run_info import read_run
 
 
 def draw_missing(
-    output_dir,
-    items: Mapping[str, Mapping],
-    label_convention: str | None = None,
-    foreign: bool = False,
-    slices: int = SLICES,
+    output_dir, items: Mapping[str, Mapping], label_convention: str | None, foreign: bool, slices: int
 ) -> None:
     """Write the missing and outdated parts of all label maps in a folder, as a stopped run leaves them.
 
     A part is outdated if it has no picture or one of other slices, or if the label map or its label convention has
-    changed since. A label
-    map that cannot be used becomes a failed subject, and the others go on. So does a record whose label map is not
+    changed since. A label map that cannot be used becomes a failed subject, and so does a record whose label map is not
     there. A subject that the latest run could not segment keeps its failure beside the picture.
 
     Args:
@@ -68,12 +62,8 @@ def draw_missing(
         else:
             wanted = "note" in part or part.get("slices") != slices
             wanted = wanted or drawn != identity(path, recorded_facts(path), item)
-        try:
-            if wanted:
-                sentence = failed and with_earlier_map(output_dir, subject, failed)
-                draw_subject(output_dir, item, failed=sentence, slices=slices)
-        except ScanError as error:
-            write_undrawable(output_dir, subject, error, failed=failed)
+        if wanted:
+            draw_subject(output_dir, item, failed and with_earlier_map(output_dir, subject, failed), slices)
 
 
 def _failure_of_the_run(part: Mapping | None) -> str | None:

@@ -11,10 +11,9 @@ import numpy as np
 from ignite.engine import Engine, Events
 from scripts.common.errors import ScanError, UserError, user_message
 from scripts.common.sequences import SEQUENCES, ordered
-from scripts.inference.table import recorded_problems
-from scripts.report.drawing import draw_subject, load_scans, write_undrawable
+from scripts.report.drawing import draw_subject, load_scans
 from scripts.report.evaluation_page import networks_to_draw
-from scripts.report.folder import draw_missing, mark_failed
+from scripts.report.folder import draw_folder, mark_failed
 from scripts.report.page import write_report
 from scripts.report.parts import forget_failures, remove_parts, write_part
 from scripts.report.picture import SLICES, picture
@@ -30,24 +29,16 @@ class _ReportHandler:
         output_dir: ``report.html`` goes there, its parts into ``report/``.
         subjects: datalist items with the paths of the scans, which are read again for the pictures.
         facts: settings of the run that the page lists, any values.
-        when: what the page says about the time of the run; nothing by default, so that the same run gives the same
-            bytes.
         slices: see `scripts.report.picture.picture`.
     """
 
     def __init__(
-        self,
-        output_dir,
-        subjects: Iterable[Mapping],
-        facts: Mapping | None = None,
-        when: str | None = None,
-        slices: int = SLICES,
-    ):
+        self, output_dir, subjects: Iterable[Mapping], facts: Mapping | None = None, slices: int = SLICES
+    ) -> None:
         self.output_dir = Path(output_dir)
         self.parts = self.output_dir / "report"
         self.items = {item["subject"]: item for item in subjects}
         self.facts = dict(facts or {})
-        self.when = when
         self.slices = slices
         self.failed: set[str] = set()
         self.given_up = False
@@ -84,7 +75,7 @@ class _ReportHandler:
     def finish(self, engine: Engine) -> None:
         """Write the page."""
         self._add_failed(engine)
-        write_report(self.output_dir, self.when)
+        write_report(self.output_dir)
 
     def _add_failed(self, engine: Engine) -> None:
         for subject, sentence in getattr(engine, "failures", {}).items():
@@ -98,47 +89,32 @@ class _ReportHandler:
 
 
 class ReportSegmentations(_ReportHandler):
-    """Report of an inference. Attach it behind `scripts.inference.save_segmentation.SaveImageAndRecordd`.
+    """Report of an inference. Attach it behind `scripts.inference.table.WriteTable`.
 
-    Subjects of an earlier inference into the folder stay in the report, as their label maps stay in the folder, also if
-    they fail in this run. So do subjects that failed then and are not in this run, as they stay in the table. Label
-    maps whose picture a stopped run has not drawn are drawn at the end. One that cannot be drawn is a failed subject.
+    Each label map is drawn when `scripts.inference.save_segmentation.SaveImageAndRecordd` has saved it. The rest is done
+    at the end, by `scripts.report.folder.draw_folder`: subjects of an earlier inference into the folder stay in the
+    report, as their label maps stay in the folder, also if they fail in this run. So do subjects that failed then and
+    are not in this run, as they stay in the table. Label maps whose picture a stopped run has not drawn are drawn. One
+    that cannot be drawn is a failed subject.
 
     Args:
-        sequences: what the network saw, unless the record ``<subject>_seg.json`` says it; by default all of the item's.
-        network: its weight file, whose name is shown, unless the record says it.
         expected: file of expected accuracy (`scripts.evaluation.expected`); it may be missing.
         behind: how many subjects may wait for their picture, which a thread draws while the next ones are segmented;
             with 0 each picture is drawn before the run goes on. The page waits for all.
         others: see `_ReportHandler`.
     """
 
-    def __init__(
-        self,
-        output_dir,
-        subjects,
-        sequences=None,
-        network=None,
-        expected=None,
-        facts=None,
-        when=None,
-        behind=0,
-        slices=SLICES,
-    ):
-        super().__init__(output_dir, subjects, facts, when, slices)
-        self.sequences, self.network, self.expected = sequences, network, expected
-        self.behind, self.drawing, self.pool = behind, deque(), None
+    def __init__(self, output_dir, subjects, expected=None, facts=None, behind: int = 0, slices: int = SLICES) -> None:
+        super().__init__(output_dir, subjects, facts, slices)
+        self.expected, self.behind, self.drawing, self.pool = expected, behind, deque(), None
 
     def start(self, engine: Engine) -> None:
-        """Forget the failures of an earlier run, but for those of the table whose subjects are not tried again."""
+        """Set the report of an evaluation aside, write the run, and forget the failures of subjects that it tries."""
         self.failed.clear()
         self.drawing.clear()
         self.pool = ThreadPoolExecutor(1, "draw") if self.behind else None
         set_aside_other_report(self.output_dir, "inference")
-        forget_failures(self.parts)
-        for subject, sentence in recorded_problems(self.output_dir).items():
-            if subject not in self.items:
-                mark_failed(self.output_dir, subject, sentence)
+        forget_failures(self.parts, self.items)
         # with --existing skip, the subjects of this run lack those that are done
         self.items = read_run(self.output_dir)["scans"] | self.items
         write_run(self.output_dir, "inference", self.facts, self.expected, self.items, self.slices)
@@ -146,11 +122,10 @@ class ReportSegmentations(_ReportHandler):
     def add_subject(self, item: Mapping) -> None:
         """Write the part of one subject from the label map that was saved."""
         scans = self.items.get(item["subject"], {"subject": item["subject"]})
-        arguments = (self.output_dir, scans, self.sequences, self.network, item.get("saved"), None, self.slices)
         if self.pool is None:
-            _draw(*arguments)
+            draw_subject(self.output_dir, scans, slices=self.slices)
         else:
-            self.drawing.append(self.pool.submit(_draw, *arguments))
+            self.drawing.append(self.pool.submit(draw_subject, self.output_dir, scans, slices=self.slices))
             self._wait_for_drawing(self.behind)
 
     def add_failed(self, subject: str, sentence: str) -> None:
@@ -158,26 +133,17 @@ class ReportSegmentations(_ReportHandler):
         mark_failed(self.output_dir, subject, sentence)
 
     def finish(self, engine: Engine) -> None:
-        """Wait for the last pictures, draw what an earlier run has left undrawn, and write the page."""
-        self._add_failed(engine)
+        """Wait for the last pictures, bring all parts up to date with label maps and table, and write the page."""
         self._wait_for_drawing(0)
         if self.pool is not None:
             self.pool.shutdown()
-        draw_missing(self.output_dir, self.items, slices=self.slices)
-        super().finish(engine)
+        draw_folder(self.output_dir)
+        write_report(self.output_dir)
 
     def _wait_for_drawing(self, limit: int) -> None:
         """Wait until at most so many subjects are left; an error in the thread is raised here."""
         while len(self.drawing) > limit:
             self.drawing.popleft().result()
-
-
-def _draw(output_dir, item: Mapping, sequences, network, label_map, failed, slices) -> None:
-    """`draw_subject`; where its label map cannot be used, the part says so, and the others go on."""
-    try:
-        draw_subject(output_dir, item, sequences, network, label_map, failed, slices)
-    except ScanError as error:
-        write_undrawable(output_dir, item["subject"], error, label_map)
 
 
 class ReportEvaluation(_ReportHandler):
@@ -190,9 +156,9 @@ class ReportEvaluation(_ReportHandler):
     """
 
     def __init__(
-        self, output_dir, subjects, network_sequences: Mapping[str, Sequence[str]], facts=None, when=None, slices=SLICES
-    ):
-        super().__init__(output_dir, subjects, facts, when, slices)
+        self, output_dir, subjects, network_sequences: Mapping[str, Sequence[str]], facts=None, slices: int = SLICES
+    ) -> None:
+        super().__init__(output_dir, subjects, facts, slices)
         self.networks = networks_to_draw(network_sequences)
         self.seen = {name: ordered(network_sequences[name]) for name in self.networks}
         self.sequences = [name for name in SEQUENCES if any(name in sequences for sequences in self.seen.values())]

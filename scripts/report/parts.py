@@ -2,7 +2,7 @@
 """A part of the report: one subject's facts and picture, ``<subject>.html.part``, written as soon as it is done."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from scripts.common.errors import UserError
@@ -64,10 +64,15 @@ def remove_parts(folder) -> None:
         part_path(folder, facts["subject"]).unlink(missing_ok=True)
 
 
-def forget_failures(folder) -> None:
-    """Take the failures out of the parts of an earlier run, and remove parts in which nothing else is left."""
+def forget_failures(folder, subjects: Container[str] | None = None) -> None:
+    """Take the failures out of the parts of an earlier run, and remove parts in which nothing else is left.
+
+    Args:
+        folder: ``<output_dir>/report``.
+        subjects: names of those whose failures are forgotten, by default all.
+    """
     for facts in list(read_parts(folder)):
-        if facts.pop("failed", None) is None:
+        if (subjects is not None and facts["subject"] not in subjects) or facts.pop("failed", None) is None:
             continue
         if "volumes_ml" in facts:
             write_part(folder, facts, read_picture(folder, facts["subject"]))

@@ -10,13 +10,21 @@ from scripts.data.item_files import scan_hashes
 from scripts.report.drawing import draw_subject
 from scripts.report.parts import part_path
 
-from tests.report.helpers import AFFINE, change_label_map, parts_of, save_label_map, save_scans
+from tests.report.helpers import (
+    AFFINE,
+    change_label_map,
+    parts_of,
+    save_label_map,
+    save_label_map_with_record,
+    save_scans,
+)
 
 
 @pytest.mark.parametrize("enhancing", [3, 4])
-def test_a_label_map_gives_volumes_and_a_picture(tmp_path, enhancing):
+def test_a_label_map_gives_volumes_and_a_picture_with_sequences_and_network_of_its_record(tmp_path, enhancing):
+    save_label_map_with_record(tmp_path / "out", "S1")
     save_label_map(tmp_path / "out", "S1", enhancing)
-    draw_subject(tmp_path / "out", save_scans(tmp_path / "scans", "S1"), ["flair", "t1ce"], "model.pt")
+    draw_subject(tmp_path / "out", save_scans(tmp_path / "scans", "S1"))
     record = parts_of(tmp_path / "out")["S1"]
     assert record["volumes_ml"] == pytest.approx({"tc": 0.3, "wt": 1.3, "et": 0.1})
     assert record["sequences"] == ["t1ce", "flair"] and record["network"] == "model.pt"
@@ -27,7 +35,7 @@ def test_a_label_map_gives_volumes_and_a_picture(tmp_path, enhancing):
 def test_without_readable_scans_only_the_picture_is_missing(tmp_path):
     save_label_map(tmp_path / "out", "S1")
     item = save_scans(tmp_path / "scans", "S1") | {"flair": str(tmp_path / "moved.nii.gz")}
-    draw_subject(tmp_path / "out", item, ["t1ce", "flair"])
+    draw_subject(tmp_path / "out", item)
     record = parts_of(tmp_path / "out")["S1"]
     assert record["volumes_ml"]["et"] == pytest.approx(0.1) and "moved.nii.gz does not exist" in record["note"]
 
@@ -52,7 +60,7 @@ def test_a_flipped_label_map_gives_the_same_picture_and_a_shifted_one_none(tmp_p
 def test_without_scans_the_earlier_picture_of_the_same_label_map_stays(tmp_path):
     save_label_map(tmp_path, "S1")
     item = save_scans(tmp_path / "scans", "S1", ("flair",))
-    draw_subject(tmp_path, item, ["flair"], "model.pt", slices=3)
+    draw_subject(tmp_path, item, slices=3)
     before = part_path(tmp_path / "report", "S1").read_text()
     draw_subject(tmp_path, {"subject": "S1", "label_convention": item.get("label_convention")}, slices=5)
     assert part_path(tmp_path / "report", "S1").read_text() == before and parts_of(tmp_path)["S1"]["slices"] == 3

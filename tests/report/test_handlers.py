@@ -28,17 +28,23 @@ from tests.report.helpers import (
 )
 
 
+def _finish(handler, out, failures=None) -> None:
+    """End a run: the handler of the table comes first."""
+    write_table(out, failures or {})
+    handler.finish(engine(failures=failures))
+
+
 def test_each_subject_has_a_part_as_soon_as_it_is_done_and_the_page_comes_at_the_end(tmp_path):
     out, item = tmp_path / "out", save_scans(tmp_path / "scans", "S1")
-    save_label_map(out, "S1")
-    handler = ReportSegmentations(out, [item, {"subject": "S2"}], ["t1ce", "flair"], facts={"mirror": True})
+    save_label_map_with_record(out, "S1")
+    handler = ReportSegmentations(out, [item, {"subject": "S2"}], facts={"mirror": True})
     handler.start(engine())
     handler.add_subjects(engine([{"subject": "S1"}], [{}]))
     assert set(parts_of(out)) == {"S1"} and not (out / "report.html").exists()
-    failing = engine(output=[], failures={"S2": "S2: no flair file was found: add it."})
-    handler.add_subjects(failing)
+    failures = {"S2": "S2: no flair file was found: add it."}
+    handler.add_subjects(engine(output=[], failures=failures))
     assert parts_of(out)["S2"]["failed"].startswith("S2: no flair file")
-    handler.finish(failing)
+    _finish(handler, out, failures)
     page = (out / "report.html").read_text()
     assert "no flair file was found: add it." in page and "<h3>S1</h3>" in page and "mirror" in page
 
@@ -46,28 +52,28 @@ def test_each_subject_has_a_part_as_soon_as_it_is_done_and_the_page_comes_at_the
 def test_drawing_in_a_thread_gives_the_same_page(tmp_path, monkeypatch):
     threads = set()
 
-    def keep(*arguments):
+    def keep(*arguments, **options):
         threads.add(threading.current_thread())
-        draw_subject(*arguments)
+        draw_subject(*arguments, **options)
 
     monkeypatch.setattr("scripts.report.handlers.draw_subject", keep)
     items = [save_scans(tmp_path / "scans", name) for name in ("S1", "S2", "S3")]
     pages = {}
     for behind in (0, 2):
         out = tmp_path / str(behind)
-        handler = ReportSegmentations(out, items, ["t1ce", "flair"], behind=behind)
+        handler = ReportSegmentations(out, items, behind=behind)
         handler.start(engine())
         for item in items:
-            save_label_map(out, item["subject"])
+            save_label_map_with_record(out, item["subject"])
             handler.add_subjects(engine([item], [{}]))
-        handler.finish(engine())
+        _finish(handler, out)
         pages[behind] = (out / "report.html").read_bytes()
     assert pages[0] == pages[2] and pages[0].count(b"<h3>S") == 3
     assert len(threads) == 2 and threading.main_thread() in threads
 
 
 def test_an_error_while_drawing_in_a_thread_is_raised_in_the_run(tmp_path, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("scripts.report.handlers.draw_subject", full)
@@ -87,7 +93,7 @@ def test_a_label_map_that_cannot_be_drawn_costs_no_report(tmp_path, behind):
     handler = ReportSegmentations(out, items, behind=behind)
     handler.start(engine())
     handler.add_subjects(engine(items, [{}, {}]))
-    handler.finish(engine())
+    _finish(handler, out)
     page = (out / "report.html").read_text()
     assert "<li><b>S1</b>: " in page and "unknown label value 7" in page and "<h3>S2</h3>" in page
 
@@ -99,7 +105,7 @@ def test_label_maps_of_paediatric_subjects_are_drawn_as_they_were_recorded(tmp_p
     handler = ReportSegmentations(tmp_path / "out", [item])
     handler.start(engine())
     handler.add_subjects(engine([item], [{}]))
-    handler.finish(engine())
+    _finish(handler, tmp_path / "out")
     assert "<b>1</b> of 1 subjects were segmented." in (tmp_path / "out" / "report.html").read_text()
     # 50 voxels of 4, .002 ml each
     assert parts_of(tmp_path / "out")[name]["volumes_ml"]["et"] == pytest.approx(0.1)
@@ -109,19 +115,33 @@ def test_a_failure_is_kept_while_other_subjects_are_segmented_and_as_long_as_the
     out = tmp_path / "out"
     first = ReportSegmentations(out, [{"subject": "BAD"}])
     first.start(engine())
-    write_table(out, {"BAD": "BAD: bad."})
-    first.finish(engine(failures={"BAD": "BAD: bad."}))
+    _finish(first, out, {"BAD": "BAD: bad."})
     item = save_scans(tmp_path / "scans", "S1")
     save_label_map_with_record(out, "S1")
-    for with_table in (True, False):
-        if not with_table:
-            (out / "segmentations.csv").unlink()
+    for in_table in ({"BAD": "BAD: bad."}, {}):  # `WriteTable` keeps the failure as long as the table is there
         second = ReportSegmentations(out, [item])
         second.start(engine())
         second.add_subjects(engine([item], [{}]))
+        assert "BAD" in parts_of(out)
+        write_table(out, in_table)
         second.finish(engine())
-        assert ("BAD" in parts_of(out)) == with_table
-        assert ("<li><b>BAD</b>: bad.</li>" in (out / "report.html").read_text()) == with_table
+        assert ("BAD" in parts_of(out)) == bool(in_table)
+        assert ("<li><b>BAD</b>: bad.</li>" in (out / "report.html").read_text()) == bool(in_table)
+
+
+def test_failures_of_a_killed_run_are_told_and_those_it_has_put_right_are_not(tmp_path):
+    out, item = tmp_path / "out", save_scans(tmp_path / "scans", "S1")
+    first = ReportSegmentations(out, [item])
+    first.start(engine())
+    _finish(first, out, {"S1": "S1: bad."})
+    killed = ReportSegmentations(out, [item, {"subject": "S2"}], behind=2)
+    killed.start(engine())
+    save_label_map_with_record(out, "S1")  # and killed before it was drawn
+    killed.add_subjects(engine(failures={"S2": "S2: bad, too."}))
+    main([str(out)])
+    page = (out / "report.html").read_text()
+    assert "<b>1</b> of 2 subjects were segmented; <b>1</b> failed." in page
+    assert "S2</b>: bad, too." in page and ": bad." not in page
 
 
 def test_a_second_run_keeps_finished_subjects_and_drops_failures_that_are_gone(tmp_path):
@@ -132,23 +152,23 @@ def test_a_second_run_keeps_finished_subjects_and_drops_failures_that_are_gone(t
         handler.start(engine())
         if failures:
             handler.add_subjects(engine([{"subject": "S1"}], [{}]))
-        handler.finish(engine(failures=failures))
+        _finish(handler, out, failures)
     assert set(parts_of(out)) == {"S1"}
 
 
 def test_the_next_run_draws_label_maps_of_a_killed_one(tmp_path):
     out = tmp_path / "out"
     items = [save_scans(tmp_path / "scans", name) for name in ("S1", "S2", "S3")]
-    killed = ReportSegmentations(out, items, ["t1ce", "flair"], behind=2)
+    killed = ReportSegmentations(out, items, behind=2)
     killed.start(engine())
     for name in ("S1", "S2"):
         save_label_map_with_record(out, name)
     save_label_map(out, "S9")  # from elsewhere: no subject of the run
-    going_on = ReportSegmentations(out, items[2:], ["t1ce", "flair"])  # --existing skip leaves S1 and S2 out
+    going_on = ReportSegmentations(out, items[2:])  # --existing skip leaves S1 and S2 out
     going_on.start(engine())
     save_label_map_with_record(out, "S3")
     going_on.add_subjects(engine(items[2:], [{}]))
-    going_on.finish(engine())
+    _finish(going_on, out)
     page = (out / "report.html").read_text()
     assert "<b>3</b> of 3 subjects were segmented." in page
     assert page.count('<figure class="axial"') == 3 * 2 and "No picture" not in page
@@ -160,8 +180,7 @@ def test_a_subject_that_fails_again_keeps_the_picture_of_its_earlier_label_map(t
     for failures in ({}, {"S1": "S1: x.nii.gz is empty."}):
         handler = ReportSegmentations(out, [item])
         handler.start(engine())
-        write_table(out, failures)
-        handler.finish(engine(failures=failures))
+        _finish(handler, out, failures)
         Path(item["t1ce"]).write_bytes(b"broken")
     sentence = "S1: x.nii.gz is empty. The label map in the folder is of an earlier run."
     page = (out / "report.html").read_text()
@@ -178,7 +197,7 @@ def test_a_failure_of_an_earlier_run_is_gone_after_a_good_one(tmp_path):
     for failures in ({"S1": "S1: bad."}, {}):
         handler = ReportSegmentations(out, [item])
         handler.start(engine())
-        handler.finish(engine(failures=failures))
+        _finish(handler, out, failures)
         assert ("bad." in (out / "report.html").read_text()) == bool(failures)
     assert "<figure" in (out / "report.html").read_text()
 
@@ -189,7 +208,7 @@ def test_a_record_whose_label_map_was_not_saved_is_not_done(tmp_path):
     save_label_map_with_record(out, "S1", label_map_sha256="of a new map", replaced_sha256=old)
     handler = ReportSegmentations(out, [item])
     handler.start(engine())
-    handler.finish(engine())
+    _finish(handler, out)
     page = (out / "report.html").read_text()
     assert "<figure" not in page and "a run was stopped before it saved the label map" in page
 
@@ -234,7 +253,7 @@ def test_an_edited_label_map_is_drawn_again_and_flagged(tmp_path):
     handler = ReportSegmentations(out, [item])
     handler.start(engine())
     handler.add_subjects(engine([item], [{}]))
-    handler.finish(engine())
+    _finish(handler, out)
     assert "No warning." in (out / "report.html").read_text()
     # without the 100 voxels of core, 550 of .002 ml are left
     change_label_map(out / "S1" / "S1_seg.nii.gz", lambda label: label * (label != 1))
@@ -287,7 +306,7 @@ def test_an_inference_into_the_folder_of_an_evaluation_renames_its_page(tmp_path
     handler = ReportSegmentations(tmp_path, [save_scans(tmp_path / "scans", "S1")])
     handler.start(engine())
     handler.add_subjects(engine([{"subject": "S1"}], [{}]))
-    handler.finish(engine())
+    _finish(handler, tmp_path)
     # base64, in which pictures are, has no underscore
     page = (tmp_path / "report.html").read_text()
     assert "<b>1</b> of 1 subjects were segmented." in page and not any(

@@ -25,5 +25,7 @@ def test_parts_of_an_earlier_run_are_removed(tmp_path):
 def test_failures_are_forgotten_and_pictures_kept(tmp_path):
     parts = tmp_path / "report"
     save_parts(tmp_path, facts("A"), facts("B") | {"failed": "B: why"}, {"subject": "C", "failed": "C: why"})
+    forget_failures(parts, {"A", "C"})
+    assert list(read_parts(parts)) == [facts("A"), facts("B") | {"failed": "B: why"}]
     forget_failures(parts)
     assert list(read_parts(parts)) == [facts("A"), facts("B")] and read_picture(parts, "B") == "<p>picture of 1</p>\n"
