@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of a release: those of the last commit, without what ``.gitattributes`` leaves out."""
+"""The files of a release: those of the last commit, without what only developers need."""
 
 import io
 import os
@@ -13,15 +13,21 @@ from pathlib import Path
 from scripts.common.errors import UserError
 
 NAME = "brats_limited_modality_segmentation"
+# What only developers need: tests and their tools, and the making of documents, weights and releases.
+LEFT_OUT = (
+    *("tests", ".ci", ".gitignore", "pyproject.toml", "requirements-test.txt"),
+    *("scripts/research", "docs/results/study_starts"),
+)
 
 
-def archive(bundle_root: str | Path, allow_dirty: bool, *arguments: str) -> bytes:
+def archive(bundle_root: str | Path, allow_dirty: bool, left_out: tuple[str, ...] = (), prefix: str = "") -> bytes:
     """A zip by ``git archive``. The same commit gives the same bytes with any zlib, since nothing is compressed.
 
     Args:
         bundle_root: the bundle's folder, in a git repository.
         allow_dirty: take the tracked files as they are in the folder, though not everything is committed.
-        arguments: of ``git archive``: options and paths.
+        left_out: paths, or patterns such as ``models/*.pt``, that are left out beside `LEFT_OUT`.
+        prefix: of all paths in the zip.
 
     Raises:
         UserError: no git repository, or uncommitted changes.
@@ -34,7 +40,8 @@ def archive(bundle_root: str | Path, allow_dirty: bool, *arguments: str) -> byte
                 "release the files as they are with --allow-dirty."
             )
         commit = _git(bundle_root, "stash", "create").decode().strip() or commit  # no change where all are new files
-    return _git(bundle_root, "archive", "-0", "--format=zip", commit, *arguments)
+    paths = [".", *(f":!{path}" for path in (*LEFT_OUT, *left_out))]
+    return _git(bundle_root, "archive", "-0", "--format=zip", f"--prefix={prefix}", commit, *paths)
 
 
 @contextmanager

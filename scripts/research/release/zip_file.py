@@ -10,7 +10,7 @@ from scripts.research.release.files import NAME, archive
 
 def write_zip(bundle_root: str | Path, output: str | Path, allow_dirty: bool = False) -> Path:
     """Write ``<output>/<name>_v<version>.zip``, and return its path; other arguments and errors are of `archive`."""
-    content = archive(bundle_root, allow_dirty, f"--prefix={NAME}/")
+    content = archive(bundle_root, allow_dirty, prefix=f"{NAME}/")
     target = Path(output) / f"{NAME}_v{metadata(bundle_root)['version']}.zip"
     save_atomically(target, lambda path: path.write_bytes(content))
     return target

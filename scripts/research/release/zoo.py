@@ -24,7 +24,7 @@ def write_zoo_folder(bundle_root: str | Path, output: str | Path, allow_dirty: b
     Raises:
         UserError: the bundle or another unit test of a name is there already; see also `archive`.
     """
-    content = archive(bundle_root, allow_dirty, ":!models/*.pt")
+    content = archive(bundle_root, allow_dirty, ("models/*.pt",))
     folder, unit_tests = Path(output) / "models" / NAME, Path(output) / "ci" / "unit_tests"
     tests = {unit_tests / test.name: test for test in Path(bundle_root).glob("tests/model_zoo/test_*.py")}
     for new, test in tests.items():

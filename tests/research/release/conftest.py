@@ -5,7 +5,6 @@ import subprocess
 
 import pytest
 from scripts.common.large_files import write_list
-from tiny import ROOT
 
 FILES = {
     "README.md": "[card](docs/README.md) [study](docs/study.md)\n",
@@ -20,7 +19,6 @@ FILES = {
     "tests/model_zoo/test_it.py": "test of the zoo",
     "tests/model_zoo/test_it_dist.py": "another",
     ".gitignore": "*.log\n",
-    ".gitattributes": (ROOT / ".gitattributes").read_text(),
     "large_files.yml": "# from here\n",
 }
 
