@@ -37,7 +37,7 @@ class SaveCases:
             ``{"teacher": ["t1", "t1ce", "t2", "flair"], "student": ["t1ce", "flair"]}``; any number of networks.
         settings: facts of the run for summary.json (JSON values): checkpoints, spacing, seed, ...; its ``warnings``, a
             list of sentences, are also logged at the end.
-        seed, resamples: of the bootstrap.
+        seed: of the bootstrap.
 
     Raises:
         ValueError: no network.
@@ -45,19 +45,14 @@ class SaveCases:
     """
 
     def __init__(
-        self,
-        output_dir,
-        network_sequences: Mapping[str, Sequence[str]],
-        settings: Mapping | None = None,
-        seed: int = 0,
-        resamples: int = 10_000,
+        self, output_dir, network_sequences: Mapping[str, Sequence[str]], settings: Mapping | None = None, seed: int = 0
     ) -> None:
         if not network_sequences:
             raise ValueError("network_sequences is empty: name at least one, such as {'student': ['flair', 't1ce']}.")
         self.output_dir = Path(output_dir)
         self.subsets = {network: subset_name(sequences) for network, sequences in network_sequences.items()}
         self.settings = dict(settings or {})
-        self.seed, self.resamples = seed, resamples
+        self.seed = seed
         self.measured = False
 
     def attach(self, engine: Engine) -> None:
@@ -103,7 +98,7 @@ class SaveCases:
             logger.warning("No subject could be measured, so there is no summary.")
             return
         cases = read_cases(self.output_dir / "cases.csv")
-        summary = write_summary(self.output_dir / "summary.json", cases, self.settings, self.seed, self.resamples)
+        summary = write_summary(self.output_dir / "summary.json", cases, self.settings, self.seed)
         evaluation_figure(cases, self.output_dir / "evaluation.png")
         for network, result in summary["networks"].items():
             dices = ", ".join(f"{region} {result['regions'][region]['dice']['mean']:.3f}" for region in REGIONS)

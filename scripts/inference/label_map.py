@@ -12,11 +12,10 @@ from scripts.common.sequences import REGIONS
 
 
 class LabelMapd(Transform):
-    """Make a label map: threshold and nest the three regions, clean them if asked, and number their tissues.
+    """Make a label map: threshold the regions at 0.5 and nest them, clean them if asked, and number their tissues.
 
     Args:
         key: probabilities (3, X, Y, Z) of tc, wt, et in the scan's own grid, a MetaTensor.
-        threshold: of the probabilities, 0 to 1.
         label_convention: numbers of the label map, ``"brats"`` (ET is 4) or ``"brats2023"`` (ET is 3).
         et_min_ml: enhancing tumour whose total volume is smaller than this, in ml, becomes necrotic core (source: see
             `scripts.common.metrics.remove_tiny`); 0 for never.
@@ -31,14 +30,12 @@ class LabelMapd(Transform):
     def __init__(
         self,
         key: str = "pred",
-        threshold: float = 0.5,
         label_convention: str = "brats",
         et_min_ml: float = 0.0,
         largest_component: bool = False,
         et_without_t1ce: bool = True,
     ) -> None:
         self.key = key
-        self.threshold = threshold
         self.label_convention = check_written_convention(label_convention)
         self.et_min_ml = et_min_ml
         self.largest_component = largest_component
@@ -54,7 +51,7 @@ class LabelMapd(Transform):
             (all labels), tc (core and enhancing tumour) and et.
         """
         probabilities = data[self.key]
-        above = nest(probabilities.as_tensor().cpu().numpy() > self.threshold)
+        above = nest(probabilities.as_tensor().cpu().numpy() > 0.5)
         tc, wt, et = (above[REGIONS.index(region)] for region in ("tc", "wt", "et"))
         if self.largest_component and wt.any():
             wt &= largest_component(wt)

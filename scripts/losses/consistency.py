@@ -17,16 +17,9 @@ class Consistency(_Loss):
     ``Term``'s ``weight`` 10 and ``ramp``. The published loss is not detached, so the teacher is pulled as well. Two
     other parts of ACN are left out. Its mutual-information term, as published, regresses the student's feature from the
     student itself and never sees the teacher's. Its two adversaries are unstable at a batch of two.
-
-    Args:
-        detach_teacher: if true the teacher gets no gradient from this loss; false as published.
     """
 
     layers = ()
-
-    def __init__(self, detach_teacher: bool = False) -> None:
-        super().__init__()
-        self.detach_teacher = detach_teacher
 
     def forward(self, teacher: Output, student: Output, label: torch.Tensor) -> torch.Tensor:
         """
@@ -34,6 +27,5 @@ class Consistency(_Loss):
             teacher, student: outputs with ``logits[0]`` of shape (B, 3, X, Y, Z).
             label: not used.
         """
-        target = teacher.logits[0].float()
-        target = target.detach() if self.detach_teacher else target
-        return (target.sigmoid() - student.logits[0].float().sigmoid()).square().sum(1).mean()
+        difference = teacher.logits[0].float().sigmoid() - student.logits[0].float().sigmoid()
+        return difference.square().sum(1).mean()

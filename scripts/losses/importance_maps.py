@@ -27,21 +27,21 @@ class ImportanceMaps(_Loss):
     Between 0 and 2 per layer, whatever the number of voxels. The networks may differ in channels; where their grids
     differ the student's features are resized (trilinear) to the teacher's.
 
+    The teacher gets no gradient from this loss.
+
     Source: IMD of EMKD (Qin et al. 2021, arXiv:2108.09987), low and high features of the encoder, weight 0.9; it works
     on slices, this on volumes.
 
     Args:
         layers: paths of the modules whose outputs are compared.
-        detach_teacher: if true the teacher gets no gradient from this loss.
 
     Raises:
         ValueError: on no layer, or one named twice.
     """
 
-    def __init__(self, layers: tuple[str, ...] = ("input_block", "bottleneck"), detach_teacher: bool = True) -> None:
+    def __init__(self, layers: tuple[str, ...] = ("input_block", "bottleneck")) -> None:
         super().__init__()
         self.layers = layer_paths(layers)
-        self.detach_teacher = detach_teacher
 
     def forward(self, teacher: Output, student: Output, label: torch.Tensor) -> torch.Tensor:
         """
@@ -54,7 +54,7 @@ class ImportanceMaps(_Loss):
         ).sum()
 
     def _at_one_layer(self, teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
-        target, features = (teacher.detach() if self.detach_teacher else teacher).float(), student.float()
+        target, features = teacher.detach().float(), student.float()
         if features.shape[2:] != target.shape[2:]:
             features = functional.interpolate(features, size=target.shape[2:], mode="trilinear", align_corners=False)
         return (importance_map(features) - importance_map(target)).square().sum(1).mean()

@@ -16,6 +16,8 @@ class LatentKL(_Loss):
 
     :math:`f` is a feature map of ``layer``, the mean is over batch and latent voxels.
 
+    The teacher gets no gradient from this loss.
+
     Source: L_feat of KD-Net (Hu et al. 2020, arXiv:2106.09564), whose weight and temperature are unknown; without
     :math:`\tau^2`, as there. Re-implementations sum over the voxels: we take the mean, so that a weight found on one
     patch size holds on another. A common order of channels is assumed, so the networks need the same topology.
@@ -23,17 +25,15 @@ class LatentKL(_Loss):
     Args:
         layer: path of the module whose output is compared.
         temperature: tau, above 0.
-        detach_teacher: if true the teacher gets no gradient from this loss.
 
     Raises:
         ValueError: on another temperature; at the first call, if the two feature maps differ in channels or grid.
     """
 
-    def __init__(self, layer: str = "bottleneck", temperature: float = 1.0, detach_teacher: bool = True) -> None:
+    def __init__(self, layer: str = "bottleneck", temperature: float = 1.0) -> None:
         super().__init__()
         self.layers = (layer,)
         self.temperature = positive_temperature(temperature)
-        self.detach_teacher = detach_teacher
 
     def forward(self, teacher: Output, student: Output, label: torch.Tensor) -> torch.Tensor:
         """
@@ -42,14 +42,13 @@ class LatentKL(_Loss):
             label: not used.
         """
         (layer,) = self.layers
-        target, features = teacher.features[layer].float(), student.features[layer].float()
+        target, features = teacher.features[layer].detach().float(), student.features[layer].float()
         if target.shape[1] != features.shape[1]:
             raise ValueError(
                 f"At '{layer}' the teacher has {target.shape[1]} channels and the student has {features.shape[1]}, but "
                 "LatentKL compares channel by channel: give both networks the same topology."
             )
         check_same_grid(target, features, layer)
-        target = target.detach() if self.detach_teacher else target
         log_teacher = functional.log_softmax(target / self.temperature, dim=1)
         log_student = functional.log_softmax(features / self.temperature, dim=1)
         return functional.kl_div(log_student, log_teacher, reduction="none", log_target=True).sum(1).mean()

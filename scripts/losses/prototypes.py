@@ -34,22 +34,22 @@ class Prototypes(_Loss):
     with k over background, oedema, core and enhancing tumour, masks m at the scale of the features, and :math:`K_b` the
     regions that have a voxel there in case b. The networks may differ in channels.
 
+    The teacher gets no gradient from this loss.
+
     Source: ProtoKD (Wang et al. 2023, arXiv:2303.09830), weight 0.1; also PASSION (Shi et al. 2024, arXiv:2407.14796).
     ProtoKD keeps the classes present in every case of the batch: we decide per case, since a batch has one or two, and
     a case without enhancement would silence that class in the other.
 
     Args:
         layer: path of the module whose output is compared.
-        detach_teacher: if true the teacher gets no gradient from this loss.
 
     Raises:
         ValueError: at the first call, if the two feature maps have different grids.
     """
 
-    def __init__(self, layer: str, detach_teacher: bool = True) -> None:
+    def __init__(self, layer: str) -> None:
         super().__init__()
         self.layers = (layer,)
-        self.detach_teacher = detach_teacher
 
     def forward(self, teacher: Output, student: Output, label: torch.Tensor) -> torch.Tensor:
         """
@@ -58,10 +58,10 @@ class Prototypes(_Loss):
             label: (B, 3, X, Y, Z), regions tc, wt, et.
         """
         (layer,) = self.layers
-        target, features = teacher.features[layer].float(), student.features[layer].float()
+        target, features = teacher.features[layer].detach().float(), student.features[layer].float()
         check_same_grid(target, features, layer)
         with torch.autocast(label.device.type, enabled=False):
-            target_maps, present = similarity_maps(target.detach() if self.detach_teacher else target, label)
+            target_maps, present = similarity_maps(target, label)
             maps, _ = similarity_maps(features, label)
             differences = (maps - target_maps).square().mean(2)
         # every voxel lies in one of the four regions, so each case has at least one

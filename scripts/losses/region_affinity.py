@@ -22,22 +22,22 @@ class RegionAffinity(_Loss):
     without a voxel at that scale is skipped in that case, and a case without any pair in the mean over cases; 0 if no
     case has one. The networks may differ in channels and grid.
 
+    The teacher gets no gradient from this loss.
+
     Source: RAD of EMKD (Qin et al. 2021, arXiv:2108.09987), low and high features of the encoder, weight 0.9. It
     compares organ with tumour in slices: we take the mean over all pairs of four regions, in volumes. Its guard, one
     added to the count of tumour voxels, is replaced by skipping: the cosine with an empty region means nothing.
 
     Args:
         layers: paths of the modules whose outputs are compared.
-        detach_teacher: if true the teacher gets no gradient from this loss.
 
     Raises:
         ValueError: on no layer, or one named twice.
     """
 
-    def __init__(self, layers: tuple[str, ...] = ("input_block", "bottleneck"), detach_teacher: bool = True) -> None:
+    def __init__(self, layers: tuple[str, ...] = ("input_block", "bottleneck")) -> None:
         super().__init__()
         self.layers = layer_paths(layers)
-        self.detach_teacher = detach_teacher
 
     def forward(self, teacher: Output, student: Output, label: torch.Tensor) -> torch.Tensor:
         """
@@ -52,7 +52,7 @@ class RegionAffinity(_Loss):
             return torch.stack(at_layers).sum()
 
     def _at_one_layer(self, teacher: torch.Tensor, student: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-        target, known_to_teacher = self._similarities(teacher.detach() if self.detach_teacher else teacher, label)
+        target, known_to_teacher = self._similarities(teacher.detach(), label)
         similarity, known_to_student = self._similarities(student, label)
         pairs = known_to_teacher & known_to_student
         counts = pairs.sum(1)

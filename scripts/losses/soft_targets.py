@@ -38,22 +38,22 @@ def voxel_weights(label: torch.Tensor, foreground: float | None) -> torch.Tensor
 class SoftTargets(_Loss):
     r"""Soft-label distillation of sigmoid heads.
 
-    .. math:: L = \tau^2 \; \mathrm{mean}_v \; \omega_v \sum_r w_r \,
+    .. math:: L = \tau^2 \; \mathrm{mean}_v \; \omega_v \sum_r
         \mathrm{KL}\big(\sigma(z^T_{rv}/\tau) \,\|\, \sigma(z^S_{rv}/\tau)\big)
 
     :math:`z` are the finest logits, the mean is over batch and voxels. :math:`\tau^2` keeps the size of the gradient
     when the temperature changes.
 
+    The teacher gets no gradient from this loss.
+
     Source: Hinton et al. 2015 (arXiv:1503.02531); L_KD of KD-Net (Hu et al. 2020, arXiv:2106.09564), tau 5; PMD of EMKD
     (Qin et al. 2021, arXiv:2108.09987), tau 4. They have softmax heads; our regions are nested, so each is a Bernoulli
-    of its own. The weights :math:`\omega_v, w_r` are ours and 1 by default: most voxels are easy background.
+    of its own. The weights :math:`\omega_v` are ours and 1 by default: most voxels are easy background.
 
     Args:
         temperature: tau, above 0.
         foreground: share of the weight on and around the tumour, above 0 and at most 1; None for equal weights. See
             ``voxel_weights``.
-        region_weights: w of tc, wt, et, none negative.
-        detach_teacher: if true the teacher gets no gradient from this loss.
 
     Raises:
         ValueError: on arguments outside these ranges.
@@ -61,26 +61,12 @@ class SoftTargets(_Loss):
 
     layers = ()
 
-    def __init__(
-        self,
-        temperature: float = 5.0,
-        foreground: float | None = None,
-        region_weights: tuple[float, ...] = (1.0, 1.0, 1.0),
-        detach_teacher: bool = True,
-    ) -> None:
+    def __init__(self, temperature: float = 5.0, foreground: float | None = None) -> None:
         super().__init__()
         if foreground is not None and not 0 < foreground <= 1:
             raise ValueError(f"foreground is {foreground}, but must be null or a share above 0 and at most 1.")
-        if len(region_weights) != len(REGIONS) or min(region_weights) < 0 or sum(region_weights) == 0:
-            raise ValueError(
-                f"region_weights is {list(region_weights)}, but must be one weight for each of {', '.join(REGIONS)}, "
-                "none negative and not all 0."
-            )
         self.temperature = positive_temperature(temperature)
         self.foreground = foreground
-        self.detach_teacher = detach_teacher
-        weights = torch.tensor(region_weights, dtype=torch.float32).reshape(-1, 1, 1, 1)
-        self.register_buffer("region_weights", weights, persistent=False)
 
     def forward(self, teacher: Output, student: Output, label: torch.Tensor) -> torch.Tensor:
         """
@@ -88,10 +74,9 @@ class SoftTargets(_Loss):
             teacher, student: outputs with ``logits[0]`` of shape (B, 3, X, Y, Z).
             label: (B, 3, X, Y, Z), regions tc, wt, et; only its wt is used, and only with ``foreground``.
         """
-        target = teacher.logits[0].float()
-        target = target.detach() if self.detach_teacher else target
+        target = teacher.logits[0].detach().float()
         kl = bernoulli_kl(target / self.temperature, student.logits[0].float() / self.temperature)
-        of_voxels = (kl * self.region_weights).sum(1, keepdim=True)
+        of_voxels = kl.sum(1, keepdim=True)
         if self.foreground is not None:
             of_voxels = of_voxels * voxel_weights(label, self.foreground)
         return self.temperature**2 * of_voxels.mean()
