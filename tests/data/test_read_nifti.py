@@ -3,6 +3,7 @@
 
 import gzip
 import struct
+import tracemalloc
 
 import nibabel as nib
 import numpy as np
@@ -44,6 +45,24 @@ def test_a_header_that_promises_more_voxels_than_the_file_holds_is_refused_befor
     path = changed(tmp_path / "a.nii.gz", *((DIM + 2 * axis, "<h", 32767) for axis in (1, 2, 3)))
     with pytest.raises(ScanError, match="says that it has 32767 x 32767 x 32767 voxels, which the file does not hold"):
         read_nifti("S1", "t1", path)
+
+
+def test_voxels_that_begin_beyond_the_file_are_refused_before_memory_is_taken(tmp_path):
+    path = changed(tmp_path / "a.nii.gz", (108, "<f", 1e12))
+    with pytest.raises(ScanError, match="says that it has 6 x 5 x 4 voxels, which the file does not hold"):
+        read_nifti("S1", "t1", path)
+
+
+def test_what_a_further_part_of_a_compressed_file_holds_is_counted_without_being_kept(tmp_path):
+    path = tmp_path / "a.nii.gz"
+    save(scan_array(40), path)
+    path.write_bytes(path.read_bytes() + gzip.compress(bytes(1 << 26)) + gzip.compress(b""))
+    tracemalloc.start()
+    with pytest.raises(ScanError, match="holds 67108864 bytes more than the 6 x 5 x 4 voxels of its header"):
+        read_nifti("S1", "t1", str(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 24
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, bytes])
