@@ -110,7 +110,8 @@ def _tick_labels(cases: pd.DataFrame, networks: list[str], measure: str) -> list
 def dot_plot(cases: pd.DataFrame, path) -> None:
     """Draw a row per network and a column per region, a dot per subject and a tick at the mean; save the image.
 
-    Dice is left, HD95 right on an axis that is linear to 1 mm and logarithmic above. Undefined HD95 are left out.
+    Dice is left, HD95 right on an axis that is linear to 1 mm and logarithmic above. Right of it is the number of
+    undefined values of each row that has any.
 
     Args:
         cases: table of `scripts.evaluation.summary.read_cases`, any number of networks.
@@ -124,7 +125,11 @@ def dot_plot(cases: pd.DataFrame, path) -> None:
     for panel, (measure, region) in zip(panels, columns):
         rows = cases[cases.region == region]
         for line, network in enumerate(sequences.index):
-            values = rows.loc[rows.network == network, measure].dropna().to_numpy()
+            values = rows.loc[rows.network == network, measure].to_numpy()
+            if undefined := np.isnan(values).sum():
+                place = {"xy": (1.02, line), "xycoords": ("axes fraction", "data")}
+                panel.annotate(f"{undefined}", **place, va="center", fontsize=7, color="0.4")
+            values = values[~np.isnan(values)]
             height = line + _spread(len(values), 0.25)
             panel.scatter(values, height, s=7, color=NETWORK_COLOURS[0], alpha=0.55, lw=0)
             if len(values):
@@ -143,5 +148,7 @@ def dot_plot(cases: pd.DataFrame, path) -> None:
             panel.set_xlim(-0.15, 300)
     panels[0].set_yticks(range(len(labels)), labels, fontsize=9)
     panels[0].set_ylim(len(labels) - 0.5, -0.5)
-    figure.suptitle(f"n = {cases.subject.nunique()}, one point per subject, tick: mean", fontsize=11)
+    title = f"n = {cases.subject.nunique()}, one point per subject, tick: mean"
+    title += ", number on the right: undefined" if cases[list(MEASURE_TITLES)].isna().any(axis=None) else ""
+    figure.suptitle(title, fontsize=11)
     figure.savefig(path)

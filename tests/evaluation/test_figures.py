@@ -93,3 +93,14 @@ def test_every_subject_is_a_dot_of_a_dot_plot_and_the_mean_a_tick(tmp_path, draw
     assert dice_wt.collections[0].get_offsets()[:, 0].tolist() == pytest.approx([0.5, 0.505, 0.51])
     assert dice_wt.lines[0].get_xdata() == pytest.approx([0.505, 0.505])  # (.5 + .505 + .51) / 3
     assert len(hd95_et.lines) == 0
+
+
+def test_a_dot_plot_tells_how_many_values_of_a_row_are_undefined(tmp_path, drawn):
+    cases = _cases(4, ("a", "b"))
+    cases.loc[(cases.network == "b") & (cases.region == "et") & (cases.subject != "0"), "hd95_mm"] = np.nan
+    dot_plot(cases, tmp_path / "evaluation.png")
+    told = [[(text.get_text(), text.xy[1]) for text in panel.texts] for panel in drawn[0].axes]
+    assert [texts for texts in told if texts] == [[("3", 1)]]
+    assert drawn[0].get_suptitle().endswith("number on the right: undefined")
+    dot_plot(_cases(4), tmp_path / "evaluation.png")
+    assert not any(panel.texts for panel in drawn[1].axes) and "undefined" not in drawn[1].get_suptitle()
