@@ -21,9 +21,8 @@ from scripts.config_checks.unpaired import check_target_folder, check_unpaired
 def check_config(parser: ConfigParser | None = None) -> None:
     """Check the keys and values of the config that is run; meant for its ``prepare`` list.
 
-    Values that the command line gives as another kind are converted: ``true`` and ``false`` of a switch,
-    ``student_modalities`` such as ``flair,t1ce`` to a list in the teacher's order, a folder whose name is a number, and
-    ``~`` of the home folder.
+    What the command line gives as another kind is converted: switches (``true``), paths (``2021``, ``~/scans``), and
+    ``student_modalities`` such as ``flair,t1ce``, which becomes a list in the teacher's order.
 
     Args:
         parser: the parser that holds the config; by default that of the workflow which evaluates this call.

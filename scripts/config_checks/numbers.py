@@ -5,7 +5,7 @@ import sys
 
 from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
-from scripts.config_checks.values import value_of
+from scripts.config_checks.values import is_there, value_of
 
 REAL = (int, float)
 SMALLEST, MAX = 1e-12, sys.float_info.max
@@ -35,7 +35,7 @@ def check_numbers(parser: ConfigParser, config: dict) -> None:
         UserError: naming the key, its value and the range.
     """
     for key, kind, least, most in NUMBERS:
-        if key not in parser or key.split("#")[0] not in config:
+        if not is_there(parser, config, key):
             continue
         value = value_of(parser, key)
         if value is None and key in MAY_BE_NULL:

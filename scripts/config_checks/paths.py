@@ -6,7 +6,7 @@ from pathlib import Path
 
 from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
-from scripts.config_checks.values import replace_value, value_of
+from scripts.config_checks.values import is_there, replace_value, value_of
 
 PATHS = (
     *("dataset_dir", "unlabelled_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from", "student_from"),
@@ -25,7 +25,7 @@ def convert_paths(parser: ConfigParser, config: dict) -> None:
     To be called before any of them is evaluated, as others refer to them.
     """
     for key in PATHS:
-        if key not in parser or key.split("#")[0] not in config:
+        if not is_there(parser, config, key):
             continue
         given = parser[key]
         if isinstance(given, int) and not isinstance(given, bool):
@@ -41,7 +41,7 @@ def check_paths(parser: ConfigParser, config: dict) -> None:
         UserError: naming the key and its value.
     """
     for key in PATHS:
-        if key not in parser or key.split("#")[0] not in config:
+        if not is_there(parser, config, key):
             continue
         path = value_of(parser, key)
         if not isinstance(path, (str, Path, *([type(None)] if key in MAY_BE_NULL else []))):

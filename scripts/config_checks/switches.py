@@ -9,7 +9,7 @@ from scripts.common.errors import UserError
 from scripts.config_checks.components import switches_of
 from scripts.config_checks.shipped import base_of, shipped_values
 from scripts.config_checks.tables import tables
-from scripts.config_checks.values import replace_value, value_of
+from scripts.config_checks.values import is_there, replace_value, value_of
 
 # Switches that may be expressions or references, whose value is checked, too.
 SWITCHES = (
@@ -41,7 +41,7 @@ def check_switches(parser: ConfigParser, config: dict) -> None:
         UserError: naming the key and its value.
     """
     for key in SWITCHES:
-        if key not in parser or key.split("#")[0] not in config:
+        if not is_there(parser, config, key):
             continue
         if not isinstance(value := value_of(parser, key), bool):
             raise UserError(f"{key} is {value!r}, but must be true or false.")

@@ -5,6 +5,11 @@ from monai.bundle import ConfigParser
 from scripts.common.errors import UserError, chain_of, is_told
 
 
+def is_there(parser: ConfigParser, config: dict, key: str) -> bool:
+    """Whether the config has this key, at any depth."""
+    return key in parser and key.split("#")[0] in config
+
+
 def value_of(parser: ConfigParser, key: str):
     """The value of a key.
 

@@ -46,10 +46,10 @@ class PrefetchLoader(DataLoader):
 
     Not MONAI's ``ThreadDataLoader``. By default it has one thread: loading a scan takes longer than segmenting it, so
     the network would wait. With ``use_thread_workers`` it runs torch's worker processes as threads, and these set up
-    the process as a worker (torch 2.13): a SIGTERM of the parent process, as of ``timeout``, ends a stopped run with
-    status 0, as if all subjects were done; threads that start later compute with one thread; the global random numbers
-    are seeded anew. Two more batches wait, and a run that is interrupted while a scan takes more than 5 s to load ends
-    with an ``AttributeError``, as a thread cannot be terminated.
+    the process as a worker (torch 2.13). A SIGTERM of the parent process, as of ``timeout``, then ends the run with
+    status 0, as if all subjects were done. Threads that start later compute with one thread, and the global random
+    numbers are seeded anew. Two more batches wait. A run that is interrupted while a scan takes more than 5 s to load
+    ends with an ``AttributeError``, as a thread cannot be terminated.
 
     Args:
         dataset: several threads load its items at once, so its transforms must keep no state between items.

@@ -98,7 +98,7 @@ def in_drawn_order(names: Iterable[str], seed: int = 0) -> list[str]:
 
 
 def patient_of(item: dict) -> str:
-    """The patient of a datalist item: its `patient` (from dataset.json), else by its subject's name, as
+    """The patient of a datalist item: its `patient` (from dataset.json, or a time point's folder), else by its subject's name, as
     `scripts.common.namings` has it, so that `BraTS-GLI-00005-001` is of the patient `BraTS-GLI-00005`."""
     return str(item.get("patient") or patient_of_subject(item["subject"]))
 

@@ -72,9 +72,8 @@ def subjects_in_folders(root: Path) -> list[tuple[dict, Path]]:
             folder = subject_folder(subject.place)
             if use_paths:
                 item["subject"] = "_".join(folder.relative_to(root).parts)
-            if patient_of_subject(item["subject"]) == item["subject"] and (
-                patient := patient_of_folder(folder, root, use_paths)
-            ):
+            patient = patient_of_folder(folder, root, use_paths)
+            if patient and patient_of_subject(item["subject"]) == item["subject"]:
                 item["patient"] = patient
         found.append((item, subject.place))
     _check_other_subjects(subjects, found, root)

@@ -31,7 +31,7 @@ def name_of_folder(folder: Path, root: Path) -> str:
 
     A time point is called by its patient's folder too, whatever else lies in `root`: `P1_2020` is `P1/2020`.
     """
-    above, own = _at_patient(folder, root)
+    _, own = _at_patient(folder, root)
     return "_".join(own) or folder.name
 
 

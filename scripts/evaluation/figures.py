@@ -127,8 +127,8 @@ def dot_plot(cases: pd.DataFrame, path) -> None:
         for line, network in enumerate(sequences.index):
             values = rows.loc[rows.network == network, measure].to_numpy()
             if undefined := np.isnan(values).sum():
-                place = {"xy": (1.02, line), "xycoords": ("axes fraction", "data")}
-                panel.annotate(f"{undefined}", **place, va="center", fontsize=7, color="0.4")
+                beside = ("axes fraction", "data")
+                panel.annotate(str(undefined), (1.02, line), xycoords=beside, va="center", fontsize=7, color="0.4")
             values = values[~np.isnan(values)]
             height = line + _spread(len(values), 0.25)
             panel.scatter(values, height, s=7, color=NETWORK_COLOURS[0], alpha=0.55, lw=0)

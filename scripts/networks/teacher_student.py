@@ -102,12 +102,13 @@ class NetworkGroup(nn.Module):
     def record_layers(self, layers: tuple[str, ...], networks: Iterable[nn.Module] | None = None) -> None:
         """Record these layers and the deep-supervision heads of every network, or of those given; to be called once.
 
-        Their norms become `scripts.networks.channels_last.ChannelsLastNorm`.
+        All instance norms of this group become `scripts.networks.channels_last.ChannelsLastNorm`.
         """
+        with_channels_last(self)
         self._recorded: dict[int, tuple[tuple[str, ...], FeatureHooks]] = {}
         for network in self.networks().values() if networks is None else networks:
             if id(network) not in self._recorded:
-                return_finest_scale(with_channels_last(network))
+                return_finest_scale(network)
                 heads = deep_supervision_heads(network)
                 self._recorded[id(network)] = heads, FeatureHooks(network, layers + heads)
 

@@ -10,7 +10,6 @@ from scripts.common.errors import UserError
 from scripts.common.sequences import channels_of, ordered
 from scripts.common.weights import student_file
 from scripts.losses.output import Output
-from scripts.networks.channels_last import with_channels_last
 from scripts.networks.teacher_student import NetworkGroup
 from scripts.unpaired.step import AS, Step
 from torch import nn
@@ -52,7 +51,6 @@ class UnpairedNetworks(NetworkGroup):
         self.sequence = ordered(sequence)
         self.at_test = tuple(at_test)
         self.record_layers(objective.layers, self.segmentors.values())
-        with_channels_last(self)  # translators and discriminators, too
 
     def networks(self) -> dict[str, nn.Module]:
         """The segmentors that are evaluated on the target."""
