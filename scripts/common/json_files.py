@@ -4,6 +4,7 @@
 import json
 from pathlib import Path
 
+from scripts.common.errors import UserError
 from scripts.common.files import save_atomically
 
 
@@ -23,6 +24,19 @@ def read_json(path: str | Path, errors: str = "strict", **kwargs) -> object:
         return json.loads(Path(path).read_text(encoding="utf-8", errors=errors), **kwargs)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def read_given_json(path: str | Path) -> object:
+    """The content of a JSON file that a user gave.
+
+    Raises:
+        OSError: it cannot be read.
+        UserError: it is no JSON, no UTF-8, or nested too deeply.
+    """
+    try:
+        return read_json(path)
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON ({error}): correct it.") from error
 
 
 def save_json(path: str | Path, content, indent: int | None = 4, **kwargs) -> None:

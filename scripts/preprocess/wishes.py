@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from scripts.common.errors import ScanError, UserError
-from scripts.common.json_files import read_json
+from scripts.common.json_files import read_given_json
 from scripts.common.sequences import SEQUENCES
 from scripts.preprocess.series import Series, titles
 
@@ -19,11 +19,9 @@ def read_wishes(path: Path | None) -> dict[str, dict[str, str | None]]:
     if path is None:
         return {}
     try:
-        content = read_json(path)
+        content = read_given_json(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): give an existing file as --choice.") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}): correct it.") from error
     form = 'it needs the form {"P1": {"t1ce": "5", "flair": null}}, with t1, t1ce, t2 or flair'
     if not isinstance(content, dict) or not all(isinstance(wishes, dict) for wishes in content.values()):
         raise UserError(f"{path} is no choice of scans: {form}.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from scripts.common.errors import UserError
-from scripts.common.json_files import read_json
+from scripts.common.json_files import read_given_json
 from scripts.common.printable import shortened
 from scripts.common.sequences import SEQUENCES
 from scripts.research.cohort_statistics import FIGURES, TISSUES, shape_statistics
@@ -38,10 +38,7 @@ def read_intensities(path: str | Path) -> dict:
 
 
 def _read(path: str | Path, form: dict, example: str) -> dict:
-    try:
-        content = read_json(path)
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}): correct it.") from error
+    content = read_given_json(path)
     _check(path, content, form, example)
     return content
 

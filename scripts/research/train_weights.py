@@ -17,7 +17,7 @@ from pathlib import Path
 
 from scripts.common.errors import UserError, install_error_hook
 from scripts.common.files import ROOT, save_atomically
-from scripts.common.json_files import read_json
+from scripts.common.json_files import read_given_json
 from scripts.networks.any_subset import FILE
 from scripts.research.publish_weights import collect, publish
 from scripts.research.real_subjects import ALL, gather
@@ -194,10 +194,7 @@ def extract_start(source: str, file: Path) -> None:
 
 
 def _read_plan(path: str | Path) -> dict:
-    try:
-        plan = read_json(path)
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}): correct it.") from error
+    plan = read_given_json(path)
     if not isinstance(plan, dict):
         raise UserError(f"{path} must be a JSON object, {{...}}, with {', '.join(sorted(ENTRIES))}.")
     if unknown := sorted(plan.keys() - ENTRIES):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from scripts.common.errors import UserError
-from scripts.common.json_files import read_json, save_json
+from scripts.common.json_files import read_given_json, read_json, save_json
 from tiny import ROOT
 
 
@@ -64,3 +64,12 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="a.json cannot be written"):
         save_json(tmp_path / "file" / "a.json", 1)
+
+
+def test_a_file_of_a_user_that_is_no_json_is_refused_by_its_name(tmp_path):
+    path = tmp_path / "given.json"
+    path.write_text('{"a": 1}')
+    assert read_given_json(path) == {"a": 1}
+    path.write_text('{"a": 1')
+    with pytest.raises(UserError, match=r"given.json is not valid JSON \(Expecting .*\): correct it"):
+        read_given_json(path)

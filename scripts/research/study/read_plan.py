@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from scripts.common.errors import UserError
-from scripts.common.json_files import read_json
+from scripts.common.json_files import read_given_json
 from scripts.research.study.plan import Plan
 
 PLAN_KEYS = {"page", "keys", "evaluation", "parts"}
@@ -20,10 +20,7 @@ def read_plan(path: str | Path, work: str | Path) -> Plan:
         UserError: no JSON object, an unknown or missing key, a control or ceiling that is no arm, or a seed that a
             control lacks.
     """
-    try:
-        content = read_json(path)
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}): correct it.") from error
+    content = read_given_json(path)
     _check(path, "", content, PLAN_KEYS, {"parts"})
     content["parts"] = _with_likes(path, content["parts"])
     for name, part in content["parts"].items():
