@@ -29,8 +29,8 @@ class LoadSequencesd(Transform):
     """Load a datalist item into `image`, float32 (C, X, Y, Z), and on request `label`, int32 (1, X, Y, Z).
 
     The channels are the chosen sequences in the teacher's order. Both are MetaTensors with the affine (RAS, mm) and, as
-    `meta["filename_or_obj"]`, the path of the first sequence or of the label. The result keeps `subject`, `network`
-    (from `scripts.inference.routing`) and `ignored`. It has the item's `label_convention` as `convention`, as `sequences`
+    `meta["filename_or_obj"]`, the path of the first sequence or of the label. The result keeps `subject`, `patient`,
+    `network` (from `scripts.inference.routing`) and `ignored`. It has the item's `label_convention` as `convention`, as `sequences`
     those that were loaded (`t1ce+flair`), and no other keys but `apart`, if brains overlap little
     (`scripts.data.check_scan.little_in_common`). Files of other sequences are not opened. A sequence may also be given
     as a MetaTensor (X, Y, Z) with its affine.
@@ -102,7 +102,7 @@ class LoadSequencesd(Transform):
             "convention": data.get("label_convention", "brats"),  # MONAI's Spacingd takes keys label_* for metadata
             "sequences": subset_name(loaded),
         }
-        out |= {key: data[key] for key in ("network", "ignored") if key in data}
+        out |= {key: data[key] for key in ("network", "ignored", "patient") if key in data}
         out |= {"apart": apart} if (apart := little_in_common(common)) else {}
         out["image"] = MetaTensor(image, meta=_meta(*first))
         if self.label:

@@ -11,6 +11,7 @@ from scripts.common.errors import UserError
 from scripts.common.files import remove_leftovers
 from scripts.common.metrics import case_measures
 from scripts.common.sequences import REGIONS, subset_name
+from scripts.data.splits import patient_of
 from scripts.evaluation.figures import evaluation_figure
 from scripts.evaluation.summary import ENTROPY, append_cases, read_cases, write_summary
 
@@ -24,7 +25,7 @@ class SaveCases:
     """Measure every network's segmentation of every subject and save the results under ``output_dir``.
 
     Attach it to a MONAI evaluator that decollates. After each iteration it takes from every item (its output or batch
-    dictionary) the subject's name (``subject``), the true regions (``label``, a MetaTensor whose affine gives the voxel
+    dictionary) the subject's name (``subject``), its ``patient`` if present, the true regions (``label``, a MetaTensor whose affine gives the voxel
     size) and each network's regions (under the network's name), all binary (3, X, Y, Z) in the scan's own grid, and,
     if present, ``<network>_entropy_bits`` (`scripts.inference.quality.Entropyd`). It adds their rows to ``cases.csv``,
     so an evaluation that is killed keeps its measurements. At the end it makes ``summary.json`` and ``evaluation.png`` from
@@ -85,7 +86,7 @@ class SaveCases:
             spacing_mm = affine_to_spacing(truth.affine).tolist()
             truth = truth.numpy(force=True)
             for network, subset in self.subsets.items():
-                case = {"subject": subject, "network": network, "sequences": subset}
+                case = {"subject": subject, "patient": patient_of(item), "network": network, "sequences": subset}
                 measures = case_measures(item[network].numpy(force=True), truth, spacing_mm)
                 measures[REGIONS.index("wt")][ENTROPY] = item.get(f"{network}_entropy_bits")
                 rows += [case | row for row in measures]

@@ -14,6 +14,7 @@ from scripts.common.errors import UserError, install_error_hook
 from scripts.common.files import save_atomically
 from scripts.common.json_files import read_json, save_json
 from scripts.common.metrics import RULES
+from scripts.common.namings import patient_of_subject
 from scripts.common.sequences import REGIONS
 from scripts.evaluation.bootstrap import bootstrap_interval, describe, paired_difference
 
@@ -23,8 +24,17 @@ ENTROPY = "wt_entropy_bits"
 # Columns without which nothing can be computed.
 REQUIRED = ("subject", "network", "sequences", "region", "dice")
 # Columns of cases.csv; `scripts.common.metrics.case_measures` explains the measures.
-COLUMNS = REQUIRED + ("hd95_mm", "true_ml", "predicted_ml", "empty", "dice_cleaned", "hd95_mm_cleaned", ENTROPY)
-_TEXT = ("subject", "network", "sequences", "region", "empty")
+COLUMNS = REQUIRED + (
+    "hd95_mm",
+    "true_ml",
+    "predicted_ml",
+    "empty",
+    "dice_cleaned",
+    "hd95_mm_cleaned",
+    ENTROPY,
+    "patient",
+)
+_TEXT = ("subject", "network", "sequences", "region", "empty", "patient")
 _NUMERIC = tuple(column for column in COLUMNS if column not in _TEXT)
 
 
@@ -59,7 +69,8 @@ def append_cases(path, cases: list[dict]) -> None:
 def read_cases(path) -> pd.DataFrame:
     """Read cases.csv, also of other versions: missing columns are NaN, unknown ones are kept behind `COLUMNS`.
 
-    Text columns are read as text ("00006" keeps its zeros), undefined values as NaN.
+    Text columns are read as text ("00006" keeps its zeros), undefined values as NaN. A missing patient is the one of the
+    subject's name (`scripts.common.namings.patient_of_subject`).
 
     Raises:
         UserError: the file does not exist, is no table, lacks a column of `REQUIRED`, or has an impossible value.
@@ -83,7 +94,9 @@ def read_cases(path) -> pd.DataFrame:
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}): evaluate again, or restore it.") from error
     _check_cases(path, cases)
-    return _in_order(cases)
+    cases = _in_order(cases)
+    named = cases.subject.map(patient_of_subject)
+    return cases.assign(patient=cases.patient.where(cases.patient.fillna("") != "", named))
 
 
 def _check_cases(path, cases: pd.DataFrame) -> None:
@@ -116,10 +129,10 @@ def _per_subject(cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise(cases: pd.DataFrame, seed: int = 0, resamples: int = 10_000) -> dict:
-    """Summary over subjects of a table from `read_cases`.
+    """Summary over subjects of a table from `read_cases`; intervals are over patients (`scripts.evaluation.bootstrap`).
 
     Returns:
-        ``subjects`` (number) and ``networks[network]`` with ``sequences`` and ``regions[region]``: `describe` for each
+        ``subjects`` and ``patients`` (numbers) and ``networks[network]`` with ``sequences`` and ``regions[region]``: `describe` for each
         measure of `MEASURES`, and ``empty``, the number of empty regions of each kind. Regions are tc, wt, et and
         "mean", the subject's mean Dice of the three. If both were evaluated, ``student_minus_teacher[region][measure]``
         is the `paired_difference`. Undefined values are NaN.
@@ -137,7 +150,8 @@ def summarise(cases: pd.DataFrame, seed: int = 0, resamples: int = 10_000) -> di
         if lacking := [region for region in REGIONS if region not in set(regions)]:
             raise UserError(f"The cases of the network {network} lack the region {lacking[0]}: evaluate it again.")
     table = _per_subject(cases)
-    ends = pd.DataFrame(bootstrap_interval(table, seed, resamples), columns=table.columns)
+    patients = cases.groupby("subject").patient.first()[table.index]
+    ends = pd.DataFrame(bootstrap_interval(table, seed, resamples, patients), columns=table.columns)
     measures_of = dict.fromkeys(REGIONS, MEASURES) | {"mean": ("dice", "dice_cleaned")}
     networks = {}
     for network, rows in cases.groupby("network", sort=False):
@@ -148,12 +162,12 @@ def summarise(cases: pd.DataFrame, seed: int = 0, resamples: int = 10_000) -> di
             if region in REGIONS:
                 regions[region]["empty"] = _empty_counts(rows.loc[rows.region == region, "empty"])
         networks[network] = {"sequences": rows.sequences.iloc[0], "regions": regions}
-    result = {"subjects": len(table), "networks": networks}
+    result = {"subjects": len(table), "patients": patients.nunique(), "networks": networks}
     if {"teacher", "student"} <= networks.keys():
         result["student_minus_teacher"] = {
             region: {
                 measure: paired_difference(
-                    table["student", region, measure], table["teacher", region, measure], seed, resamples
+                    table["student", region, measure], table["teacher", region, measure], seed, resamples, patients
                 )
                 for measure in measures
             }
@@ -188,7 +202,7 @@ def write_summary(
         the dictionary of `summarise`.
     """
     summary = summarise(cases, seed, resamples)
-    bootstrap = {"method": "percentile over subjects, 95%", "seed": seed, "resamples": resamples}
+    bootstrap = {"method": "percentile over patients, 95%", "seed": seed, "resamples": resamples}
     content = {"settings": settings or {}, "rules": RULES, "bootstrap": bootstrap} | summary
     # settings may hold paths and devices, which are written as text
     save_json(path, _json_values(content), indent=2, allow_nan=False, default=str)

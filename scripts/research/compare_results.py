@@ -31,7 +31,7 @@ def comparison(first: str, second: str, resamples: int = 10_000) -> list[str]:
                 one, other = (evaluation.dice(subsets, region) for evaluation in pair)
                 if list(one.index) != list(other.index):
                     raise UserError(f"{first} and {second} have different subjects: evaluate both on the same.")
-                gain = paired_difference(other, one, pair[0].seed, resamples)
+                gain = paired_difference(other, one, pair[0].seed, resamples, pair[0].patients)
                 rows.append([collection, what, name, number(one.mean()), number(other.mean()), difference(gain)])
     return markdown_table(["subjects", "sequences", "region", "first", "second", "second minus first"], rows)
 

@@ -12,7 +12,7 @@ DASH = "–"
 # Regions in the order of every table; "mean" is a subject's mean Dice of the three.
 REGION_NAMES = {region: region.upper() for region in OUTERMOST_FIRST} | {"mean": "mean"}
 
-# With fewer subjects no difference is called sure: percentile bootstrap intervals are too narrow then.
+# With fewer patients no difference is called sure: percentile bootstrap intervals are too narrow then.
 FEWEST = 8
 
 
@@ -36,10 +36,10 @@ def with_interval(measured: dict, form: str = ".3f", scale: float = 1) -> str:
 
 
 def difference(measured: dict) -> str:
-    """A difference with its interval, bold where the interval excludes zero and there are `FEWEST` subjects (``n``)."""
+    """A difference with its interval, bold where the interval excludes zero and there are `FEWEST` patients."""
     low, high = measured["interval"]
     text = number(measured["mean"], "+.3f")
-    sure = measured["n"] >= FEWEST and (low > 0 or high < 0)
+    sure = measured["patients"] >= FEWEST and (low > 0 or high < 0)
     return f"{f'**{text}**' if sure else text} {span(low, high)}"
 
 

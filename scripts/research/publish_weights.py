@@ -3,7 +3,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +14,7 @@ from scripts.common.sequences import SEQUENCES, limited_subsets
 from scripts.common.versions import metadata
 from scripts.common.weights import provenance_of, provenance_path, save_state, student_file
 from scripts.evaluation.summary import read_cases, write_cases
+from scripts.research.real_subjects import with_patients
 
 # The sequences of ``models/model.pt``: those of Choi et al. 2023.
 HEADLINE = ("t1ce", "flair")
@@ -111,7 +112,14 @@ def commit() -> str | None:
         return None
 
 
-def publish(work: Path, names: tuple[str, ...], shared: list[Path], models: Path, results: Path) -> None:
+def publish(
+    work: Path,
+    names: tuple[str, ...],
+    shared: list[Path],
+    models: Path,
+    results: Path,
+    same_patient: Sequence[Sequence[str]] = (),
+) -> None:
     """Write the networks to ``models`` and the cases of their evaluations to ``results``.
 
     Args:
@@ -123,6 +131,7 @@ def publish(work: Path, names: tuple[str, ...], shared: list[Path], models: Path
             with its ``.json``.
         results: gets ``simulated.csv`` and, with real subjects, ``real_kfold.csv``: each subject by networks that were
             not trained on it, from all folds in ``work`` that are evaluated.
+        same_patient: lists of real subjects that are scans of one patient.
     """
     for name in names:
         if name.startswith("fold"):
@@ -133,9 +142,9 @@ def publish(work: Path, names: tuple[str, ...], shared: list[Path], models: Path
             file = "teacher.pt" if sequences == SEQUENCES else student_file(sequences)
             to = models / ("model.pt" if sequences == HEADLINE else file)
             _publish(work / name / file, to, [*common, provenance_of(work / name / file)])
-        _store(results / "simulated.csv", [work / name / "on_simulated"])
+        _store(results / "simulated.csv", [work / name / "on_simulated"], ())
     if folds := sorted(path.parent for path in work.glob("fold*/on_real/finished")):
-        _store(results / "real_kfold.csv", folds)
+        _store(results / "real_kfold.csv", folds, same_patient)
 
 
 def _publish(source: Path, to: Path, stages: list[dict]) -> None:
@@ -143,6 +152,6 @@ def _publish(source: Path, to: Path, stages: list[dict]) -> None:
     save_atomically(to, lambda file: shutil.copyfile(source, file))
 
 
-def _store(path: Path, evaluations: list[Path]) -> None:
-    cases = pd.concat([read_cases(folder / "cases.csv") for folder in evaluations])
+def _store(path: Path, evaluations: list[Path], same_patient: Sequence[Sequence[str]]) -> None:
+    cases = with_patients(pd.concat([read_cases(folder / "cases.csv") for folder in evaluations]), same_patient)
     write_cases(path, cases.sort_values(["subject", "network"], kind="stable"))

@@ -4,6 +4,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
 from scripts.common.errors import UserError
 from scripts.common.json_files import read_json, save_json
 from scripts.common.namings import patient_of_subject
@@ -94,10 +95,19 @@ def draw_folds(
     return drawn
 
 
+def with_patients(cases: pd.DataFrame, same_patient: Sequence[Sequence[str]]) -> pd.DataFrame:
+    """Cases of an evaluation with the patients that the lists of subjects in ``same_patient`` tell, beside those that
+    `scripts.evaluation.summary.read_cases` knows."""
+    return cases.assign(patient=cases.subject.map(_patients(same_patient)).fillna(cases.patient))
+
+
+def _patients(same_patient: Sequence[Sequence[str]]) -> dict[str, str]:
+    return {subject: patient_of_subject(group[0]) for group in same_patient for subject in group}
+
+
 def _by_patient(subjects: Mapping | Sequence[str], same_patient: Sequence[Sequence[str]]) -> dict[str, list[str]]:
     """The subjects of each patient, known by their names or from ``same_patient``, by the first of them."""
-    patients = {subject: patient_of_subject(group[0]) for group in same_patient for subject in group}
-    members = {}
+    patients, members = _patients(same_patient), {}
     for subject in sorted(subjects):
         members.setdefault(patients.get(subject) or patient_of_subject(subject), []).append(subject)
     return {group[0]: group for group in members.values()}

@@ -176,7 +176,8 @@ def train_weights(
     for tasks in phases(run):
         run_all(tasks, workers)
     shared = ([run.start] if content["start"] else []) + run.any_subset(names[0])
-    publish(run.work, run.names, shared, Path(models), Path(results))
+    same_patient = (content["real"] or {}).get("same_patient", ())
+    publish(run.work, run.names, shared, Path(models), Path(results), same_patient)
 
 
 def extract_start(source: str, file: Path) -> None:

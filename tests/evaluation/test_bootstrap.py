@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from scripts.evaluation.bootstrap import bootstrap_interval, describe, paired_difference
+from scripts.evaluation.bootstrap import bootstrap_interval, describe, paired_difference, resample
 
 pytestmark = pytest.mark.filterwarnings("error")
 NAN = float("nan")
@@ -48,6 +48,18 @@ def test_interval_of_fewer_than_two_values_is_undefined(values):
     assert np.isnan(bootstrap_interval(values)).tolist() == [True, True]
 
 
+def test_a_patient_is_drawn_with_all_of_its_subjects():
+    drawn = resample(["a", "b", "a"], resamples=50)
+    assert drawn.shape == (50, 3) and (drawn[:, 0] == drawn[:, 2]).all()
+    assert (drawn[:, 0] + drawn[:, 1] == 2).all()  # two patients a time
+
+
+def test_interval_over_patients_weighs_their_subjects():
+    # both draws b: 1; both draws a: (0 + .2) / 2
+    assert bootstrap_interval([0, 1, 0.2], patients=["a", "b", "a"]) == pytest.approx([0.1, 1])
+    assert np.isnan(bootstrap_interval([0, 1, NAN], patients=["a", "a", "b"])).all()  # one patient has no spread
+
+
 def test_description_counts_what_is_undefined():
     result = describe([1, 3, NAN, 8], [0, 9])
     # mean 12 / 3; squared deviations 9, 1, 16 over 2: standard deviation sqrt(13)
@@ -75,6 +87,13 @@ def test_paired_difference_is_first_minus_second():
 def test_pairs_with_an_undefined_half_are_left_out_and_counted():
     result = paired_difference([1, NAN, 3, NAN], [0, 1, NAN, NAN])
     assert (result["n"], result["undefined"], result["mean"]) == (1, 3, 1)
+
+
+def test_a_patient_counts_once_in_the_test():
+    result = paired_difference([0.3, 0.5, 0.5], [0.2, 0.6, 0.3], patients=["a", "a", "b"])
+    assert (result["n"], result["patients"]) == (3, 2)
+    assert result["mean"] == pytest.approx(0.2 / 3)
+    assert result["wilcoxon_p"] == 1  # a's two differences cancel, and one pair alone gives p = 1
 
 
 def test_no_difference_has_p_one():

@@ -28,7 +28,7 @@ NAN = float("nan")
 
 def _row(subject, network, region, dice, hd95_mm=2.0, true_ml=10.0, predicted_ml=9.0, empty=""):
     values = (subject, network, "t1ce+flair", region, dice, hd95_mm, true_ml, predicted_ml, empty, dice, hd95_mm, NAN)
-    return dict(zip(COLUMNS, values, strict=True))
+    return dict(zip(COLUMNS, (*values, subject), strict=True))
 
 
 def _cases() -> pd.DataFrame:
@@ -190,7 +190,7 @@ def test_stored_results_are_read():
 def test_a_table_with_the_required_columns_alone_is_read_and_the_others_are_undefined(tmp_path):
     _cases()[list(REQUIRED)].to_csv(tmp_path / "old.csv", index=False)
     cases = read_cases(tmp_path / "old.csv")
-    assert list(cases) == list(COLUMNS) and cases.drop(columns=list(REQUIRED)).isna().all(axis=None)
+    assert list(cases) == list(COLUMNS) and cases.drop(columns=[*REQUIRED, "patient"]).isna().all(axis=None)
     write_summary(tmp_path / "summary.json", cases)
     et = json.loads((tmp_path / "summary.json").read_text())["networks"]["teacher"]["regions"]["et"]
     assert et["dice"]["mean"] == pytest.approx(0.45) and et["hd95_mm"]["mean"] is None
@@ -240,3 +240,20 @@ def test_a_damaged_summary_is_not_replaced(tmp_path, content):
     with pytest.raises(UserError, match="summary.json is not the summary of an evaluation: move it away"):
         main([str(tmp_path / "cases.csv")])
     assert (tmp_path / "summary.json").read_text() == content
+
+
+def test_a_missing_patient_is_the_one_of_the_subjects_name(tmp_path):
+    rows = [_row(subject, "student", "wt", 0.5) for subject in ("BraTS-GLI-00005-000", "BraTS-GLI-00005-001", "mine")]
+    write_cases(tmp_path / "cases.csv", rows)
+    pd.read_csv(tmp_path / "cases.csv", dtype=str).drop(columns="patient").to_csv(tmp_path / "old.csv", index=False)
+    assert read_cases(tmp_path / "old.csv").patient.tolist() == ["BraTS-GLI-00005", "BraTS-GLI-00005", "mine"]
+    assert read_cases(tmp_path / "cases.csv").patient.tolist()[0] == "BraTS-GLI-00005-000"  # as it was written
+
+
+def test_intervals_of_a_summary_are_over_patients():
+    cases = pd.concat([_cases(), _cases().assign(subject=lambda rows: rows.subject + "_later")])
+    summary = summarise(cases)
+    assert (summary["subjects"], summary["patients"]) == (4, 2)
+    # patients 00006 and NA with .9 and .8, each twice: as if once
+    assert summary["networks"]["teacher"]["regions"]["wt"]["dice"]["interval"] == pytest.approx([0.8, 0.9])
+    assert summary["student_minus_teacher"]["wt"]["dice"]["wilcoxon_p"] == 0.5  # the least of two patients

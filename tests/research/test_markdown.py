@@ -13,11 +13,11 @@ def test_an_undefined_number_is_a_dash_and_a_rounded_zero_has_no_minus():
     assert number(-0.0001, "+.3f") == "+0.000" and span(NAN, NAN) == DASH
 
 
-def test_difference_is_bold_only_where_its_interval_excludes_zero_and_subjects_are_not_few():
-    assert difference({"mean": 0.02, "interval": [0.01, 0.03], "n": 8}) == "**+0.020** [+0.010, +0.030]"
-    assert difference({"mean": 0.02, "interval": [0.01, 0.03], "n": 7}) == "+0.020 [+0.010, +0.030]"
-    assert difference({"mean": 0.02, "interval": [-0.01, 0.03], "n": 8}) == "+0.020 [-0.010, +0.030]"
-    assert difference({"mean": 0.02, "interval": [NAN, NAN], "n": 8}) == f"+0.020 {DASH}"
+def test_difference_is_bold_only_where_its_interval_excludes_zero_and_patients_are_not_few():
+    assert difference({"mean": 0.02, "interval": [0.01, 0.03], "patients": 8}) == "**+0.020** [+0.010, +0.030]"
+    assert difference({"mean": 0.02, "interval": [0.01, 0.03], "patients": 7}) == "+0.020 [+0.010, +0.030]"
+    assert difference({"mean": 0.02, "interval": [-0.01, 0.03], "patients": 8}) == "+0.020 [-0.010, +0.030]"
+    assert difference({"mean": 0.02, "interval": [NAN, NAN], "patients": 8}) == f"+0.020 {DASH}"
 
 
 def test_interval_is_scaled_with_its_mean():

@@ -19,7 +19,6 @@ from scripts.research.accuracy.page import TITLES, accuracy_page, card_tables
 from scripts.research.accuracy.peers import read_peers
 from scripts.research.accuracy.tables import HEADLINE
 from scripts.research.markdown import fill_between_markers
-from scripts.research.runs import PLANS
 
 COMMAND = "scripts.research.accuracy"
 
@@ -42,14 +41,12 @@ def write_accuracy(root: str | Path = ROOT, results: str | Path | None = None, r
     evaluations["simulated"] = Evaluation(results / "simulated.csv", resamples=resamples)
     inference = read_json(root / "configs" / "inference.json")
     limits = {key: inference[key] for key in ("wt_range_ml", "max_entropy")}
-    weights = read_json(PLANS / "weights.json")
-    same_patient = weights["real"]["same_patient"]
-    page = accuracy_page(evaluations, read_peers(root / "docs" / "peers.json"), limits, same_patient)
+    page = accuracy_page(evaluations, read_peers(root / "docs" / "peers.json"), limits)
     facts = metadata(root) | {"eval_metrics": eval_metrics(evaluations)}
     fill_between_markers(root / "docs" / "README.md", COMMAND, card_tables(evaluations))
     save_atomically(root / "docs" / "accuracy.md", lambda file: file.write_text(page, encoding="utf-8"))
     save_json(root / "configs" / "metadata.json", facts)
-    expected = [(f"{each.subjects} subjects: {TITLES[name]}", each.cases) for name, each in evaluations.items()]
+    expected = [(f"{each.size}: {TITLES[name]}", each.cases) for name, each in evaluations.items()]
     table = root / "models" / "expected.json"
     write_expected(table, expected, weights_beside(table))
 

@@ -2,7 +2,6 @@
 """The entropy above which a segmentation is flagged, chosen anew by cross-validation: is the shipped limit right?"""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -31,25 +30,22 @@ def best_limit(wt: pd.DataFrame) -> float:
     return float(LIMITS[np.argmax(np.round(above[bad].mean(axis=0) - above[~bad].mean(axis=0), 9))])
 
 
-def cross_validated(wt: pd.DataFrame, same_patient: Sequence[Sequence[str]] = ()) -> pd.DataFrame:
+def cross_validated(wt: pd.DataFrame) -> pd.DataFrame:
     """Each row of WT, judged by the limit that was chosen on all other patients.
 
     Args:
-        wt: rows of the region WT with ``subject``, ``dice`` and the entropy.
-        same_patient: lists of subjects that are scans of one patient.
+        wt: rows of the region WT with ``patient``, ``dice`` and the entropy.
 
     Returns:
         Columns ``limit`` (bits), ``bad`` and ``flagged``, without patients for whom the others give no limit.
     """
-    first = {subject: names[0] for names in same_patient for subject in names}
-    patients = wt.subject.map(lambda subject: first.get(subject, subject))
-    limits = patients.map({patient: best_limit(wt[patients != patient]) for patient in patients.unique()})
+    limits = wt.patient.map({patient: best_limit(wt[wt.patient != patient]) for patient in wt.patient.unique()})
     return pd.DataFrame({"limit": limits, "bad": wt.dice < BAD, "flagged": wt[ENTROPY] > limits}).dropna()
 
 
-def limit_sentences(wt: pd.DataFrame, same_patient: Sequence[Sequence[str]], shipped: float) -> list[str]:
+def limit_sentences(wt: pd.DataFrame, shipped: float) -> list[str]:
     """What cross-validation says of the shipped limit, as lines of the page; none without entropies or bad ones."""
-    chosen = cross_validated(wt[wt[ENTROPY].notna()], same_patient)
+    chosen = cross_validated(wt[wt[ENTROPY].notna()])
     if chosen.bad.nunique() < 2:
         return []
     judged = wt.loc[chosen.index]

@@ -12,8 +12,10 @@ from scripts.evaluation.summary import read_cases, summarise
 
 TEACHER = subset_name(SEQUENCES)
 LIMITED = tuple(sorted(map(subset_name, limited_subsets()), key=subset_order))
-# Collections of real subjects that are reported apart: adult glioma of BraTS 2021 and UCSF-PDGM, and BraTS-Africa.
+# Collections of real subjects that are reported apart: adult glioma, and BraTS-Africa.
 COLLECTIONS = ("GLI", "SSA")
+# Where subjects are from, by the start of their names.
+_SOURCES = {"BraTS2021": "BraTS 2021", "UCSF-PDGM": "UCSF-PDGM", "BraTS-SSA": "BraTS-Africa"}
 # All 15 choices of sequences, few sequences first: the order of every table.
 SUBSETS = (*LIMITED, TEACHER)
 
@@ -62,8 +64,22 @@ class Evaluation:
         self._dice = {measure: self._wide(measure) for measure in ("dice", "dice_cleaned")}
         truth = self.cases[(self.cases.network == TEACHER) & (self.cases.region == "et")].set_index("subject").true_ml
         self.et_ml = truth.sort_index()
+        # of each subject, sorted as all series of subjects here
+        self.patients = self.cases.groupby("subject").patient.first()
         self.subjects = len(truth)
         self.with_et = int((truth > 0).sum())
+
+    @property
+    def sources(self) -> str:
+        """Where the measured subjects are from, such as "BraTS 2021 and UCSF-PDGM"; empty if unknown."""
+        names = [name for start, name in _SOURCES.items() if any(self.cases.subject.str.startswith(start))]
+        return " and ".join(names)
+
+    @property
+    def size(self) -> str:
+        """How many were measured, such as "10 subjects of 9 patients"."""
+        patients = self.patients.nunique()
+        return f"{self.subjects} subjects" + ("" if patients == self.subjects else f" of {patients} patients")
 
     def measure(self, subset: str, region: str, measure: str = "dice") -> dict:
         """`describe` of a measure of `scripts.evaluation.summary.MEASURES`; region "mean" has Dice alone."""
@@ -88,7 +104,7 @@ class Evaluation:
     def minus_teacher(self, subset: str, region: str) -> dict:
         """`paired_difference` of the Dice of a student and of the teacher on the same subjects."""
         dice = self._dice["dice"][region]
-        return paired_difference(dice[subset], dice[TEACHER], self.seed, self.resamples)
+        return paired_difference(dice[subset], dice[TEACHER], self.seed, self.resamples, self.patients)
 
     def _wide(self, measure: str) -> dict[str, pd.DataFrame]:
         """A table of subjects x subsets for each region and for the mean of the three."""
@@ -97,4 +113,5 @@ class Evaluation:
         return tables | {"mean": sum(tables.values()) / len(tables)}
 
     def _describe(self, values: pd.Series) -> dict:
-        return describe(values, bootstrap_interval(values, self.seed, self.resamples))
+        patients = self.patients[values.index]
+        return describe(values, bootstrap_interval(values, self.seed, self.resamples, patients))

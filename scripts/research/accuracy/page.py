@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The text around the tables of the accuracy page and of the model card."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 from scripts.research.accuracy.entropy_limit import limit_sentences
@@ -18,23 +18,23 @@ from scripts.research.accuracy.tables import (
 )
 
 READING = """\
-- GLI is adult glioma (BraTS 2021 and UCSF-PDGM), SSA is BraTS-Africa.
-- Dice is a mean over subjects, in brackets with its 95% percentile-bootstrap interval over them; "mean" is a subject's
-  mean Dice of WT, TC and ET. It is measured in each scan's own grid, whole, without post-processing except where a
-  table says so.
+- GLI is adult glioma, SSA is BraTS-Africa.
+- Dice is a mean over subjects, in brackets with its 95% percentile-bootstrap interval. Intervals and tests are over
+  patients: the scans of one patient are drawn together. "Mean" is a subject's mean Dice of WT, TC and ET. Dice is
+  measured in each scan's own grid, whole, without post-processing except where a table says so.
 - A region that is empty in truth and prediction counts as 1, in one of them as 0. HD95 is undefined then: such subjects
   are left out and counted in brackets.
 - "ET without tiny" leaves out a predicted ET below 0.5 ml (500 voxels of 1 mm): the rule in RFNet's code and of DeMoSeg.
   Whether RFNet's published table has it is not stated.
 - The real subjects are those of the folds that were run: [research.md](research.md#run-so-far).
 - Each network is the mean of two trainings, made once: the intervals do not include differences between trainings.
-- With few subjects these intervals are too narrow. Of normal numbers, 95% intervals miss the true mean in 20% of cases
-  with 4 subjects, in 12% with 8, in 10% with 10 and in 7% with 27. So nothing is bold with fewer than 8.
+- With few patients these intervals are too narrow. Of normal numbers, 95% intervals miss the true mean in 20% of cases
+  with 4 patients, in 12% with 8, in 10% with 10 and in 7% with 27. So nothing is bold with fewer than 8.
 - Which of several trained sets was shipped was chosen on these subjects, so their figures are a little optimistic
   ([research.md](research.md#run-so-far))."""
 # What each evaluation is.
 TITLES = {
-    "GLI": "Adult glioma (GLI: BraTS 2021 and UCSF-PDGM), by cross-validation",
+    "GLI": "Adult glioma (GLI), by cross-validation",
     "SSA": "BraTS-Africa (SSA), by cross-validation",
     "simulated": "Held-out simulated subjects, by the shipped networks",
 }
@@ -44,11 +44,11 @@ def card_tables(evaluations: Mapping[str, Evaluation]) -> list[str]:
     """The lines of the model card: Dice of each subset, and what to expect of it."""
     words = ", ".join(f"{word} from {least:g}" for least, word in VERDICTS)
     return [
-        f"Dice on real subjects by cross-validation: **{evaluations['GLI'].subjects} of adult glioma (GLI)** and "
-        f"**{evaluations['SSA'].subjects} of BraTS-Africa (SSA)**. The networks were trained like the shipped ones, but "
+        f"Dice on real subjects by cross-validation: adult glioma (GLI), **{evaluations['GLI'].size}**, and "
+        f"BraTS-Africa (SSA), **{evaluations['SSA'].size}**. The networks were trained like the shipped ones, but "
         "without the subjects that they are measured on. The shipped networks have been trained on all of them. Only the "
         "folds that were run are measured ([research.md](research.md#run-so-far)). In brackets 95% intervals over "
-        "subjects.",
+        "patients.",
         "",
         *overview_table(_real(evaluations)),
         "",
@@ -65,19 +65,13 @@ def card_tables(evaluations: Mapping[str, Evaluation]) -> list[str]:
     ]
 
 
-def accuracy_page(
-    evaluations: Mapping[str, Evaluation],
-    peers: list[dict],
-    flag_limits: Mapping,
-    same_patient: Sequence[Sequence[str]] = (),
-) -> str:
+def accuracy_page(evaluations: Mapping[str, Evaluation], peers: list[dict], flag_limits: Mapping) -> str:
     """The whole page.
 
     Args:
         evaluations: by the names of `TITLES`.
         peers: of `scripts.research.accuracy.peers.read_peers`.
         flag_limits: ``wt_range_ml`` and ``max_entropy`` of inference.
-        same_patient: lists of real subjects that are scans of one patient.
     """
     real = _real(evaluations)
     lines = [
@@ -124,13 +118,14 @@ def accuracy_page(
         "",
         *flag_table(evaluations, flag_limits),
         "",
-        *limit_sentences(wt[wt.region == "wt"], same_patient, flag_limits["max_entropy"]),
+        *limit_sentences(wt[wt.region == "wt"], flag_limits["max_entropy"]),
         "## Details",
         "",
     ]
     for name, title in TITLES.items():
         one = evaluations[name]
-        size = f"{one.subjects} subjects, {one.with_et} of them with enhancing tumour."
+        sources = f" ({one.sources})" if one.sources else ""
+        size = f"{one.size}{sources}. {one.with_et} subjects have enhancing tumour."
         lines += [f"### {title}", "", size, "", *dice_table(one), "", *distance_table(one), ""]
     return "\n".join([*lines, "---", "", "Made from docs/results by `python -m scripts.research.accuracy`."]) + "\n"
 

@@ -87,7 +87,7 @@ def difference_table(evaluations: Mapping[str, Evaluation], groups: list[dict]) 
     """How data, training and rules differ between ours and the published results: a row for each field."""
     sizes = ", ".join(f"{evaluation.subjects} of {name}" for name, evaluation in evaluations.items())
     ours = {
-        "data": "GLI: BraTS 2021 and UCSF-PDGM; SSA: BraTS-Africa",
+        "data": "GLI: adult glioma; SSA: BraTS-Africa",
         "split": "cross-validation by patient, no subject measured by a network trained on it",
         "training_subjects": "simulated ones, and the real ones outside the fold: [model card](README.md)",
         "test_subjects": sizes,
@@ -98,7 +98,7 @@ def difference_table(evaluations: Mapping[str, Evaluation], groups: list[dict]) 
         "post_processing": "none; without tiny: predicted ET below 0.5 ml is removed, as in DeMoSeg",
         "empty": "a region empty in truth and prediction counts as 1, in one of them as 0",
         "checkpoint": "the last",
-        "spread": "95% intervals over subjects; the mean of two trainings, made once",
+        "spread": "95% intervals over patients; the mean of two trainings, made once",
         "source": "docs/results",
     }
     head = ["", "this bundle", *(", ".join(group["systems"]) for group in groups)]

@@ -21,9 +21,9 @@ TRAINING = ["arm", "seed", "fold"]
 
 READING = """\
 Gain is the mean Dice of WT, TC and ET minus that of the control: the same subsets, seeds and subjects, each subject
-averaged first. In brackets the 95% bootstrap interval over subjects; **bold** where it excludes zero. It takes the
+averaged first. In brackets the 95% bootstrap interval over patients; **bold** where it excludes zero. It takes the
 networks as they are. Each fold has networks of its own: its gain shows how much they differ. The column "new seeds
-too" is the interval with seeds drawn anew as well. The column "p" is Wilcoxon's signed rank test over subjects, not
+too" is the interval with seeds drawn anew as well. The column "p" is Wilcoxon's signed rank test over patients, not
 corrected for the number of comparisons. The share of the gap is the gain over that of the arm with all labels, where
 that gain is sure. Minutes are the time of one training on one core, beside whatever else the machine did. A gradient
 ratio says how strongly a term acted on the student."""
@@ -135,8 +135,13 @@ def _size(trainings: pd.DataFrame, table: pd.DataFrame, left_out: list[str]) -> 
     precision = mixed if half else "in float32"
     return (
         f"{table.arm.nunique()} arms, {len(trainings)} trainings of {steps} steps ({precision}), "
-        f"{table.subject.nunique()} subjects; {hours:.1f} core-hours{partly}; version {', '.join(versions)}.{missing}"
+        f"{_subjects(table)}; {hours:.1f} core-hours{partly}; version {', '.join(versions)}.{missing}"
     )
+
+
+def _subjects(table: pd.DataFrame) -> str:
+    subjects, patients = table.subject.nunique(), table.patient.nunique()
+    return f"{subjects} subjects" + ("" if patients == subjects else f" of {patients} patients")
 
 
 def _range(values: Iterable[int]) -> str:
@@ -204,4 +209,4 @@ def subset_table(found: pd.DataFrame, control: str) -> list[str]:
 
 
 def _gain(line) -> str:
-    return difference({"mean": line.gain, "interval": (line.low, line.high), "n": line.subjects})
+    return difference({"mean": line.gain, "interval": (line.low, line.high), "patients": line.patients})

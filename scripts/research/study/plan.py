@@ -140,6 +140,11 @@ class Plan:
         """Folder of the gathered subjects of a part."""
         return self.work / part / "subjects"
 
+    def same_patient(self, part: str) -> list[list[str]]:
+        """Lists of subjects of one patient, of all gathered subjects of a part."""
+        tables = self.parts[part].get("subjects", {}).values()
+        return [group for table in tables for group in table.get("same_patient", ())]
+
     def shared_keys(self, part: str, fold: int, name: str) -> dict:
         """All keys of a shared training."""
         return self._keys(part, fold) | self._resolved(part, fold, self.parts[part]["shared"][name].get("keys", {}))

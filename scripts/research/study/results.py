@@ -10,10 +10,11 @@ from scripts.common.files import save_atomically
 from scripts.common.json_files import read_json
 from scripts.common.sequences import REGIONS, SEQUENCES, subset_name
 from scripts.evaluation.summary import read_cases
+from scripts.research.real_subjects import with_patients
 from scripts.research.study.plan import Cell, Plan
 
 CELL = ["arm", "subset", "seed", "fold"]
-COLUMNS = [*CELL, "network", "subject", "region", "dice", "hd95_mm", "true_ml", "predicted_ml"]
+COLUMNS = [*CELL, "network", "subject", "patient", "region", "dice", "hd95_mm", "true_ml", "predicted_ml"]
 TRAINING_COLUMNS = ["part", *CELL, "steps", "seconds", "cores", "ratios", "version", "amp", "plan"]
 TRAININGS = "study_trainings.csv"
 _TEXT = {
@@ -21,6 +22,7 @@ _TEXT = {
     "subset": str,
     "network": str,
     "subject": str,
+    "patient": str,
     "region": str,
     "part": str,
     "plan": str,
@@ -95,7 +97,8 @@ def collect(plan: Plan, part: str, results: str | Path) -> None:
         output = plan.output(cell)
         facts = read_json(output / FACTS) if (output / FACTS).is_file() else {}
         if facts.get("plan") == plan.hash(cell):
-            rows.append(rows_of(cell, read_cases(output / "evaluation" / "cases.csv")))
+            cases = with_patients(read_cases(output / "evaluation" / "cases.csv"), plan.same_patient(part))
+            rows.append(rows_of(cell, cases))
             trainings.append({"part": part} | dict(zip(CELL, cell.key)) | facts)
             picture, to = output / PICTURE, picture_path(results, part, cell.arm)
             if plan.parts[part].get("pictures") and picture.is_file() and not to.is_file():

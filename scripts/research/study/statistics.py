@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each arm's gain over the control, paired by subject, with 95% intervals over subjects and over seeds."""
+"""Each arm's gain over the control, paired by subject, with 95% intervals over patients and over seeds."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scripts.common.sequences import REGIONS, subset_order
 from scripts.common.titles import OUTERMOST_FIRST
-from scripts.evaluation.bootstrap import paired_difference
+from scripts.evaluation.bootstrap import paired_difference, resample
 
 # In place of a subset or group: all of them.
 ALL = "all"
@@ -77,34 +77,42 @@ def pair(dice: pd.DataFrame, control: pd.DataFrame, subset: str = ALL) -> Pair |
     )
 
 
-def two_level_interval(differences, seed: int = 0, resamples: int = 10_000) -> tuple[float, float]:
-    """95% percentile interval of the mean when both the seeds and the subjects are drawn anew.
+def two_level_interval(
+    differences, patients: Sequence[str], seed: int = 0, resamples: int = 10_000
+) -> tuple[float, float]:
+    """95% percentile interval of the mean when both the seeds and the patients are drawn anew.
 
-    An interval over subjects is valid for these trained networks; it does not contain the spread between trainings.
-    Here each resample draws the seeds and, independently, the subjects with replacement (Owen's pigeonhole bootstrap,
+    An interval over patients is valid for these trained networks; it does not contain the spread between trainings.
+    Here each resample draws the seeds and, independently, the patients with replacement (Owen's pigeonhole bootstrap,
     https://doi.org/10.1214/07-AOAS122). With n seeds their part of the variance is too small by (n - 1) / n on
     average, a half at two seeds: read the gains of the single seeds beside it.
 
     Args:
         differences: (seeds, subjects).
+        patients: of the subjects.
+        seed, resamples: of the bootstrap.
 
     Returns:
-        lower and upper end; NaN with fewer than two seeds or subjects.
+        lower and upper end; NaN with fewer than two seeds or patients.
     """
     differences = np.asarray(differences, dtype=float)
-    seeds, subjects = differences.shape
-    if min(seeds, subjects) < 2:
+    seeds = len(differences)
+    if min(seeds, len(set(patients))) < 2:
         return math.nan, math.nan
-    generator = np.random.default_rng(seed)
-    of_seeds = generator.multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds
-    of_subjects = generator.multinomial(subjects, np.full(subjects, 1 / subjects), resamples) / subjects
-    means = ((of_seeds @ differences) * of_subjects).sum(1)
+    of_seeds = resample(range(seeds), seed, resamples) / seeds
+    of_subjects = resample(patients, seed + 1, resamples)  # another seed: not the same draws as of the seeds
+    means = ((of_seeds @ differences) * of_subjects).sum(1) / of_subjects.sum(1)
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
 
 
 def gain_of(
-    both: Pair, region: str, folds: Mapping[str, int] | None = None, seed: int = 0, resamples: int = 10_000
+    both: Pair,
+    region: str,
+    folds: Mapping[str, int] | None = None,
+    patients: Mapping[str, str] | None = None,
+    seed: int = 0,
+    resamples: int = 10_000,
 ) -> dict:
     """Gain in one region; each subject's Dice is first averaged over subsets and seeds.
 
@@ -112,18 +120,20 @@ def gain_of(
         both: the network and its control.
         region: one of `ROWS`.
         folds: the number of the fold that measures each subject.
+        patients: of the subjects; by default each is one.
         seed, resamples: of the bootstraps.
 
     Returns:
-        ``subsets``, ``seeds`` (tuples), ``subjects`` (number), ``dice``, ``control`` and ``gain`` (means), ``low`` and
-        ``high`` (95% bootstrap over subjects), ``p`` (Wilcoxon signed rank over subjects, two-sided), ``seeds_low`` and
+        ``subsets``, ``seeds`` (tuples), ``subjects`` and ``patients`` (numbers), ``dice``, ``control`` and ``gain`` (means),
+        ``low`` and ``high`` (95% bootstrap over patients), ``p`` (Wilcoxon signed rank over patients, two-sided), ``seeds_low`` and
         ``seeds_high`` (`two_level_interval`), and ``by_seed`` and ``by_fold`` (the gain of each seed and each fold).
     """
     row = ROWS.index(region)
     dice, control = both.dice[..., row], both.control[..., row]
     differences = np.round((dice - control).mean(0), 9)  # as in paired_difference: rounding errors are no gain
-    over_subjects = paired_difference(dice.mean((0, 1)), control.mean((0, 1)), seed, resamples)
-    low, high = two_level_interval(differences, seed, resamples)
+    own = _patients(both, patients)
+    found = paired_difference(dice.mean((0, 1)), control.mean((0, 1)), seed, resamples, own)
+    low, high = two_level_interval(differences, own, seed, resamples)
     of_folds = {}
     for subject, gain in zip(both.subjects, differences.mean(0)):
         of_folds.setdefault((folds or {}).get(subject, 0), []).append(gain)
@@ -131,12 +141,13 @@ def gain_of(
         "subsets": both.subsets,
         "seeds": both.seeds,
         "subjects": len(both.subjects),
+        "patients": found["patients"],
         "dice": dice.mean(),
         "control": control.mean(),
-        "gain": over_subjects["mean"],
-        "low": over_subjects["interval"][0],
-        "high": over_subjects["interval"][1],
-        "p": over_subjects["wilcoxon_p"],
+        "gain": found["mean"],
+        "low": found["interval"][0],
+        "high": found["interval"][1],
+        "p": found["wilcoxon_p"],
         "seeds_low": low,
         "seeds_high": high,
         "by_seed": tuple(float(gain) for gain in differences.mean(1)),
@@ -144,15 +155,25 @@ def gain_of(
     }
 
 
+def _patients(both: Pair, patients: Mapping[str, str] | None) -> list[str]:
+    return [(patients or {}).get(subject, subject) for subject in both.subjects]
+
+
 def share_of_gap(
-    dice: pd.DataFrame, control: pd.DataFrame, ceiling: pd.DataFrame, subset: str = ALL, resamples: int = 10_000
+    dice: pd.DataFrame,
+    control: pd.DataFrame,
+    ceiling: pd.DataFrame,
+    subset: str = ALL,
+    patients: Mapping[str, str] | None = None,
+    resamples: int = 10_000,
 ) -> dict:
     """Which share of the ceiling's gain over the control a network reaches, in mean Dice.
 
     Args:
         dice, control, ceiling: rows of `dice_of_subjects`, each of one arm and network.
         subset: one, or `ALL`.
-        resamples: of the bootstrap over subjects, which draws all three together.
+        patients: of the subjects; by default each is one.
+        resamples: of the bootstrap over patients, which draws all three together.
 
     Returns:
         ``share`` with ``share_low`` and ``share_high`` (95%), of the trainings and subjects that all three have; NaN
@@ -165,10 +186,9 @@ def share_of_gap(
         return nothing
     row = ROWS.index("mean")
     own, whole = ((each.dice - each.control)[..., row].mean((0, 1)) for each in pairs)
-    subjects = len(own)
-    drawn = np.random.default_rng(0).multinomial(subjects, np.full(subjects, 1 / subjects), resamples)
+    drawn = resample(_patients(pairs[0], patients), resamples=resamples)
     own_drawn, whole_drawn = drawn @ own, drawn @ whole
-    if np.percentile(whole_drawn, 2.5) <= 0:
+    if np.percentile(whole_drawn / drawn.sum(1), 2.5) <= 0:
         return nothing
     low, high = np.percentile(own_drawn[whole_drawn > 0] / whole_drawn[whole_drawn > 0], [2.5, 97.5])
     return {"share": float(own.mean() / whole.mean()), "share_low": float(low), "share_high": float(high)}
@@ -208,7 +228,7 @@ def gains(
         control is compared with itself.
     """
     dice, controls = dice_of_subjects(table[table.network != "teacher"]), controls or {}
-    folds = dict(zip(table.subject, table.fold))
+    folds, patients = dict(zip(table.subject, table.fold)), dict(zip(table.subject, table.patient))
     names = {ALL: ""} | (groups or {})
     rows = []
     for group, starts in names.items():
@@ -220,8 +240,14 @@ def gains(
             reference = students[students.arm == against]
             for subset in (ALL, *sorted(own.subset.unique(), key=subset_order)):
                 both = pair(own, reference, subset)
-                share = share_of_gap(own, reference, best, subset, resamples) if ceiling and against == control else {}
+                share = (
+                    share_of_gap(own, reference, best, subset, patients, resamples)
+                    if ceiling and against == control
+                    else {}
+                )
                 for region in ROWS if both else ():
                     key = {"group": group, "arm": arm, "network": network, "against": against, "subset": subset}
-                    rows.append(key | {"region": region} | gain_of(both, region, folds, seed, resamples) | share)
+                    rows.append(
+                        key | {"region": region} | gain_of(both, region, folds, patients, seed, resamples) | share
+                    )
     return pd.DataFrame(rows)

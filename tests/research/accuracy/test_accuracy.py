@@ -38,9 +38,9 @@ def test_page_card_and_expected_accuracy_are_written(root):
     page, card = (root / PAGE).read_text(), (root / CARD).read_text()
     assert page.startswith("# Accuracy\n") and "no medical device" in page.lower() and "nan" not in page
     assert "### BraTS-Africa (SSA), by cross-validation" in page
-    assert card.startswith(f"before\n{BEGIN}\n\nDice on real subjects by cross-validation: **2 of") and card.endswith(
-        f"\n\n{END}\nafter\n"
-    )
+    assert card.startswith(
+        f"before\n{BEGIN}\n\nDice on real subjects by cross-validation: adult glioma (GLI), **2 subjects"
+    ) and card.endswith(f"\n\n{END}\nafter\n")
     assert "\nold\n" not in card and "| T1ce + FLAIR | 0.700 [0.600, 0.800] |" in card
     first, second, third = expected_accuracy(read_expected(root / EXPECTED), ["flair", "t1ce"])
     assert first["data"].startswith("2 subjects: Adult glioma (GLI") and second["data"].startswith(

@@ -16,7 +16,7 @@ FEW = {"resamples": 300}
 def _rows(arm: str, seed: int, dice: dict[str, float], subset: str = "flair", network: str = "student") -> list[tuple]:
     """Rows of one training; the Dice of a subject is the same in all regions."""
     return [
-        (arm, subset, seed, 0, network, subject, region, value, 2.0, 10.0, 9.0)
+        (arm, subset, seed, 0, network, subject, f"patient {subject[0]}", region, value, 2.0, 10.0, 9.0)
         for subject, value in dice.items()
         for region in ("tc", "wt", "et")
     ]
@@ -46,6 +46,17 @@ def test_gain_averages_seeds_then_subjects():
     assert line.by_seed == pytest.approx((0.04, 0.06))
     assert line.p == pytest.approx(0.5)  # the least that two pairs can give: 2^(1 - 2)
     assert (line.dice, line.control, line.subjects, line.seeds) == (pytest.approx(0.55), 0.5, 2, (0, 1))
+
+
+def test_scans_of_one_patient_are_drawn_together():
+    gained = {"a1": 0.5, "a2": 0.6, "b": 0.9}
+    rows = [*_rows("control", 0, dict.fromkeys(gained, 0.5)), *_rows("soft", 0, gained), *_rows("best", 0, gained)]
+    line = _gain(rows, ceiling="best")
+    assert (line.subjects, line.patients) == (3, 2)
+    assert line.gain == pytest.approx(0.5 / 3)  # a mean over scans
+    assert (line.low, line.high) == pytest.approx((0.05, 0.4))  # both draws a: (0 + .1) / 2; both draws b
+    assert line.p == pytest.approx(0.5)  # two patients, both gain
+    assert (line.share_low, line.share_high) == pytest.approx((1, 1))
 
 
 def test_new_seeds_widen_the_interval():
@@ -121,23 +132,24 @@ def test_groups_are_reported_apart():
 
 
 def test_mean_is_that_of_the_three_regions():
-    rows = [(*row[:7], dice, *row[8:]) for row, dice in zip(_rows("control", 0, {"a": 0.0}), (0.3, 0.6, 0.9))]
+    rows = [(*row[:8], dice, *row[9:]) for row, dice in zip(_rows("control", 0, {"a": 0.0}), (0.3, 0.6, 0.9))]
     line = dice_of_subjects(pd.DataFrame(rows, columns=COLUMNS)).iloc[0]
     assert (line.tc, line.wt, line.et, line["mean"]) == pytest.approx((0.3, 0.6, 0.9, 0.6))
 
 
 def test_two_level_interval_holds_the_spread_of_seeds():
     # all subjects alike: over subjects alone the interval would have no width
-    assert two_level_interval(np.repeat([[0.0], [0.1]], 20, axis=1), **FEW) == pytest.approx((0, 0.1))
+    assert two_level_interval(np.repeat([[0.0], [0.1]], 20, axis=1), range(20), **FEW) == pytest.approx((0, 0.1))
 
 
-def test_two_level_interval_of_like_seeds_is_that_over_subjects():
-    assert two_level_interval([[0.0, 0.2], [0.0, 0.2]], **FEW) == pytest.approx((0, 0.2))
+def test_two_level_interval_of_like_seeds_is_that_over_patients():
+    assert two_level_interval([[0.0, 0.2], [0.0, 0.2]], ["a", "b"], **FEW) == pytest.approx((0, 0.2))
 
 
 @pytest.mark.parametrize("shape", [(1, 5), (5, 1)])
 def test_two_level_interval_needs_two_of_each(shape):
-    assert np.isnan(two_level_interval(np.ones(shape))).all()
+    assert np.isnan(two_level_interval(np.ones(shape), range(shape[1]))).all()
+    assert np.isnan(two_level_interval(np.ones((2, 2)), ["a", "a"])).all()
 
 
 def test_pair_without_a_common_seed_is_none():
