@@ -46,14 +46,14 @@ def _parser(fifteen, **more) -> ConfigParser:
     return parser
 
 
-def _as_monai_label(parser, fifteen, request: dict) -> dict:
+def _as_monai_label(parser, fifteen, request: dict, loaded: str = "model_t1ce_flair.pt") -> dict:
     """What its BundleInferTask does: no transform that is a SaveImaged, each on the whole request, one network."""
     data = dict(request)
     for transform in parser.get_parsed_content("preprocessing").transforms:
         assert not isinstance(transform, LoadImaged)  # it would be replaced
         data = transform(data)
     network = parser.get_parsed_content("network_def")
-    network.load_state_dict(torch.load(fifteen / "model_t1ce_flair.pt", weights_only=True), strict=False)
+    network.load_state_dict(torch.load(fifteen / loaded, weights_only=True), strict=False)
     with torch.no_grad():
         data["pred"] = parser.get_parsed_content("inferer")(data["image"][None], network.eval())[0]
     kept = [t for t in parser.get_parsed_content("postprocessing").transforms if not isinstance(t, SaveImaged)]
@@ -142,6 +142,18 @@ def test_the_network_that_a_user_of_monai_label_chose_tells_the_sequences(one_su
     data = _as_monai_label(_parser(fifteen), fifteen, request)
     assert np.array_equal(data["pred"][0].numpy(), _expected(one_subject, fifteen, ["t1", "t2"]).label_map)
     assert data["result"]["networks"] == [str(fifteen / "model_t1_t2.pt")]
+
+
+def test_stated_sequences_get_their_network_whatever_a_user_of_monai_label_chose(one_subject, fifteen, scans, tmp_path):
+    array, affine = scans
+    nib.save(nib.Nifti1Image(array[..., [1, 3]], affine), tmp_path / "scan.nii.gz")
+    request = {"image": str(tmp_path / "scan.nii.gz"), "model_filename": "model_t1_t2.pt"}
+    parser = _parser(fifteen)
+    parser["displayable_configs"].update({"image_sequences": "t1ce,flair"})
+    parser.parse()
+    data = _as_monai_label(parser, fifteen, request, loaded="model_t1_t2.pt")
+    assert np.array_equal(data["pred"][0].numpy(), _expected(one_subject, fifteen, ["t1ce", "flair"]).label_map)
+    assert data["result"]["networks"] == [str(fifteen / "model_t1ce_flair.pt")]
 
 
 @pytest.mark.parametrize("sequences, first", [(SEQUENCES, True), (SEQUENCES, False), (["t1ce", "flair"], True)])

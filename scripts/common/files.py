@@ -23,6 +23,8 @@ _MACHINE = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 # A file of another machine that was not changed for so many seconds is no longer being written.
 _LONGEST_WRITE = 3600.0
 _STARTED = time.time()
+# The open folders that `hold` has locked.
+_HELD: dict[str, int] = {}
 
 try:
     import fcntl
@@ -132,6 +134,33 @@ def locked(folder: str | Path) -> Iterator[None]:
         _wait_for_lock(handle, folder)
         yield
     finally:
+        os.close(handle)
+
+
+def hold(folder: str | Path, refusal: str) -> None:
+    """Lock a folder for this process until `release` or its end; it may hold a folder that it holds already.
+
+    Raises:
+        UserError: with this sentence, if another process has locked it.
+    """
+    key = os.path.realpath(folder)
+    if fcntl is None or key in _HELD:
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise UserError(refusal) from error
+    except OSError:  # a file system without such locks
+        os.close(handle)
+        return
+    _HELD[key] = handle
+
+
+def release(folder: str | Path) -> None:
+    """Unlock a folder that `hold` has locked."""
+    if (handle := _HELD.pop(os.path.realpath(folder), None)) is not None:
         os.close(handle)
 
 

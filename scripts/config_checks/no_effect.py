@@ -22,6 +22,20 @@ def check_sequences_of_all_students(parser: ConfigParser, config: dict) -> None:
             )
 
 
+def check_image_sequences(parser: ConfigParser, config: dict) -> None:
+    """Refuse names of an image's channels in a training on a folder of subjects.
+
+    Raises:
+        UserError: naming them.
+    """
+    if "train" in config and "image_sequences" in config and not isinstance(parser.get("train#dataset#data"), list):
+        if given := value_of(parser, "image_sequences"):
+            raise UserError(
+                f"image_sequences is {given!r}, but has no effect: it names the channels of the images that MONAI Label "
+                "gives. The files of a folder tell their sequences by their names."
+            )
+
+
 def check_unlabelled(parser: ConfigParser, config: dict) -> None:
     """Refuse keys of scans without labels where their overlay is not listed.
 

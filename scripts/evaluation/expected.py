@@ -7,6 +7,7 @@ Each entry is a mean over a group of subjects. It does not say how accurate the 
 writes it. Each argument after the file is one evaluation: a description of its data and its cases.csv. Reports show
 the first evaluation first. ``python -m scripts.research.accuracy`` makes the table of the fifteen shipped networks.
 The table belongs to the weights that lie beside it when it is written. Beside the label maps of others it is not shown.
+Of an earlier table, entries stay that hold for these weights, of subsets that were not evaluated anew.
 """
 
 import argparse
@@ -101,7 +102,10 @@ def expected_from_cases(cases: pd.DataFrame, data: str) -> dict[str, dict]:
 
 
 def write_expected(
-    path, evaluations: Iterable[tuple[str, pd.DataFrame]], weights: Mapping[str, str] | None = None
+    path,
+    evaluations: Iterable[tuple[str, pd.DataFrame]],
+    weights: Mapping[str, str] | None = None,
+    others: Mapping[str, list[dict]] | None = None,
 ) -> None:
     """Write the table of `read_expected`.
 
@@ -109,13 +113,24 @@ def write_expected(
         path: of the table.
         evaluations: pairs of (description of the data, cases), best evidence first.
         weights: sha256 of the network that an entry holds for, by subset (``t1ce+flair``), as of `weights_beside`.
+        others: entries of the subsets that were not evaluated.
     """
     table: dict[str, list[dict]] = {}
     for data, cases in evaluations:
         for subset, entry in expected_from_cases(cases, data).items():
             own = {"weights_sha256": weights[subset]} if subset in (weights or {}) else {}
             table.setdefault(subset, []).append(entry | own)
-    save_json(path, table)
+    save_json(path, dict(others or {}) | table)
+
+
+def still_valid(path, weights: Mapping[str, str]) -> dict[str, list[dict]]:
+    """The entries of an existing table that hold for these networks (`weights_beside`), by subset."""
+    table = read_expected(path)
+    kept = {
+        subset: [entry for entry in entries if entry.get("weights_sha256") == weights.get(subset, "")]
+        for subset, entries in table.items()
+    }
+    return {subset: entries for subset, entries in kept.items() if entries}
 
 
 def weights_beside(path) -> dict[str, str]:
@@ -138,7 +153,8 @@ def main(arguments: list[str] | None = None) -> None:
                 f"'{evaluation}' does not describe the data: write \"description of the data=path of cases.csv\"."
             )
         evaluations.append((data, read_cases(path)))
-    write_expected(options.table, evaluations, weights_beside(options.table))
+    weights = weights_beside(options.table)
+    write_expected(options.table, evaluations, weights, still_valid(options.table, weights))
 
 
 if __name__ == "__main__":

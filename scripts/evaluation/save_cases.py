@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Handler that measures an evaluator's segmentations and writes cases.csv, summary.json and evaluation.png."""
 
+import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from scripts.common.metrics import case_measures
 from scripts.common.sequences import REGIONS, subset_name
 from scripts.data.splits import patient_of
 from scripts.evaluation.figures import evaluation_figure
-from scripts.evaluation.summary import ENTROPY, append_cases, read_cases, write_summary
+from scripts.evaluation.summary import ENTROPY, append_cases, is_cases, is_summary, read_cases, write_summary
 
 # Files of an evaluation.
 RESULTS = ("cases.csv", "summary.json", "evaluation.png")
@@ -30,7 +31,8 @@ class SaveCases:
     if present, ``<network>_entropy_bits`` (`scripts.inference.quality.Entropyd`). It adds their rows to ``cases.csv``,
     so an evaluation that is killed keeps its measurements. At the end it makes ``summary.json`` and ``evaluation.png`` from
     that file, and puts each network's mean Dice into ``state.metrics`` (``student_dice``, ``student_wt``, ...), where
-    MONAI's federated client reads them. The files of an earlier evaluation are removed at the start.
+    MONAI's federated client reads them. The files of an earlier evaluation are removed at the start; files of
+    the same names that no evaluation has written are renamed.
 
     Args:
         output_dir: folder of the three files, made if missing.
@@ -67,10 +69,15 @@ class SaveCases:
         self.measured = False
         remove_leftovers(self.output_dir)
         earlier = [self.output_dir / name for name in RESULTS if (self.output_dir / name).exists()]
-        for path in earlier:
+        ours = _made_by_an_evaluation(earlier)
+        for path in ours:
             path.unlink()
-        if earlier:
-            names = ", ".join(path.name for path in earlier)
+        for path in (path for path in earlier if path not in ours):
+            to = _free(path.with_stem(f"{path.stem}_other"))
+            path.rename(to)
+            logger.warning(f"{path} is of no evaluation: it is kept as {to.name}.")
+        if ours:
+            names = ", ".join(path.name for path in ours)
             logger.warning(f"{self.output_dir} holds an earlier evaluation, whose {names} are replaced.")
 
     def measure(self, engine: Engine) -> None:
@@ -111,3 +118,16 @@ class SaveCases:
         logger.info(f"cases.csv, summary.json and evaluation.png are in {self.output_dir}")
         for sentence in self.settings.get("warnings", ()):
             logger.warning(sentence)
+
+
+def _made_by_an_evaluation(paths: list[Path]) -> list[Path]:
+    """Those of `RESULTS` that an evaluation has written; a figure is taken for one beside another such file."""
+    checks = {"cases.csv": is_cases, "summary.json": is_summary}
+    tables = {path for path in paths if path.name in checks and checks[path.name](path)}
+    return [path for path in paths if path in tables or (tables and path.name not in checks)]
+
+
+def _free(path: Path) -> Path:
+    """The path, or the first of ``name_2``, ``name_3``, ... that does not exist."""
+    numbered = (path.with_stem(f"{path.stem}_{number}") for number in itertools.count(2))
+    return next(each for each in itertools.chain([path], numbered) if not each.exists())

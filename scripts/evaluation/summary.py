@@ -99,6 +99,22 @@ def read_cases(path) -> pd.DataFrame:
     return cases.assign(patient=cases.patient.where(cases.patient.fillna("") != "", named))
 
 
+def is_cases(path) -> bool:
+    """Whether a file is a cases.csv, by its columns."""
+    try:
+        return {*REQUIRED} <= {*pd.read_csv(path, nrows=0).columns}
+    except (ValueError, OSError):
+        return False
+
+
+def is_summary(path) -> bool:
+    """Whether a file is a summary.json that `write_summary` has written."""
+    try:
+        return {"networks", "bootstrap"} <= read_json(path).keys()
+    except (ValueError, OSError, AttributeError):
+        return False
+
+
 def _check_cases(path, cases: pd.DataFrame) -> None:
     """Refuse regions that nothing measures, and a Dice outside 0 to 1; NaN is an undefined one."""
     if unknown := sorted(set(cases.region) - {*REGIONS}):

@@ -8,7 +8,7 @@ from monai.transforms import MapTransform
 from scripts.common.errors import ScanError
 from scripts.common.files import ROOT
 from scripts.common.sequences import ordered, subset_name
-from scripts.common.weights import provenance_of
+from scripts.common.weights import provenance_of, weight_files_in
 from scripts.data.datalist import sequences_present, subjects_in
 from scripts.data.image_channels import image_item
 from scripts.data.item_files import scan_hashes
@@ -57,8 +57,8 @@ class LoadScansd(MapTransform):
         keys: of the image, which may be a path, a list of paths, or an array in memory.
         sequences: of the run's own network.
         image_sequences: see `scripts.data.image_channels.image_item`.
-        ckpt_dir: folder of the networks for other sequences. If it does not exist, the bundle's ``models`` is meant:
-            MONAI Deploy does not say where the bundle lies.
+        ckpt_dir: folder of the networks for other sequences. If it is a relative path without a network, the bundle's
+            ``models`` is meant: MONAI Deploy does not say where the bundle lies.
         resample, thinnest: of `LoadSequencesd`.
     """
 
@@ -85,7 +85,8 @@ class LoadScansd(MapTransform):
         if "subject" in data:
             loaded = self._loaded(data)
             return loaded | {"scans_sha256": scan_hashes(data, loaded["sequences"].split("+"))}
-        folder = self.ckpt_dir if self.ckpt_dir.is_dir() else ROOT / "models"
+        own_folder = self.ckpt_dir.is_absolute() or weight_files_in(self.ckpt_dir)
+        folder = self.ckpt_dir if own_folder else ROOT / "models"
         chosen = _chosen_file(data, folder)
         own = tuple(provenance_of(chosen).get("sequences", self.sequences)) if chosen else self.sequences
         item = with_network(image_item(data[self.keys[0]], self.image_sequences, own), own, folder)

@@ -138,26 +138,24 @@ class RoutedInferer(BrainBoxInferer):
 
 
 class ChannelsInferer(BrainBoxInferer):
-    """``BrainBoxInferer`` that runs the given network on its own sequences, and on others the one trained for these.
+    """``BrainBoxInferer`` that runs the given network, or the one of the weight file that an image names.
 
-    MONAI Label and MONAI Deploy build one network and give images of any channels. Which sequences an image has stands
-    in its ``meta`` (`scripts.inference.load_scans.LoadScansd`).
+    MONAI Label and MONAI Deploy build one network and give images of any channels. An image of other sequences than that
+    network's has the file in its ``meta`` (`scripts.inference.load_scans.LoadScansd`).
 
     Args:
-        sequences: of the network that is given.
         others: builds and keeps the other networks.
         kwargs: of `BrainBoxInferer`.
     """
 
-    def __init__(self, sequences: tuple[str, ...], others: TrainedNetworks, **kwargs) -> None:
+    def __init__(self, others: TrainedNetworks, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.own = subset_name(sequences)
         self.others = others
 
     def __call__(self, inputs: torch.Tensor, network: nn.Module, *args, **kwargs) -> torch.Tensor:
         meta = getattr(inputs, "meta", {})
         names, file = (_only(meta.get(key)) for key in ("sequences", "network"))
-        if file is not None and (names != self.own):
+        if file is not None:
             network = self.others.load(file, names)
         return super().__call__(inputs, network)
 

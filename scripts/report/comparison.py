@@ -9,7 +9,7 @@ from scripts.common.errors import ScanError, UserError
 from scripts.common.label_map_state import MISSING, OUTDATED, label_map_path, label_maps_in, state_of
 from scripts.common.metrics import dice, voxel_ml
 from scripts.common.sequences import REGIONS, SEQUENCES
-from scripts.report.drawing import convention_of, load_scans
+from scripts.report.drawing import check_scans, convention_of, load_scans
 from scripts.report.folder import scans_of
 from scripts.report.label_map_record import recorded_facts
 from scripts.report.parts import read_part
@@ -56,8 +56,11 @@ class Comparison:
                 f"No subject has a label map, <subject>/<subject>_seg.nii.gz, both in {folders[0]} and in {folders[1]}: "
                 "correct the folders."
             )
-        runs = [scans_of(read_run(folder)) for folder in reversed(self.folders)]
-        self.items = runs[0] | runs[1] | scans_of({"scans": {}}, dataset_dir, label_convention)
+        self.items = {}
+        given = scans_of({"scans": {}}, dataset_dir, label_convention)
+        for scans in (*(scans_of(read_run(folder)) for folder in reversed(self.folders)), given):
+            for subject, item in scans.items():  # each run has only the sequences that its network saw
+                self.items[subject] = {**self.items.get(subject, {}), **item}
         self.label_convention, self.slices = label_convention, slices
 
     def subject(self, subject: str) -> tuple[dict, list[np.ndarray], np.ndarray]:
@@ -67,9 +70,10 @@ class Comparison:
             facts: ``volumes_ml`` and ``sequences`` and ``network`` of each, in lists, and ``dice`` by region.
 
         Raises:
-            ScanError: a label map cannot be used, or they are on different grids.
+            ScanError: a label map cannot be used, or they are of different scans or on different grids.
         """
         facts, regions, affines = {"subject": subject, "sequences": [], "network": []}, [], []
+        self._check_scans(subject)
         for folder in self.folders:
             known, convention, recorded = self._known(folder, subject)
             facts["sequences"].append(known.get("sequences") or [])
@@ -99,6 +103,8 @@ class Comparison:
         available = [name for name in SEQUENCES if name in item]
         if not available:
             raise ScanError("no scan of this subject was found: name the folder of the scans with --dataset_dir.")
+        for folder in self.folders:
+            check_scans(item, self._known(folder, subject)[0])
         shown = {name for names in facts["sequences"] for name in names} or set(available)
         images, scan_affine = load_scans(item | {"subject": subject}, shown)
         shape = next(iter(images.values())).shape
@@ -107,6 +113,17 @@ class Comparison:
         return picture(
             subject, images, scan_affine, dict(zip(self.names, regions)), seen=seen, slices=self.slices, beside=True
         )
+
+    def _check_scans(self, subject: str) -> None:
+        """Refuse label maps whose records have different scans of one sequence."""
+        first, second = (self._known(folder, subject)[0].get("scans_sha256", {}) for folder in self.folders)
+        if differing := [
+            name for name in SEQUENCES if name in first.keys() & second.keys() and first[name] != second[name]
+        ]:
+            raise ScanError(
+                f"the two label maps are of different {differing[0]} scans, perhaps of two patients of one name: segment "
+                "the same scans."
+            )
 
     def _known(self, folder: Path, subject: str) -> tuple[Mapping, str | None, bool]:
         """What record and part say about a label map, its label convention, and whether that is recorded."""

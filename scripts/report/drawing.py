@@ -32,6 +32,19 @@ def load_scans(item: Mapping, sequences: Iterable[str]) -> tuple[dict[str, np.nd
     return {name: volumes[name] for name in SEQUENCE_TITLES if name in volumes}, np.asarray(image.affine, dtype=float)
 
 
+def check_scans(item: Mapping, recorded: Mapping) -> None:
+    """Refuse scans that are not those that were segmented.
+
+    Raises:
+        ScanError: a file's hash is not the recorded one.
+    """
+    if other := other_scans(item, recorded.get("scans_sha256", {})):
+        raise ScanError(
+            f"{file_of(item[other[0]])} is not the scan that was segmented: name the folder of these scans with "
+            "--dataset_dir."
+        )
+
+
 def draw_subject(output_dir, item: Mapping, failed: str | None = None, slices: int = SLICES) -> None:
     """Write the part of a segmented subject: volumes of its label map, and a picture if the scans can be read.
 
@@ -64,11 +77,7 @@ def draw_subject(output_dir, item: Mapping, failed: str | None = None, slices: i
     try:
         if not available:
             raise ScanError("no scan of this subject was found: name the folder of the scans with --dataset_dir.")
-        if other := other_scans(item, recorded.get("scans_sha256", {})):
-            raise ScanError(
-                f"{file_of(item[other[0]])} is not the scan that was segmented: name the folder of these scans with "
-                "--dataset_dir."
-            )
+        check_scans(item, recorded)
         images, scan_affine = load_scans(item, facts["sequences"])
         regions = reoriented(regions, affine, scan_affine, next(iter(images.values())).shape, str(path))
         html = picture(subject, images, scan_affine, {"prediction": regions}, slices=slices)

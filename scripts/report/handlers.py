@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from ignite.engine import Engine, Events
 from scripts.common.errors import ScanError, UserError, user_message
+from scripts.common.printable import PAGE
 from scripts.common.sequences import SEQUENCES, ordered
 from scripts.report.drawing import draw_subject, load_scans
 from scripts.report.evaluation_page import networks_to_draw
@@ -184,3 +185,28 @@ class ReportEvaluation(_ReportHandler):
         else:
             html = picture(subject, images, affine, regions, truth, self.seen, self.slices)
         write_part(self.parts, {"subject": subject}, html)
+
+
+class ForgetReport:
+    """Where an evaluation writes no report, remove that of an earlier one, whose pictures and settings are others.
+
+    Args:
+        output_dir: folder of both.
+    """
+
+    def __init__(self, output_dir) -> None:
+        self.output_dir = Path(output_dir)
+
+    def attach(self, engine: Engine) -> None:
+        """Called by MONAI for each entry of ``val_handlers``."""
+        engine.add_event_handler(Events.STARTED, self.forget)
+
+    def forget(self, engine: Engine) -> None:
+        """Remove parts, ``run.json`` and page of an evaluation. A page of anything else stays."""
+        run = self.output_dir / "report" / "run.json"
+        if not run.is_file() or read_run(self.output_dir)["kind"] != "evaluation":
+            return
+        remove_parts(self.output_dir / "report")
+        for path in (run, self.output_dir / PAGE):
+            path.unlink(missing_ok=True)
+        logger.warning(f"{self.output_dir} holds the report of an earlier evaluation, which is removed.")

@@ -2,6 +2,7 @@
 """What the report says about the run as a whole, ``report/run.json``. A page is about one kind of run only."""
 
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def write_run(
     """
     keep = {"subject", "label_convention", *SEQUENCES}
     items = {name: {key: item[key] for key in item if key in keep} for name, item in (scans or {}).items()}
-    content = {"kind": kind, "facts": dict(facts), "expected": None if expected is None else str(expected)}
+    content = {"kind": kind, "facts": dict(facts), "expected": None if expected is None else os.path.abspath(expected)}
     content |= {"scans": items, "slices": slices}
     save_json(Path(output_dir) / "report" / "run.json", content, default=str)
 

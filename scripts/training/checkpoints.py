@@ -10,7 +10,7 @@ import torch
 from ignite.engine import Engine, Events
 from monai.handlers import CheckpointLoader
 from scripts.common.errors import UserError
-from scripts.common.files import remove_leftovers
+from scripts.common.files import hold, release, remove_leftovers
 from scripts.common.printable import some_of
 from scripts.common.weights import save_state, save_weights, student_file
 from scripts.networks.all_students import AllStudents
@@ -62,24 +62,34 @@ class BestCheckpoint:
 
 
 class LastCheckpoint:
-    """Saves all that a run needs to go on, after every epoch, atomically.
+    """Saves all that a run needs to go on, after every epoch, atomically. The folder is locked while the run lasts.
 
     Args:
         objects: objects with ``state_dict``, by name; MONAI's ``CheckpointLoader`` loads them. The trainer itself is
             added as ``trainer``.
         path: e.g. ``<output_dir>/last.pt``.
+
+    Raises:
+        UserError: when the run starts, if another training runs in the folder.
     """
 
     def __init__(self, objects: dict, path: str) -> None:
         self.objects, self.path = objects, path
 
     def attach(self, engine: Engine) -> None:
+        folder = Path(self.path).parent
+        engine.add_event_handler(Events.STARTED, self._hold, folder)
+        engine.add_event_handler(Events.COMPLETED, lambda: release(folder))
         # after the validation of the epoch, whose best value is part of the state
         engine.add_event_handler(Events.EPOCH_COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
         state = {name: thing.state_dict() for name, thing in (self.objects | {"trainer": engine}).items()}
         save_state(self.path, state)
+
+    def _hold(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        hold(folder, f"Another training is running in {folder}: wait for it, or choose another --output_dir.")
 
 
 def check_output_dir(output_dir: str, resume: bool) -> None:
@@ -203,7 +213,9 @@ def present(**objects) -> dict:
 
 
 def report_results(checkpoints: list[BestCheckpoint], output_dir: str) -> None:
-    """Log where the results of a finished training are, and the command that evaluates them."""
+    """Log where the results of a finished training are, and the command that evaluates them (main process only)."""
+    if idist.get_rank() > 0:  # the main process may still be writing them
+        return
     validated = any(math.isfinite(each.best) for each in checkpoints)
     for each in checkpoints:
         if not Path(each.path).is_file():

@@ -43,6 +43,22 @@ def join_process_group(device: torch.device | str) -> None:
         logging.disable(logging.INFO)
 
 
+def patches_of_process(patches: int, batch_size: int) -> int:
+    """This process's share of the patches of an epoch.
+
+    Raises:
+        UserError: it is smaller than a batch, so that an epoch would have no step.
+    """
+    processes = dist.get_world_size()
+    share = patches // processes
+    if share < batch_size:
+        raise UserError(
+            f"batch_size is {batch_size}, but each of {processes} processes has only {share} of the {patches} patches of an "
+            "epoch, so that it would have no step: lower batch_size or raise patches_per_epoch."
+        )
+    return share
+
+
 def subjects_of_process(subjects: list) -> list:
     """This process's part of the subjects, all of a size that differs by one at most.
 

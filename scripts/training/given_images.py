@@ -28,6 +28,8 @@ def use_given_images(parser: ConfigParser | None = None) -> None:
     Meant for the ``initialize`` list of ``configs/train.json``. With images of four channels teacher and student are
     trained together. With fewer, a student of their sequences is trained alone (``configs/no_distillation.json``).
 
+    - ``image_sequences`` names the channels, as in inference (`scripts.data.image_channels.image_item`), and
+      ``label_convention`` the meaning of the label values.
     - Without images for validation, those of the training are taken, with a warning.
     - MONAI Label's checkpoint loader, which would load one network strictly by its name, becomes ``start_from``: teacher
       and student start from the bundle's networks of their sequences.
@@ -46,8 +48,10 @@ def use_given_images(parser: ConfigParser | None = None) -> None:
         return
     usual = parser.get_parsed_content("sequences")
     given_validation = parser[DATA["validation"]]
-    training = [_item(entry, usual) for entry in given]
-    validation = [_item(entry, usual) for entry in given_validation] if isinstance(given_validation, list) else []
+    named = {key: parser.get_parsed_content(key) for key in ("image_sequences", "label_convention")}
+    training = [_item(entry, usual, **named) for entry in given]
+    validation = given_validation if isinstance(given_validation, list) else []
+    validation = [_item(entry, usual, **named) for entry in validation]
     if not training:
         raise UserError("There is no image with a label to train on: label one first, and save it.")
     sequences = _common_sequences(training + validation)
@@ -64,6 +68,7 @@ def use_given_images(parser: ConfigParser | None = None) -> None:
         "subjects": training + validation,
         "dataset_dir": str(Path(file_of(training[0][sequences[0]])).absolute().parent),
         "output_dir": str(output_dir),
+        "image_sequences": "",  # the items have their sequences now
         "train#handlers": handlers,
     }
     if start_from is not None:
@@ -85,13 +90,14 @@ def use_given_images(parser: ConfigParser | None = None) -> None:
     )
 
 
-def _item(entry: dict, usual) -> dict:
+def _item(entry: dict, usual, image_sequences, label_convention: str | None) -> dict:
     if not isinstance(entry, dict) or "image" not in entry or "label" not in entry:
         raise UserError(
             f"{DATA['training']} has {shortened(repr(entry))}, but its entries must be "
             '{"image": "a.nii.gz", "label": "a_seg.nii.gz"}.'
         )
-    return image_item(entry["image"], usual=usual) | {"label": str(entry["label"])}
+    item = image_item(entry["image"], image_sequences, usual) | {"label": str(entry["label"])}
+    return item | ({"label_convention": label_convention} if label_convention else {})
 
 
 def _common_sequences(items: list[dict]) -> tuple[str, ...]:

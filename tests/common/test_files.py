@@ -9,7 +9,7 @@ import time
 
 import pytest
 from scripts.common.errors import UserError
-from scripts.common.files import ROOT, locked, remove_leftovers, save_atomically, stamp_of
+from scripts.common.files import ROOT, hold, locked, release, remove_leftovers, save_atomically, stamp_of
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -109,3 +109,15 @@ def test_a_replaced_file_has_another_stamp(tmp_path):
     assert stamp_of(file) == first
     file.write_bytes(b"second")
     assert stamp_of(file) != first
+
+
+def test_a_folder_is_held_by_one_process_until_it_is_released(tmp_path):
+    hold(tmp_path, "Another one has it.")
+    hold(tmp_path, "Another one has it.")  # this process has it already
+    code = f"from scripts.common.files import hold\nhold({str(tmp_path)!r}, 'Another one has it.')"
+    asked = [sys.executable, "-c", code]
+    assert "UserError: Another one has it." in subprocess.run(asked, cwd=ROOT, capture_output=True, text=True).stderr
+    release(tmp_path)
+    assert subprocess.run(asked, cwd=ROOT).returncode == 0
+    release(tmp_path)  # of what is not held, nothing happens
+    assert not list(tmp_path.iterdir())

@@ -17,3 +17,9 @@ def test_scans_without_labels_are_refused_where_their_overlay_is_not_listed(key,
 def test_sequences_of_one_student_are_refused_where_all_are_trained():
     with pytest.raises(UserError, match="student_modalities is .'flair'., but has no effect with train_all.json"):
         check_config(shipped("train_all", student_modalities=["flair"]))
+
+
+def test_names_of_an_images_channels_are_refused_in_a_training_on_a_folder():
+    with pytest.raises(UserError, match="image_sequences is 'flair,t1', but has no effect: it names the channels"):
+        check(image_sequences="flair,t1", train={"dataset": {"data": "$[]"}})
+    check(image_sequences="flair,t1", train={"dataset": {"data": [{"image": "a.nii.gz", "label": "b.nii.gz"}]}})

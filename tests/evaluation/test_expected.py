@@ -68,3 +68,18 @@ def test_another_file_is_refused_by_name(tmp_path, text):
 def test_an_evaluation_must_describe_its_data(tmp_path):
     with pytest.raises(UserError, match="does not describe the data"):
         main([str(tmp_path / "expected.json"), "cases.csv"])
+
+
+def test_figures_of_networks_that_are_still_there_stay(tmp_path):
+    for name in ("model_t1ce_flair.pt", "teacher.pt"):
+        (tmp_path / name).write_bytes(name.encode())
+    table = tmp_path / "expected.json"
+    main([str(table), f"before={_cases(tmp_path / 'cases.csv')}"])
+    (tmp_path / "model_t1ce_flair.pt").write_bytes(b"retrained")
+    student = _cases(tmp_path / "student.csv", (0.5,), (("student", "t1ce+flair"),))
+    main([str(table), f"after={student}"])
+    found = {subset: entries[0]["data"] for subset, entries in read_expected(table).items()}
+    assert found == {"t1ce+flair": "after", "t1+t1ce+t2+flair": "before"}
+    (tmp_path / "teacher.pt").write_bytes(b"retrained, too")
+    main([str(table), f"after={student}"])
+    assert list(read_expected(table)) == ["t1ce+flair"]

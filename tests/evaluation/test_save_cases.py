@@ -145,3 +145,21 @@ def test_unknown_sequences_and_no_networks_are_refused_at_construction(tmp_path)
         SaveCases(tmp_path, {"student": ["t3"]})
     with pytest.raises(ValueError, match="network_sequences is empty"):
         SaveCases(tmp_path, {})
+
+
+def test_files_that_no_evaluation_has_written_are_kept_under_another_name(tmp_path, caplog):
+    for name, text in (("cases.csv", "a,b\n1,2\n"), ("summary.json", '{"mean": 1}'), ("evaluation.png", "mine")):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "cases_other.csv").write_text("older")
+    _evaluate([_subject("a")], SaveCases(tmp_path, NETWORKS))
+    assert (tmp_path / "cases_other.csv").read_text() == "older"
+    assert (tmp_path / "cases_other_2.csv").read_text() == "a,b\n1,2\n"
+    assert (tmp_path / "summary_other.json").read_text() == '{"mean": 1}'
+    assert (tmp_path / "evaluation_other.png").read_text() == "mine"
+    assert "summary.json is of no evaluation: it is kept as summary_other.json." in caplog.text
+    assert len(read_cases(tmp_path / "cases.csv")) == 6
+
+
+def test_the_patient_of_a_time_point_is_written(tmp_path):
+    _evaluate([_subject("P1_2020") | {"patient": "P1"}], SaveCases(tmp_path, NETWORKS))
+    assert set(read_cases(tmp_path / "cases.csv").patient) == {"P1"}

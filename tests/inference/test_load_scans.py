@@ -9,6 +9,7 @@ import torch
 from conftest import AFFINE, VALUES, save, scan_array, write_subject
 from monai.data import MetaTensor
 from scripts.common.errors import ScanError
+from scripts.common.files import ROOT
 from scripts.common.label_map_state import sha256_of
 from scripts.common.sequences import SEQUENCES
 from scripts.data.load_scan import LoadSequencesd
@@ -63,6 +64,14 @@ def test_an_image_in_memory_is_loaded_and_nothing_else_is_a_tensor(fifteen):
 def test_without_the_folder_of_networks_the_bundles_own_are_taken(image):
     data = LoadScansd("image", OWN, ckpt_dir="no such folder")({"image": str(image)})
     assert data["network"].endswith("models/teacher.pt")
+
+
+def test_a_folder_models_of_another_program_is_not_taken_for_the_bundles(image, tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "model.ts").touch()  # as MONAI Deploy has it
+    monkeypatch.chdir(tmp_path)
+    data = LoadScansd("image", OWN, ckpt_dir="models")({"image": str(image)})
+    assert data["network"] == str(ROOT / "models" / "teacher.pt")
 
 
 def test_sequences_without_a_network_are_refused(image, tmp_path, fifteen):

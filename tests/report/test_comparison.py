@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scripts.common.errors import ScanError, UserError
 from scripts.report.comparison import Comparison
+from scripts.report.run_info import write_run
 
 from tests.report.helpers import change_label_map, save_label_map, save_label_map_with_record, save_scans
 
@@ -81,3 +82,25 @@ def test_folders_of_one_name_are_told_apart_by_their_paths(tmp_path):
         save_label_map(tmp_path / run / "out", "S1")
     folders = [tmp_path / run / "out" for run in "ab"]
     assert Comparison(folders).names == [str(folder) for folder in folders]
+
+
+def test_label_maps_of_different_scans_are_not_compared(tmp_path):
+    folders = _folders(tmp_path, scans_sha256={"flair": "of P1"})
+    save_label_map_with_record(folders[0], "S1", scans_sha256={"flair": "of P2", "t1": "of P2"})
+    with pytest.raises(ScanError, match="the two label maps are of different flair scans, perhaps of two patients"):
+        Comparison(folders).subject("S1")
+
+
+def test_other_scans_than_those_that_were_segmented_are_not_drawn(tmp_path):
+    save_scans(tmp_path / "scans", "S1")
+    folders = _folders(tmp_path, scans_sha256={"flair": "of another scan"})
+    with pytest.raises(ScanError, match="S1_flair.nii.gz is not the scan that was segmented"):
+        Comparison(folders, tmp_path / "scans").picture("S1")
+
+
+def test_scans_of_both_runs_are_drawn(tmp_path):
+    item, folders = save_scans(tmp_path / "scans", "S1"), _folders(tmp_path)
+    write_run(folders[0], "inference", {}, scans={"S1": item})
+    write_run(folders[1], "inference", {}, scans={"S1": {"subject": "S1", "flair": item["flair"]}})
+    for order in (folders, folders[::-1]):
+        assert len(re.findall("<h4>", Comparison(order, slices=2).picture("S1"))) == 8  # four sequences, twice

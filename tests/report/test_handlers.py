@@ -13,8 +13,9 @@ from scripts.evaluation.summary import write_cases
 from scripts.inference.table import write_table
 from scripts.report.__main__ import main
 from scripts.report.drawing import draw_subject
-from scripts.report.handlers import ReportEvaluation, ReportSegmentations
+from scripts.report.handlers import ForgetReport, ReportEvaluation, ReportSegmentations
 from scripts.report.parts import part_path, write_part
+from scripts.report.run_info import write_run
 
 from tests.report.helpers import (
     AFFINE,
@@ -333,3 +334,19 @@ def test_an_evaluation_in_which_every_subject_failed_has_a_page(tmp_path):
     assert "<b>No</b> subject was evaluated. <b>2</b> failed." in page
     assert "<li><b>S3</b>: bad too.</li>" in page and "S1" not in page
     assert "<h3>S1</h3>" in (tmp_path / "report_inference.html").read_text()
+
+
+def test_an_evaluation_without_a_report_removes_that_of_an_earlier_one(tmp_path, caplog):
+    evaluator = Engine(lambda engine, batch: None)
+    ForgetReport(tmp_path).attach(evaluator)
+    evaluator.run([0])  # nothing is there
+    write_run(tmp_path, "evaluation", {"ckpt_dir": "old"})
+    write_part(tmp_path / "report", {"subject": "S1"}, "picture")
+    (tmp_path / "report.html").write_text("old")
+    evaluator.run([0])
+    assert not parts_of(tmp_path) and not list(tmp_path.glob("**/*.*"))
+    assert "holds the report of an earlier evaluation, which is removed" in caplog.text
+    write_run(tmp_path, "inference", {})
+    (tmp_path / "report.html").write_text("of an inference")
+    evaluator.run([0])
+    assert (tmp_path / "report.html").is_file() and (tmp_path / "report" / "run.json").is_file()

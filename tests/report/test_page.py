@@ -11,7 +11,7 @@ from scripts.common.errors import UserError
 from scripts.report.__main__ import main
 from scripts.report.page import write_report
 from scripts.report.parts import write_part
-from scripts.report.run_info import write_run
+from scripts.report.run_info import read_run, write_run
 from tiny import ROOT
 
 from tests.report.helpers import facts, save_cases, save_label_map, save_parts, write_page
@@ -115,6 +115,12 @@ def test_a_missing_table_of_expected_accuracy_is_refused(tmp_path):
     assert not (tmp_path / "report.html").exists()
     write_run(tmp_path, "inference", {}, tmp_path / "none.json")  # a folder of weights need not have one
     assert "has not been measured" in write_page(tmp_path)
+
+
+def test_the_table_of_expected_accuracy_is_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_run(tmp_path, "inference", {}, "models/expected.json")
+    assert read_run(tmp_path)["expected"] == str(tmp_path / "models" / "expected.json")
 
 
 def test_the_command_runs_in_a_process_of_its_own(tmp_path):

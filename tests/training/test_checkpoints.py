@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Best and last checkpoints of a training."""
 
+import fcntl
 import json
 import logging
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -236,3 +238,25 @@ def test_a_best_value_that_is_nan_does_not_keep_later_weights_from_being_saved(t
     checkpoint.load_state_dict({"best": float("nan")})
     _evaluated(checkpoint, 0.1, 1)
     assert (tmp_path / "model.pt").is_file()
+
+
+def test_a_second_training_in_the_folder_is_refused_before_it_writes(tmp_path):
+    trainer = Engine(lambda engine, batch: None)
+    LastCheckpoint({}, tmp_path / "run" / "last.pt").attach(trainer)
+    (tmp_path / "run").mkdir()
+    handle = os.open(tmp_path / "run", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    with pytest.raises(UserError, match="Another training is running in .*run: wait for it, or choose another"):
+        trainer.run([0], max_epochs=1)
+    assert not list((tmp_path / "run").iterdir())
+    os.close(handle)
+    trainer.run([0], max_epochs=1)
+    handle = os.open(tmp_path / "run", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free again
+    os.close(handle)
+
+
+def test_only_the_main_process_reports_the_results(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("scripts.training.checkpoints.idist.get_rank", lambda: 1)
+    report_results([BestCheckpoint(nn.Linear(1, 1), "dice", tmp_path / "model.pt", {})], str(tmp_path))
+    assert not caplog.records  # the main process may still be writing the weights

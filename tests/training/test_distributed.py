@@ -7,10 +7,12 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from monai.networks.nets import DynUNet
+from scripts.common.errors import UserError
 from scripts.losses.barlow_twins import BarlowTwins
 from scripts.losses.objective import Objective, Term
 from scripts.losses.segmentation_loss import SegmentationLoss
 from scripts.networks.teacher_student import TeacherStudent
+from scripts.training.distributed import patches_of_process
 
 
 def _network(channels):
@@ -83,3 +85,10 @@ def test_gradients_are_those_of_the_global_batch(two_processes, one_process):
             torch.testing.assert_close(
                 rank["gradients"][name], expected, rtol=1e-3, atol=1e-6, msg=lambda m, name=name: f"{name}: {m}"
             )
+
+
+def test_each_process_has_its_share_of_the_patches_and_at_least_one_batch(monkeypatch):
+    monkeypatch.setattr(dist, "get_world_size", lambda: 8)
+    assert patches_of_process(50, 6) == 6
+    with pytest.raises(UserError, match="batch_size is 7, but each of 8 processes has only 6 of the 50 patches"):
+        patches_of_process(50, 7)

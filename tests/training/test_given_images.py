@@ -67,6 +67,16 @@ def test_fewer_channels_train_a_student_of_their_sequences_alone(images, tmp_pat
     assert parser.get_parsed_content("output_dir") == str(tmp_path / "train_02")
 
 
+def test_channels_may_be_named_in_another_order_and_label_values_have_their_convention(images, tmp_path):
+    more = {"image_sequences": "flair,t1,t1ce,t2", "label_convention": "brats2023"}
+    parser = _changed(images, [4], tmp_path, **more)
+    (item,) = parser.get_parsed_content("datalist")["training"]
+    assert item["flair"] == {"file": images[4], "volume": 0} and item["t2"] == {"file": images[4], "volume": 3}
+    assert item["label_convention"] == "brats2023"
+    parser = _changed(images, [3], tmp_path, image_sequences="t1,t1ce,t2")
+    assert parser["student_modalities"] == ["t1", "t1ce", "t2"]
+
+
 def test_images_for_validation_are_used_or_else_those_of_the_training(images, tmp_path, caplog):
     held_out = [{"image": images[1], "label": images["label"]}]
     parts = _changed(images, [1], tmp_path, **{"validate#dataset#data": held_out}).get_parsed_content("datalist")
