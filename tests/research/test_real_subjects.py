@@ -2,10 +2,11 @@
 
 import json
 
+import pandas as pd
 import pytest
 from scripts.common.errors import UserError
 from scripts.data.splits import in_drawn_order
-from scripts.research.real_subjects import draw_folds, gather
+from scripts.research.real_subjects import draw_folds, gather, with_patients
 
 
 @pytest.fixture
@@ -113,3 +114,8 @@ def test_a_missing_entry_is_named(real, tmp_path):
     del real["folds"]
     with pytest.raises(UserError, match="lacks the entry 'folds'"):
         gather(real, tmp_path / "out")
+
+
+def test_cases_get_the_patients_that_the_plan_knows():
+    cases = pd.DataFrame({"subject": ["a", "b", "c_2020"], "patient": ["a", "b", "c"]})
+    assert with_patients(cases, [["a", "b"]]).patient.tolist() == ["a", "a", "c"]

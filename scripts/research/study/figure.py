@@ -25,7 +25,7 @@ def gain_figure(gains: dict[str, pd.DataFrame], path: str | Path) -> bool:
     """Draw the gains in mean Dice and save them as an image.
 
     One panel for each part and group, one row for each arm, one point for each subset (black: all of them) with the 95%
-    interval over subjects; short upright lines are single seeds.
+    interval over patients; short upright lines are single seeds.
 
     Args:
         gains: tables of `scripts.research.study.statistics.gains` without the control, by title of the panel.

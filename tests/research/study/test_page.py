@@ -15,7 +15,7 @@ def _table() -> pd.DataFrame:
     """The control has .5; soft gains .06 and .02 (subjects a, b) on FLAIR with one seed, masked loses .1 and .05."""
     dice = {"alone": (0.5, 0.5), "soft": (0.56, 0.52), "masked": (0.4, 0.45)}
     rows = [
-        (arm, "flair", 0, 0, "student", subject, region, value, 2.0, 10.0, 9.0)
+        (arm, "flair", 0, 0, "student", subject, subject, region, value, 2.0, 10.0, 9.0)
         for arm, values in dice.items()
         for subject, value in zip("ab", values)
         for region in ("tc", "wt", "et")
@@ -87,6 +87,13 @@ def test_page_tells_size_time_version_and_precision_of_each_part_with_results(tm
     )
     assert any(line.startswith("| soft |") and line.endswith("| 120 | soft targets 0.30 |") for line in lines)
     assert lines.count("## Real subjects") == 1 and "### GLI" in lines
+
+
+def test_page_tells_where_several_subjects_are_of_one_patient(tmp_path):
+    again = _table()[_table().subject == "a"].assign(subject="a, later")
+    _store(tmp_path, pd.concat([_table(), again]), _trainings())
+    lines = study_lines(_plan(tmp_path, "alone", "soft", "masked"), tmp_path, tmp_path / "study.png", resamples=300)
+    assert any("3 subjects of 2 patients; 3.0 core-hours" in line for line in lines)
 
 
 def test_an_arm_that_the_plan_no_longer_has_is_not_shown(tmp_path):
