@@ -126,7 +126,7 @@ def sampling_weights(items: list[dict], real: float | None = None, unlabelled: f
     kinds = ["unlabelled" if item.get("unlabelled") else "simulated" if "maps" in item else "real" for item in items]
     counts = {kind: kinds.count(kind) for kind in ("simulated", "real", "unlabelled")}
     labelled = counts["simulated"] + counts["real"]
-    if real is None:
+    if real is None or not (counts["simulated"] and counts["real"]):
         real = counts["real"] / labelled if labelled else 0.0
     shares = {"simulated": (1 - unlabelled) * (1 - real), "real": (1 - unlabelled) * real, "unlabelled": unlabelled}
     total = sum(shares[kind] for kind, count in counts.items() if count)

@@ -160,7 +160,7 @@ def _item(entry: dict, content: dict, folder: Path, place: str) -> dict:
         raise UserError(
             f'{place}: the subject "{subject}" has a slash, and results go to a folder of its name: use "_".'
         )
-    patient = {"patient": str(entry["patient"])} if "patient" in entry else {}
+    patient = {} if entry.get("patient") is None else {"patient": str(entry["patient"])}
     return {"subject": subject, "label_convention": label_convention} | patient | item
 
 

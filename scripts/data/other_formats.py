@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scripts.common.formats import DICOM, other_format, without_other_ending
 from scripts.common.printable import printable, shortened
-from scripts.common.sequences import parse_filename
+from scripts.common.sequences import nifti_stem, parse_filename
 from scripts.data.subject_folders import files_and_folders
 from scripts.data.subject_name import name_of_folder
 
@@ -16,7 +16,7 @@ OPENED = 20
 
 
 def subjects_in_other_formats(root: Path, found: Iterable[tuple[dict, Path]]) -> list[tuple[dict, Path]]:
-    """Items with an `error` for folders and files whose scans are in other formats, each with its place.
+    """Items with an `error` and `other_format` for folders and files whose scans are in other formats, with their places.
 
     A folder without any subject is one item, called by its name. Files beside subjects are one item for each
     beginning of their names. What lies in a subject's own folder is left alone.
@@ -32,44 +32,59 @@ def subjects_in_other_formats(root: Path, found: Iterable[tuple[dict, Path]]) ->
         subject = name_of_folder(place, root) if place.is_dir() else name
         if subject in items or subject in known:
             subject = "_".join(place.relative_to(root).parts)
-        items.setdefault(subject, ({"subject": subject, "label_convention": "brats", "error": _error(file)}, place))
+        item = {"subject": subject, "label_convention": "brats", "error": _error(file), "other_format": True}
+        items.setdefault(subject, (item, place))
     return [(item | {"error": f"{item['subject']}: {item['error']}"}, place) for item, place in items.values()]
 
 
 def _error(file: Path) -> str:
-    what, way_out = _format_of(file)
     shown = shortened(printable(str(file)))
+    if leads_nowhere(file):
+        return f"{shown} is a link to nowhere: correct it, or take it out of the folder."
+    what, way_out = _format_of(file)
     return f"no NIfTI file was found, and {shown} is {what}: {way_out}, or take it out of the folder."
 
 
-def _search(folder: Path, root: Path, places: set[Path], subjects: set[str]) -> list[tuple[Path, str, Path]]:
-    """Place, name and first file of each folder or file that is not taken."""
+def _search(
+    folder: Path, root: Path, places: set[Path], subjects: set[str], above: tuple[Path, ...] = ()
+) -> list[tuple[Path, str, Path]]:
+    """Place, name and first file of each folder or file that is not taken; `above` are the folders that it lies in,
+    links resolved."""
     own = folder in places
     if own and (folder != root or len(places) == 1):
         return []
     taken = [place for place in places if folder in place.parents]
     if folder != root and not taken:
-        file = _first(folder)
+        file = _first(folder, above)
         return [] if file is None else [(folder, folder.name, file)]
     files, folders = files_and_folders(folder) or ([], [])
     found = []
-    for file in (file for file in files if without_other_ending(file.name)):
-        prefix = (parse_filename(f"{without_other_ending(file.name)}.nii") or (None, None))[0]
-        name = prefix or without_other_ending(file.name)
+    for file in files:
+        plain = without_other_ending(file.name) or (file.name if leads_nowhere(file) else None)
+        if plain is None or nifti_stem(file.name):
+            continue
+        name = (parse_filename(f"{plain}.nii") or (None, None))[0] or plain
         if name not in subjects and folder.name not in subjects:
             found.append((file, name, file))
+    above = (*above, folder.resolve())
     for child in folders:
-        if not child.is_symlink():
-            found += _search(child, root, places, subjects)
+        if child.resolve() not in above:
+            found += _search(child, root, places, subjects, above)
     return found
 
 
-def _first(folder: Path) -> Path | None:
+def leads_nowhere(file: Path) -> bool:
+    """Whether it is a link to what does not exist."""
+    return file.is_symlink() and not file.exists()
+
+
+def _first(folder: Path, above: tuple[Path, ...] = ()) -> Path | None:
     """The first file in another format, in the folder or in those in it."""
     files, folders = files_and_folders(folder) or ([], [])
     file = next((file for file in files if other_format(file.name)), None)
     file = file or next((file for file in islice(files, OPENED) if is_dicom(file)), None)
-    return file or next(filter(None, (_first(child) for child in folders if not child.is_symlink())), None)
+    above = (*above, folder.resolve())
+    return file or next(filter(None, (_first(child, above) for child in folders if child.resolve() not in above)), None)
 
 
 def _format_of(file: Path) -> tuple[str, str]:

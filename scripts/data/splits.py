@@ -2,6 +2,7 @@
 """Divide subjects into training, validation and test: by a split file, a fold, dataset.json, or a seeded draw."""
 
 import hashlib
+import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -67,7 +68,7 @@ def split(
             kind = "patients" if len(drawn) == len(patients) else "patients with a label map"
             raise UserError(f"{len(drawn)} {kind} cannot make {folds} folds: add subjects or choose fewer folds.")
         chosen = {"test": drawn[fold::folds]}
-    elif len(parts_given) > 1 and all("part" in item for item in items):
+    elif parts_given - {"training"} and all("part" in item for item in items):
         parts = _as_given(items, parts_given, drawn, {"validation": validation, "test": test})
         return _apart(parts, allow_shared_patients, "dataset.json")
     else:
@@ -107,13 +108,18 @@ def of_shared_patients(items: Iterable[dict], others: Iterable[dict]) -> list[di
     """The items whose patient is among the others. Simulated subjects of two cohorts share their names only."""
     maps = {}
     for item in others:
-        maps.setdefault(patient_of(item), []).append(item.get("maps"))
+        maps.setdefault(patient_of(item), []).append(_maps_of(item))
 
     def is_shared(item: dict) -> bool:
-        own = item.get("maps")
+        own = _maps_of(item)
         return any(own is None or other is None or own == other for other in maps.get(patient_of(item), ()))
 
     return [item for item in items if is_shared(item)]
+
+
+def _maps_of(item: dict) -> str | None:
+    """The file of a simulated subject's maps, without links and `..`, so that one cohort under two paths is the same."""
+    return os.path.realpath(item["maps"]) if "maps" in item else None
 
 
 def _apart(parts: dict[str, list[dict]], allow_shared_patients: bool, source: str) -> dict[str, list[dict]]:
@@ -149,6 +155,11 @@ def _check_enough(chosen: dict[str, list], fractions: dict[str, float], count: i
 
 def _as_given(items: list[dict], given: set[str], drawn: list[str], fractions: dict[str, float]) -> dict:
     chosen = {part: [item for item in items if item["part"] == part] for part in PARTS}
+    if not chosen["training"]:
+        raise UserError(
+            f"dataset.json lists subjects for {' and '.join(sorted(given))} only: list some for training, or measure all "
+            "of them with `evaluating` and --part all."
+        )
     for part in ("test", "validation"):
         if part not in given:
             there = {patient_of(item) for item in chosen["training"]}

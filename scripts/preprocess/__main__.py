@@ -2,6 +2,7 @@
 """``python -m scripts.preprocess raw/ ready/`` makes raw scans ready for the networks, one folder a subject."""
 
 import argparse
+import errno
 import sys
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from scripts.common.printable import printable
 from scripts.preprocess.raw_files import raw_subjects
 from scripts.preprocess.subject import WHOLE, make_ready
 from scripts.preprocess.wishes import read_wishes
+
+# What the system says where nothing can be written any more.
+NO_PLACE = (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -51,8 +55,11 @@ def _make_ready(subject: str, folder: Path, options, wishes) -> dict:
     try:
         record = make_ready(subject, folder, options.ready, wishes, options.registered)
     except ScanError as error:
-        print(f"Error: {printable(str(error))}", flush=True)
-        return {"state": "failed", "why": printable(str(error))}
+        return _failed(str(error))
+    except OSError as error:
+        if error.errno in NO_PLACE:  # the next subjects would fail, too
+            raise
+        return _failed(f"{subject}: {error.filename or folder} cannot be read ({error.strerror or error}).")
     if record is None:
         print(f"{shown}: was ready", flush=True)
         return {"state": "was ready"}
@@ -65,6 +72,11 @@ def _make_ready(subject: str, folder: Path, options, wishes) -> dict:
         print(f"    not used: {printable(scan['scan'])} ({printable(scan['why'])})")
     sys.stdout.flush()
     return {"state": "ready"}
+
+
+def _failed(why: str) -> dict:
+    print(f"Error: {printable(why)}", flush=True)
+    return {"state": "failed", "why": printable(why)}
 
 
 def _write(path: Path, results: dict) -> None:

@@ -2,6 +2,8 @@
 """Label maps in the grid of each original scan: ``python -m scripts.preprocess.back segmentations/ ready/ out/``."""
 
 import argparse
+import hashlib
+import json
 import sys
 from pathlib import Path
 
@@ -42,8 +44,11 @@ def take_back(subject: str, label_map: Path, ready: Path, out: Path) -> list[Pat
     record = read_preprocess_record(ready, subject)
     labels, affine = _labels(subject, label_map, record["grid"])
     notes_path = out / subject / f"{subject}_back.json"
-    notes, source = _read(notes_path), hash_of(label_map)
+    notes, label_map_hash = _read(notes_path), hash_of(label_map)
     for name, entry in record["sequences"].items():
+        # a subject that was made ready anew has other grids and transforms
+        place = json.dumps([entry["grid"], entry["ready_to_scan"]])
+        source = hashlib.sha256(f"{label_map_hash} {place}".encode()).hexdigest()
         path = out / subject / f"{subject}_{name}_seg.nii.gz"
         note = notes.get(path.name, {"made_of": None, "sha256": []})
         found = hash_of(path) if path.is_file() else None
@@ -79,7 +84,7 @@ def _labels(subject: str, path: Path, grid: dict) -> tuple[np.ndarray, np.ndarra
 
 
 def _read(path: Path) -> dict:
-    """For each file, the hash of the label map that it was made of, and its own hash after that of the one before."""
+    """For each file, the hash of what it was made of, and its own hash after that of the one before."""
     try:
         notes = read_json(path)
         return {name: {"made_of": note["made_of"], "sha256": list(note["sha256"])} for name, note in notes.items()}

@@ -10,7 +10,7 @@ from scripts.common.files import hash_of
 from scripts.common.formats import DICOM, other_format
 from scripts.common.printable import name_problem, printable
 from scripts.common.sequences import SEQUENCES, nifti_stem, parse_filename, sequence_of_name
-from scripts.data.other_formats import is_dicom
+from scripts.data.other_formats import is_dicom, leads_nowhere
 from scripts.data.subject_folders import files_and_folders
 
 MASK = "brain_mask"
@@ -43,6 +43,8 @@ def raw_subjects(raw: Path) -> dict[str, Path]:
         raise UserError(f"The folder of raw scans {raw} does not exist: give an existing one.")
     files, folders = files_and_folders(raw) or ([], [])
     loose = next((file for file in files if nifti_stem(file.name) or _is_dicom(file)), None)
+    if lost := next(filter(leads_nowhere, files), None):
+        raise UserError(f"{printable(str(lost))} is a link to nowhere: correct it, or take it out of the folder.")
     if loose or not folders:
         what = f"{printable(str(loose))} lies in no subject's folder" if loose else f"{raw} has no folder of a subject"
         raise UserError(f"{what}: put the scans of each subject into a folder of their own, as {raw}/P1.")

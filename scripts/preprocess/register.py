@@ -61,14 +61,20 @@ def register(subject: str, fixed: tuple, moving: tuple, names: tuple[str, str], 
         # both volumes are moved so that the start is the identity and the head turns about its centre
         initial = str(Path(folder) / "start.mat")
         ants.write_transform(ants.create_ants_transform(transform_type="AffineTransform", dimension=3), initial)
-        found = ants.registration(
-            _ants_image(ants, fixed[0], shift(-here) @ fixed[1]),
-            _ants_image(ants, moving[0], shift(-here - start) @ moving[1]),
-            type_of_transform="Rigid",
-            initial_transform=initial,
-            outprefix=str(Path(folder) / "found"),
-            **PYRAMID,
-        )
+        try:
+            found = ants.registration(
+                _ants_image(ants, fixed[0], shift(-here) @ fixed[1]),
+                _ants_image(ants, moving[0], shift(-here - start) @ moving[1]),
+                type_of_transform="Rigid",
+                initial_transform=initial,
+                outprefix=str(Path(folder) / "found"),
+                **PYRAMID,
+            )
+        except RuntimeError as error:
+            raise ScanError(
+                f"{subject}: ANTs failed to register the {names[1]} to the {names[0]} ({error}): look at both scans, and "
+                "leave one out with --choice."
+            ) from error
         turn = _matrix(ants.read_transform(found["fwdtransforms"][0]))
     transform = shift(here + start) @ turn @ shift(-here)
     turned, moved = motion(transform, here)

@@ -130,7 +130,7 @@ def publish(
         models: gets ``any_subset.pt``, ``teacher.pt``, ``model.pt`` (T1ce + FLAIR) and ``model_<sequences>.pt``, each
             with its ``.json``.
         results: gets ``simulated.csv`` and, with real subjects, ``real_kfold.csv``: each subject by networks that were
-            not trained on it, from all folds in ``work`` that are evaluated.
+            not trained on it. Folds in ``work`` that are evaluated replace theirs in the table; the others' cases stay.
         same_patient: lists of real subjects that are scans of one patient.
     """
     for name in names:
@@ -142,9 +142,14 @@ def publish(
             file = "teacher.pt" if sequences == SEQUENCES else student_file(sequences)
             to = models / ("model.pt" if sequences == HEADLINE else file)
             _publish(work / name / file, to, [*common, provenance_of(work / name / file)])
-        _store(results / "simulated.csv", [work / name / "on_simulated"], ())
+        cases = _cases([work / name / "on_simulated"])
+        write_cases(results / "simulated.csv", cases.sort_values(["subject", "network"], kind="stable"))
     if folds := sorted(path.parent for path in work.glob("fold*/on_real/finished")):
-        _store(results / "real_kfold.csv", folds, same_patient)
+        cases, table = with_patients(_cases(folds), same_patient), results / "real_kfold.csv"
+        if table.is_file():  # with folds that were run before, perhaps on another machine
+            stored = read_cases(table)
+            cases = pd.concat([stored[~stored.subject.isin(cases.subject)], cases])
+        write_cases(table, cases.sort_values(["subject", "network"], kind="stable"))
 
 
 def _publish(source: Path, to: Path, stages: list[dict]) -> None:
@@ -152,6 +157,5 @@ def _publish(source: Path, to: Path, stages: list[dict]) -> None:
     save_atomically(to, lambda file: shutil.copyfile(source, file))
 
 
-def _store(path: Path, evaluations: list[Path], same_patient: Sequence[Sequence[str]]) -> None:
-    cases = with_patients(pd.concat([read_cases(folder / "cases.csv") for folder in evaluations]), same_patient)
-    write_cases(path, cases.sort_values(["subject", "network"], kind="stable"))
+def _cases(evaluations: list[Path]) -> pd.DataFrame:
+    return pd.concat([read_cases(folder / "cases.csv") for folder in evaluations])

@@ -41,6 +41,7 @@ def gather(real: Mapping, folder: str | Path) -> list[str]:
     left_out = set(real.get("left_out", ()))
     trained = _subjects(real.get("trained", ()), left_out)
     collections = {name: _subjects(folders, left_out) for name, folders in real["collections"].items()}
+    _check_apart({"trained": trained} | collections, real.get("same_patient", ()))
     folds = draw_folds(collections, real["folds"], real.get("same_patient", ()))
     folder = Path(folder)
     splits = {ALL: (sorted({*trained, *(name for fold in folds for name in fold)}), [])}
@@ -63,6 +64,21 @@ def gather(real: Mapping, folder: str | Path) -> list[str]:
     for number, without in aside.items():
         _link({name: folder / "subjects" / name for name in without}, folder / f"fold{number}_unlabelled")
     return list(splits)
+
+
+def _check_apart(collections: Mapping[str, Mapping], same_patient: Sequence[Sequence[str]]) -> None:
+    """Refuse a subject, and a patient, of two collections: each collection is divided into folds by itself."""
+    place = {}
+    for name, subjects in collections.items():
+        for subject in subjects:
+            if place.setdefault(subject, name) != name:
+                raise UserError(f"The subject {subject} is both in {place[subject]} and in {name}: keep it in one.")
+    for group in same_patient:
+        if len(there := {place[subject] for subject in group if subject in place}) > 1:
+            raise UserError(
+                f"The patient of {' and '.join(group)} is in {' and '.join(sorted(there))}: put these subjects into one "
+                "collection, so that one fold has them."
+            )
 
 
 def _save_split(path: Path, split: dict) -> None:
@@ -149,5 +165,8 @@ def _subjects(folders: Sequence[str], left_out: set[str]) -> dict[str, Path]:
     for folder in map(Path, folders):
         if not folder.is_dir():
             raise UserError(f"The folder of real subjects {folder} does not exist: correct 'real' in the plan.")
-        found |= {path.name: path.resolve() for path in sorted(folder.iterdir()) if path.is_dir()}
+        for path in (path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")):
+            if path.name in found:
+                raise UserError(f"{found[path.name]} and {path} have the same name: rename one, or leave it out.")
+            found[path.name] = path.resolve()
     return {name: path for name, path in found.items() if name not in left_out}

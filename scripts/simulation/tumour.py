@@ -96,6 +96,7 @@ def _oedema_level(
     grey, fluid = np.exp(rng.uniform(0.2, 0.8) if rng.uniform() < 0.3 else rng.uniform(0.9, 2.3)), rng.uniform(8, 25)
     cost = (brain.wm + grey * brain.gm + fluid * brain.csf) * np.exp(0.3 * noise(rng, 14.0))
     path = geodesic(np.where(open_, np.maximum(cost, 0.3), np.inf), start, STEP)
+    ml = min(ml, (np.count_nonzero(open_ & np.isfinite(path)) - 1) * _VOXEL_ML)  # no more than can be reached
     reach = level_of_volume(path, open_, ml)
     # oedema is asymmetric: a smooth random delay of growth leaves some sides without it
     late = np.maximum(0.6 * noise(rng, 24.0) + 0.12 * noise(rng, 7.0), -0.8) * reach

@@ -56,10 +56,19 @@ def unlabelled_subjects(
     """
     if dataset_dir is None:
         raise UserError("unlabelled_dir is null: give the folder of scans without label maps with --unlabelled_dir.")
-    items = require_complete(subjects_in(dataset_dir, sequences, labelled=False), sequences, label=False)
+    items = require_complete(_usable(subjects_in(dataset_dir, sequences, labelled=False)), sequences, label=False)
     _refuse_held_out(items, held_out, str(dataset_dir))
     # the maps of a simulated subject hold its true label, too
     return [{key: item[key] for key in item if key not in ("label", "maps")} | {"unlabelled": True} for item in items]
+
+
+def _usable(items: list[dict]) -> list[dict]:
+    """The items without scans in other formats, of which a warning tells. The error of any other is raised."""
+    for item in (item for item in items if "error" in item):
+        if "other_format" not in item:
+            raise UserError(item["error"])
+        logger.warning(item["error"])
+    return [item for item in items if "error" not in item]
 
 
 def with_more_training(
@@ -124,9 +133,9 @@ def record_subjects(
 
 def _simulated_of_another_split(datalist: dict[str, list[dict]], dataset_dir: str) -> list[str]:
     """The dataset's simulated training subjects, if they are not those of its dataset.json; else none."""
-    folder = os.path.join(os.path.abspath(os.path.expanduser(dataset_dir)), "")
+    folder = os.path.join(os.path.realpath(os.path.expanduser(dataset_dir)), "")
     own = {
-        part: [item for item in items if str(item.get("maps", "")).startswith(folder)]
+        part: [item for item in items if "maps" in item and os.path.realpath(item["maps"]).startswith(folder)]
         for part, items in datalist.items()
     }
     as_listed = all((item.get("part") == "training") == (part == "training") for part in own for item in own[part])

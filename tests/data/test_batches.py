@@ -119,6 +119,8 @@ def test_subjects_without_labels_get_their_share_and_the_others_divide_the_rest(
     assert sampling_weights(items, 0.75, 0.5) == pytest.approx([0.125, 0.375, 0.25, 0.25])
     assert sampling_weights(items, None, 0.5) == pytest.approx([0.25, 0.25, 0.25, 0.25])
     assert sampling_weights(items[:2], None, 0.5) == pytest.approx([0.5, 0.5])
+    # without a simulated subject the share of the real ones has no meaning, and half stays unlabelled
+    assert sampling_weights(items[1:], 0.2, 0.5) == pytest.approx([0.5, 0.25, 0.25])
     # a simulated subject whose maps are not to be used
     items[2]["maps"] = "c"
     assert sampling_weights(items, 0.75, 0.5) == pytest.approx([0.125, 0.375, 0.25, 0.25])

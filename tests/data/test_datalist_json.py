@@ -43,6 +43,8 @@ def test_msd_with_another_order_of_volumes_follows_its_json(tmp_path):
 def test_a_json_names_the_patient_of_time_points(tmp_path):
     content = {"training": [{"subject": "s1", "patient": 7, "flair": "f.nii", "label": "l.nii"}]}
     assert subjects_in(write_json(tmp_path, content), SEQUENCES)[0]["patient"] == "7"
+    content["training"][0]["patient"] = None
+    assert "patient" not in subjects_in(write_json(tmp_path, content), SEQUENCES)[0]
 
 
 def test_our_dataset_json_keeps_parts_and_maps(tmp_path):

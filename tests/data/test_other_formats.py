@@ -103,3 +103,14 @@ def test_a_subject_whose_name_cannot_be_that_of_results_has_an_error(tmp_path, n
 def test_a_time_point_in_another_format_is_called_by_its_patient_too(tmp_path):
     tree(tmp_path, "P1/2020/a.dcm", "P1/2021/flair.nii.gz")
     assert list(errors(tmp_path)) == ["P1_2020"]
+
+
+def test_folders_that_are_links_are_searched_and_links_to_nowhere_are_named(tmp_path):
+    root = tree(tmp_path / "scans", "P1/P1_t1.nii.gz")
+    tree(tmp_path / "elsewhere", "1.dcm")
+    (root / "P2").symlink_to(tmp_path / "elsewhere")
+    (root / "P3").symlink_to(tmp_path / "gone")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "elsewhere")
+    found = errors(root)
+    assert set(found) == {"P2", "P3"} and "is DICOM" in found["P2"]
+    assert found["P3"].endswith("P3 is a link to nowhere: correct it, or take it out of the folder.")

@@ -253,3 +253,19 @@ def test_a_scan_without_a_label_map_stays_in_the_part_of_its_patient():
     parts = split([first | {"label": "x"}, second, *others], validation=0, fold=0, folds=3)
     placed = {item["subject"]: part for part, there in parts.items() for item in there}
     assert placed["BraTS-GLI-00001-000"] == placed["BraTS-GLI-00001-001"]
+
+
+@pytest.mark.parametrize("part", ["test", "validation"])
+def test_a_dataset_with_subjects_of_one_other_part_only_is_not_drawn_anew(part):
+    items = items_named("a", "b", "c", part=part)
+    with pytest.raises(UserError, match=f"dataset.json lists subjects for {part} only: list some for training, or"):
+        split(items)
+    assert part_of(items, "all") == items
+
+
+def test_simulated_subjects_of_one_cohort_are_shared_under_any_path(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "cohort")
+    (own,) = items_named("S1", maps=str(tmp_path / "link" / "S1.npz"))
+    (same,) = items_named("S1", maps=str(tmp_path / "x" / ".." / "cohort" / "S1.npz"))
+    (other,) = items_named("S1", maps=str(tmp_path / "other" / "S1.npz"))
+    assert of_shared_patients([own], [same]) == [own] and of_shared_patients([own], [other]) == []

@@ -72,6 +72,17 @@ def test_a_second_run_writes_nothing_and_a_new_label_map_replaces_the_old(folder
     assert (seg(out, "t1")[0] == 1).all()
 
 
+def test_a_subject_that_was_made_ready_anew_gets_new_label_maps(folders):
+    segmentations, ready, out = folders
+    label_map, path = segmentations / "P1/P1_seg.nii.gz", ready / "P1/P1_preprocess.json"
+    take_back("P1", label_map, ready, out)
+    record = json.loads(path.read_text())
+    record["sequences"]["flair"] = record["sequences"]["t1"]  # another scan, in the grid of the T1
+    path.write_text(json.dumps(record))
+    take_back("P1", label_map, ready, out)
+    assert np.array_equal(seg(out, "flair")[0], seg(out, "t1")[0])
+
+
 def test_a_file_that_was_changed_or_is_not_ours_stays(folders):
     segmentations, ready, out = folders
     label_map = segmentations / "P1/P1_seg.nii.gz"

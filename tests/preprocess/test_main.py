@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command reports the subjects that fail, and makes the others ready."""
 
+import errno
 import json
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 from conftest import save
 from scripts.common.errors import UserError
 from scripts.preprocess.__main__ import main
+from scripts.preprocess.subject import make_ready
 
 from tests.preprocess.head import AFFINE, scan
 
@@ -35,6 +37,27 @@ def test_a_failing_subject_is_reported_and_the_others_go_on(raw, capsys):
     assert "Error: P2: none of its scans is known to be T1, T1ce, T2 or FLAIR (unknown.nii.gz: not clear" in printed
     results = json.loads((raw.parent / "ready/preprocess.json").read_text())
     assert results["P1"] == {"state": "ready"} and results["P2"]["state"] == "failed"
+
+
+def test_a_file_that_the_system_cannot_read_fails_its_subject_and_a_full_disk_the_run(raw, monkeypatch, capsys):
+    def broken(subject, folder, *more):
+        if subject == "P1":
+            raise OSError(errno.EIO, "Input/output error", "P1/t1.nii.gz")
+        return make_ready(subject, folder, *more)
+
+    monkeypatch.setattr("scripts.preprocess.__main__.make_ready", broken)
+    with pytest.raises(SystemExit):
+        run(raw)
+    assert "Error: P1: P1/t1.nii.gz cannot be read (Input/output error)." in capsys.readouterr().out
+    results = json.loads((raw.parent / "ready/preprocess.json").read_text())
+    assert {name: result["state"] for name, result in results.items()} == {"P1": "failed", "P2": "failed"}
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("scripts.preprocess.__main__.make_ready", full)
+    with pytest.raises(OSError, match="No space left"):
+        run(raw)
 
 
 def test_a_second_run_goes_on_and_a_choice_helps(raw, capsys):

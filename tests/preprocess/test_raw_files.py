@@ -28,6 +28,13 @@ def test_scans_beside_the_folders_and_empty_folders_are_refused(tmp_path):
         raw_subjects(tmp_path)
 
 
+def test_a_subject_that_is_a_link_to_nowhere_is_refused(tmp_path):
+    tree(tmp_path, "P1/a.dcm")
+    (tmp_path / "P2").symlink_to(tmp_path / "gone")
+    with pytest.raises(UserError, match="P2 is a link to nowhere: correct it, or take it out"):
+        raw_subjects(tmp_path)
+
+
 def test_files_are_told_apart_at_any_depth(tmp_path):
     tree(tmp_path, "study/t1/IM1.dcm", "t1.nii.gz", "t1.json", "P1_seg.nii.gz", "notes.txt", ".x.nii.gz")
     tree(tmp_path, "study/t2/IM1", content=bytes(128) + b"DICM")

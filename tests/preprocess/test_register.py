@@ -97,3 +97,10 @@ def test_a_result_that_no_head_can_make_is_refused(monkeypatch):
     pair = scan(), AFFINE
     with pytest.raises(ScanError, match="P1: the flair could not be registered to the t1ce .found 90 degrees"):
         register("P1", pair, pair, ("t1ce", "flair"))
+
+    def fail(*_, **__):
+        raise RuntimeError("Registration failed with error code 1")
+
+    monkeypatch.setattr(Ants, "registration", fail)
+    with pytest.raises(ScanError, match="P1: ANTs failed to register the flair to the t1ce .Registration failed"):
+        register("P1", pair, pair, ("t1ce", "flair"))

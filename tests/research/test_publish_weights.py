@@ -2,7 +2,8 @@
 """Published weights are float16, and their provenance lists the stages of the training."""
 
 import torch
-from scripts.research.publish_weights import halved, provenance
+from scripts.evaluation.summary import read_cases, write_cases
+from scripts.research.publish_weights import halved, provenance, publish
 
 
 def test_a_tensor_with_two_names_is_stored_once():
@@ -26,3 +27,15 @@ def test_stages_of_published_weights_that_a_training_starts_from_come_first():
     stage = {"epochs": 1, "steps_per_epoch": 10, "epoch": 1, "dataset": "b", "sequences": ["t1"]}
     record = provenance([{"stages": [{"dataset": "a", "steps": 30}], "version": "0.7.0"}, stage])
     assert record["stages"] == [{"dataset": "a", "steps": 30}, {"dataset": "b", "steps": 10}]
+
+
+def test_a_fold_that_was_run_alone_replaces_its_own_results_only(tmp_path):
+    stored, folder = tmp_path / "results" / "real_kfold.csv", tmp_path / "work" / "fold1" / "on_real"
+    row = {"network": "flair", "sequences": "flair", "region": "wt", "dice": 0.5}
+    write_cases(stored, [row | {"subject": subject} for subject in ("of fold 0", "of fold 1")])
+    write_cases(folder / "cases.csv", [row | {"subject": "of fold 1", "dice": 0.75}])
+    (folder / "finished").touch()
+    publish(tmp_path / "work", ("fold1",), [], tmp_path / "models", stored.parent, [["of fold 0", "of fold 1"]])
+    cases = read_cases(stored)
+    assert dict(zip(cases.subject, cases.dice)) == {"of fold 0": 0.5, "of fold 1": 0.75}
+    assert cases.patient.tolist() == ["of fold 0", "of fold 0"]

@@ -119,3 +119,21 @@ def test_a_missing_entry_is_named(real, tmp_path):
 def test_cases_get_the_patients_that_the_plan_knows():
     cases = pd.DataFrame({"subject": ["a", "b", "c_2020"], "patient": ["a", "b", "c"]})
     assert with_patients(cases, [["a", "b"]]).patient.tolist() == ["a", "a", "c"]
+
+
+def test_a_patient_or_a_name_in_two_collections_is_refused(real, tmp_path):
+    for pair, places in ((["G1", "S2"], "GLI and SSA"), (["K1", "G1"], "GLI and trained")):
+        with pytest.raises(UserError, match=f"The patient of {' and '.join(pair)} is in {places}: put these"):
+            gather(real | {"same_patient": [pair]}, tmp_path / "out")
+    (tmp_path / "ssa" / "G1").mkdir()
+    with pytest.raises(UserError, match="The subject G1 is both in GLI and in SSA"):
+        gather(real, tmp_path / "out")
+    real["collections"] = {"GLI": [str(tmp_path / "gli"), str(tmp_path / "ssa")]}
+    with pytest.raises(UserError, match="gli/G1 and .*ssa/G1 have the same name"):
+        gather(real, tmp_path / "out")
+
+
+def test_hidden_folders_are_no_subjects(real, tmp_path):
+    (tmp_path / "gli" / ".cache").mkdir()
+    gather(real, tmp_path / "out")
+    assert not (tmp_path / "out" / "subjects" / ".cache").exists()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 from scripts.simulation import anatomy, tumour
+from scripts.simulation.lattice import SHAPE
 from scripts.simulation.tumour_core import Focus, draw_core, draw_seed, radius_of
 
 
@@ -65,3 +66,16 @@ def test_a_satellite_keeps_apart(brain):
     assert (
         ndimage.label((both.whole < 0) | (both.core < 0))[1] > ndimage.label((levels.whole < 0) | (levels.core < 0))[1]
     )
+
+
+def test_with_too_little_room_the_oedema_fills_what_it_can_reach(brain):
+    size = Focus(whole=30.0, core=2.0, enhancing=1.0)
+    rng = np.random.default_rng(1)
+    closed = tumour.barriers(brain)
+    seed = draw_seed(rng, brain, radius_of(size.core), ~closed)
+    shape = draw_core(rng, seed, size.core)
+    near = np.zeros(SHAPE, dtype=bool)
+    near[tuple(slice(int(place) - 9, int(place) + 10) for place in seed)] = True  # 55 ml, less where it is closed
+    levels = tumour.grow(rng, brain, shape, Focus(whole=90.0, core=2.0, enhancing=1.0), closed | ~near)
+    whole = ((levels.core < 0) | (levels.whole < 0)) & near & ~closed
+    assert whole.sum() > 0.8 * (near & ~closed).sum()

@@ -3,6 +3,7 @@
 
 import json
 import logging
+from pathlib import Path
 
 import pytest
 from monai.bundle import ConfigParser
@@ -140,3 +141,26 @@ def test_unlabelled_subjects_need_a_folder_and_all_sequences(tmp_path):
         unlabelled_subjects(None, ALL)
     with pytest.raises(UserError, match="BraTS2021_00001 lacks flair"):
         unlabelled_subjects(_scans(tmp_path, "BraTS2021_00001", sequences=ALL[:3]), ALL)
+
+
+def test_unlabelled_scans_in_other_formats_are_left_out_and_other_errors_are_told(tmp_path, caplog):
+    folder = Path(_scans(tmp_path, "BraTS2021_00001"))
+    (folder / "P2").mkdir()
+    (folder / "P2" / "1.dcm").touch()
+    assert [item["subject"] for item in unlabelled_subjects(folder, ALL)] == ["BraTS2021_00001"]
+    assert "P2: no NIfTI file was found" in caplog.text and "is DICOM" in caplog.text
+    scan = folder / "BraTS2021_00001" / "BraTS2021_00001_t1.nii.gz"
+    (scan.parent / "BraTS2021_00001_T1.nii").touch()
+    with pytest.raises(UserError, match="both claim to be the t1: keep one"):
+        unlabelled_subjects(folder, ALL)
+
+
+def test_a_cohort_is_the_same_under_another_path(tmp_path, monkeypatch):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "cohort")
+    monkeypatch.chdir(tmp_path / "work")
+    items = [{"subject": f"S{n}", "part": "training", "maps": str(tmp_path / "cohort" / f"S{n}.npz")} for n in range(2)]
+    for folder in (str(tmp_path / "cohort"), "../cohort", str(tmp_path / "link")):
+        provenance = {"starts_from": {}}
+        record_subjects(provenance, {"training": items[:1], "validation": [], "test": items[1:]}, folder)
+        assert provenance["simulated_subjects"] == ["S0"]
