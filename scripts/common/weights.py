@@ -29,9 +29,13 @@ def student_file(sequences: tuple[str, ...]) -> str:
 
 
 def network_path(folder: str | Path, sequences: tuple[str, ...]) -> str:
-    """The file for these sequences: ``model_t1ce_flair.pt``, of all four ``teacher.pt``; if missing, ``model.pt``."""
-    own = Path(folder) / ("teacher.pt" if tuple(sequences) == SEQUENCES else student_file(sequences))
-    return str(own if own.is_file() else Path(folder) / "model.pt")
+    """The file for these sequences: ``model_t1ce_flair.pt``, of all four ``teacher.pt``; if missing, ``model.pt``.
+
+    Without a teacher, a student of all four sequences is taken, ``model_t1_t1ce_t2_flair.pt``.
+    """
+    names = ["teacher.pt"] if tuple(sequences) == SEQUENCES else []
+    files = [Path(folder) / name for name in (*names, student_file(sequences))]
+    return str(next((file for file in files if file.is_file()), Path(folder) / "model.pt"))
 
 
 def student_path(folder: str | Path, sequences: tuple[str, ...]) -> str:

@@ -9,7 +9,14 @@ from scripts.config_checks.expressions import check_expressions
 from scripts.config_checks.folders import check_folders_of_overlays
 from scripts.config_checks.keys import check_keys
 from scripts.config_checks.kinds import check_kinds
-from scripts.config_checks.no_effect import check_image_sequences, check_sequences_of_all_students, check_unlabelled
+from scripts.config_checks.no_effect import (
+    check_evaluate_last,
+    check_image_sequences,
+    check_one_network,
+    check_sequences_of_all_students,
+    check_teacher_filters,
+    check_unlabelled,
+)
 from scripts.config_checks.numbers import check_batch_size, check_numbers, check_volume_range
 from scripts.config_checks.paths import check_paths, check_split_file, convert_paths
 from scripts.config_checks.sequences import convert_sequences
@@ -58,3 +65,6 @@ def check_config(parser: ConfigParser | None = None) -> None:
     check_sequences_of_all_students(parser, config)
     check_unlabelled(parser, config)
     check_image_sequences(parser, config)
+    check_one_network(parser, config)
+    check_teacher_filters(parser, config)
+    check_evaluate_last(config)

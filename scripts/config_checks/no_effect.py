@@ -3,6 +3,7 @@
 
 from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
+from scripts.common.sequences import SEQUENCES, ordered
 from scripts.config_checks.shipped import CONFIGS
 from scripts.config_checks.values import value_of
 
@@ -49,3 +50,55 @@ def check_unlabelled(parser: ConfigParser, config: dict) -> None:
             raise UserError(
                 f"{key} is {value!r}, but has no effect: list configs/unlabelled.json after configs/train.json."
             )
+
+
+def check_one_network(parser: ConfigParser, config: dict) -> None:
+    """Refuse what `train_teacher.json` and `any_subset.json`, which train one network of all sequences, cannot use.
+
+    Raises:
+        UserError: naming the key, or the overlay to leave out.
+    """
+    path = str(config.get("student_checkpoint", {}).get("path", ""))
+    overlay = next((name for name in ("teacher", "any_subset") if path.endswith(f"/{name}.pt'")), None)
+    if overlay is None or "evaluating" in config:
+        return
+    overlay = f"configs/{'train_teacher' if overlay == 'teacher' else overlay}.json"
+    if (given := ordered(value_of(parser, "student_modalities"))) != SEQUENCES:
+        raise UserError(
+            f"student_modalities is {list(given)}, but {overlay} trains one network of all four sequences: leave one of "
+            "the two out."
+        )
+    if (kind := value_of(parser, "teacher_training")) != "none":
+        raise UserError(
+            f"teacher_training is {kind!r}, but {overlay} trains one network without another teacher: leave the recipe "
+            "out that needs one."
+        )
+
+
+def check_teacher_filters(parser: ConfigParser, config: dict) -> None:
+    """Refuse filters of a teacher in a training that has none.
+
+    Raises:
+        UserError: naming them.
+    """
+    if "train" not in config or "evaluating" in config or "teacher_filters" not in config:
+        return
+    if value_of(parser, "teacher_training") != "none" or value_of(parser, "unlabelled_dir") is not None:
+        return
+    given, filters = (list(value_of(parser, key)) for key in ("teacher_filters", "filters"))
+    if given != filters:
+        raise UserError(
+            f"teacher_filters is {given}, but has no effect, as no teacher takes part: set filters, or leave it out."
+        )
+
+
+def check_evaluate_last(config: dict) -> None:
+    """Refuse an evaluation whose steps another overlay has replaced by those of a training.
+
+    Raises:
+        UserError: with the way out.
+    """
+    if "evaluating" in config and any(
+        "train#trainer" in str(step).replace("::", "#") for step in config.get("run", ())
+    ):
+        raise UserError("`evaluating` would train: list configs/evaluate.json after all other configs.")

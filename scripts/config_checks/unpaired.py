@@ -12,6 +12,8 @@ NOT_UNPAIRED = (
     *("teacher_training", "teacher_from", "student_from", "teacher_filters", "warm_start", "best_metric", "patience"),
     "val_interval",
 )
+# The segmentation loss, whose terms say from which images a network learns.
+SEGMENTATION = "scripts.unpaired.losses.segmentation.UnpairedSegmentation"
 # Tables of overlays whose subjects an unpaired training does not read.
 OVERLAYS_NOT_UNPAIRED = {"real": "with_real.json", "unlabelled_subjects": "unlabelled.json"}
 
@@ -51,6 +53,7 @@ def check_unpaired(parser: ConfigParser, config: dict) -> None:
             f"student_modalities is {list(student)!r}, but the networks of an unpaired training see target#sequence, "
             f"{target[0]}: leave student_modalities out, or set target#sequence."
         )
+    _check_labels(parser, config)
     recipe = config.get("provenance", {}).get("recipe")
     for file in sorted(CONFIGS.glob("*.json")):
         other = ConfigParser.load_config_file(str(file))
@@ -59,3 +62,16 @@ def check_unpaired(parser: ConfigParser, config: dict) -> None:
                 f"configs/{file.name} is no recipe of an unpaired training, and would only be recorded: leave it "
                 "out, or list it without configs/unpaired.json."
             )
+
+
+def _check_labels(parser: ConfigParser, config: dict) -> None:
+    """Refuse labels of the target from which no segmentation term learns."""
+    labels = value_of(parser, "target#labels")
+    terms = config.get("objective", {}).get("terms", {}).values()
+    losses = [term["loss"] for term in terms if isinstance(term, dict) and isinstance(term.get("loss"), dict)]
+    images = {image for loss in losses if loss.get("_target_") == SEGMENTATION for image in loss.get("images", ())}
+    if labels != "none" and images and not any(str(image).startswith("target") for image in images):
+        raise UserError(
+            f"target#labels is {labels!r}, but has no effect: the segmentation loss is of the source's images alone. Add "
+            "'target' to objective#terms#student_segmentation#loss#images, or list a recipe that uses them."
+        )

@@ -25,7 +25,8 @@ def known_to(record: dict, items: Iterable[dict], dataset_dir: str | Path) -> li
     """Those subjects that the weights of this record were trained on, or another time point of whose patient.
 
     Simulated subjects are known if their cohort's folder has the name that the record gives, and they are in its training
-    part, or among the ``simulated_subjects`` of the record, which a training with another split names.
+    part, or among the ``simulated_subjects`` of the record, which a training with another split names. Of a cohort that
+    was the source of an unpaired training, all subjects that the record names are known.
 
     Args:
         record: see `subjects_of`.
@@ -37,6 +38,8 @@ def known_to(record: dict, items: Iterable[dict], dataset_dir: str | Path) -> li
     stages = [stage for stage in (record, *(record.get("stages") or ())) if isinstance(stage, dict)]
     folder = os.path.basename(os.path.abspath(dataset_dir))
     of_cohort = [stage.get("simulated_subjects") for stage in stages if stage.get("dataset") == folder]
+    sources = [stage["source"] for stage in stages if isinstance(stage.get("source"), dict)]
+    of_cohort += [source.get("subjects", []) for source in sources if source.get("dataset") == folder]
 
     def is_known(item: dict) -> bool:
         if "maps" in item:

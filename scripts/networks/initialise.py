@@ -49,7 +49,7 @@ def load_starting_weights(
         start_from: folder of an earlier training, or None.
         teacher_from: folder or file of a trained teacher, or None.
         warm_start: see above.
-        provenance: with ``learning_rate``; gets what each network starts from under ``starts_from``.
+        provenance: with ``learning_rate``; gets what each network starts from under ``starts_from``, and the ``loss``.
         student_from: folder or file of a trained network of all four sequences, a teacher or ``any_subset.pt``; that of
             ``teacher_from`` if None.
 
@@ -84,7 +84,7 @@ def load_starting_weights(
             starts[name] = RANDOM + (OTHER_FILTERS if warm_start else "")
     logger.info("%s; %s", "; ".join(_start_text(starts)), networks.loss_text())
     if provenance is not None:
-        provenance["starts_from"] = starts
+        provenance |= {"starts_from": starts, "loss": networks.loss_text()}
         _warn_of_low_rate(starts, provenance.get("learning_rate", math.inf))
     return starts
 

@@ -185,17 +185,24 @@ class _ScheduleOfThisLength:
 
 
 def best_checkpoints(
-    networks: AllStudents, output_dir: str, provenance: dict, gradient_ratios: GradientRatios | None = None
+    networks: AllStudents,
+    output_dir: str,
+    provenance: dict,
+    gradient_ratios: GradientRatios | None = None,
+    teacher_filters: list[int] | None = None,
 ) -> list[BestCheckpoint]:
     """A ``BestCheckpoint`` of each network: ``teacher.pt``, if it is trained, ``model_<sequences>.pt`` of a student.
 
-    With ``gradient_ratios`` the record of each student has its own; the teacher's has those of all students.
+    With ``gradient_ratios`` the record of each student has its own; the teacher's has those of all students. With
+    ``teacher_filters`` the teacher's record has these.
     """
     checkpoints = []
     for name, sequences in networks.sequences().items():
         if name not in networks.frozen:
             path = f"{output_dir}/{'teacher.pt' if name == 'teacher' else student_file(sequences)}"
             own = {"sequences": list(sequences)}
+            if teacher_filters is not None and name == "teacher":
+                own["filters"] = list(teacher_filters)
             if gradient_ratios is not None and name != "teacher":
                 own["gradient_ratios"] = gradient_ratios.medians[networks.names.index(name)]
             checkpoints.append(BestCheckpoint(networks.network(name), f"{name}_dice", path, provenance, own))

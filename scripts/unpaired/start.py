@@ -23,7 +23,7 @@ def load_unpaired_start(
             source's, or such a file, whose record tells its sequence; None for random weights.
         sequences: of ``source`` and ``target``.
         spacing: voxel size in mm.
-        provenance: gets what each segmentor starts from as ``starts_from``.
+        provenance: gets what each segmentor starts from as ``starts_from``, and the ``loss``.
 
     Raises:
         UserError: no such weights, or others than this network's.
@@ -34,7 +34,7 @@ def load_unpaired_start(
         for network in networks.segmentors.values():
             load_weights(network, path, (sequence,), spacing)
         start = str(path)
-    provenance["starts_from"] = dict.fromkeys(networks.segmentors, start)
+    provenance |= {"starts_from": dict.fromkeys(networks.segmentors, start), "loss": networks.loss_text()}
     logger.info("%s start from %s; %s", ", ".join(networks.segmentors), start, networks.loss_text())
 
 

@@ -141,6 +141,9 @@ def test_a_student_of_all_four_sequences_is_not_the_teacher_beside_it(tmp_path):
     assert student_path(tmp_path, SEQUENCES) == str(tmp_path / "model.pt")
     save_weights(tmp_path / "model_t1_t1ce_t2_flair.pt", nn.Conv3d(4, 3, 1), {"sequences": list(SEQUENCES)})
     assert student_path(tmp_path, SEQUENCES) == str(tmp_path / "model_t1_t1ce_t2_flair.pt")
+    assert network_path(tmp_path, SEQUENCES) == str(tmp_path / "teacher.pt")
+    (tmp_path / "teacher.pt").unlink()
+    assert network_path(tmp_path, SEQUENCES) == str(tmp_path / "model_t1_t1ce_t2_flair.pt")
 
 
 def test_a_teacher_is_named_by_its_folder_or_its_file(tmp_path):

@@ -23,3 +23,30 @@ def test_names_of_an_images_channels_are_refused_in_a_training_on_a_folder():
     with pytest.raises(UserError, match="image_sequences is 'flair,t1', but has no effect: it names the channels"):
         check(image_sequences="flair,t1", train={"dataset": {"data": "$[]"}})
     check(image_sequences="flair,t1", train={"dataset": {"data": [{"image": "a.nii.gz", "label": "b.nii.gz"}]}})
+
+
+@pytest.mark.parametrize(
+    "overlays, keys, sentence",
+    [
+        (["train_teacher"], {"student_modalities": ["flair"]}, "configs/train_teacher.json trains one network of all"),
+        (["any_subset"], {"student_modalities": ["flair"]}, "configs/any_subset.json trains one network of all four"),
+        (["train_teacher", "mutual"], {}, "teacher_training is 'joint', but configs/train_teacher.json trains one"),
+        (
+            ["any_subset", "self_distillation", "kd_net"],
+            {},
+            "teacher_training is 'frozen', but configs/any_subset.json",
+        ),
+        (["no_distillation"], {"teacher_filters": [8, 16, 32]}, "teacher_filters is .8, 16, 32., but has no effect"),
+        (["evaluate", "unpaired"], {"target#dataset_dir": "a"}, "`evaluating` would train: list configs/evaluate.json"),
+    ],
+)
+def test_overlays_and_keys_that_do_not_go_together_are_refused(overlays, keys, sentence):
+    with pytest.raises(UserError, match=sentence):
+        check_config(shipped(*overlays, **keys))
+
+
+def test_what_goes_together_passes():
+    check_config(shipped("any_subset", "self_distillation"))
+    check_config(shipped("train_teacher", filters=[8, 16, 32]))
+    check_config(shipped("no_distillation", "unlabelled", teacher_filters=[8, 16, 32], unlabelled_dir="."))
+    check_config(shipped("no_distillation", "evaluate", teacher_filters=[8, 16, 32]))

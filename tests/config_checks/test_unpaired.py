@@ -66,3 +66,12 @@ def test_an_unpaired_training_needs_the_folder_of_its_target():
         UserError, match="target#dataset_dir is null: give the folder of the target's scans with --targ"
     ):
         _check("unpaired", **{"target#dataset_dir": None})
+
+
+def test_labels_of_the_target_are_refused_where_nothing_learns_from_them():
+    with pytest.raises(UserError, match="target#labels is 'all', but has no effect: the segmentation loss is of the"):
+        _check("unpaired", **{"target#labels": "all"})
+    images = {"objective#terms#student_segmentation#loss#images": ["source", "target"]}
+    _check("unpaired", **{"target#labels": "all"}, **images)
+    for recipe in ("cmedl", "dsan", "vae_prior", "mkd", "ummkd"):
+        _check("unpaired", recipe, **{"target#labels": 5})

@@ -40,6 +40,12 @@ def test_a_simulated_subject_is_known_by_name_where_the_record_names_those_of_it
     assert known_to(record | {"stages": [{"dataset": "cohort"}]}, items, "cohort") == ["S1", "S2"]
 
 
+def test_a_simulated_source_of_an_unpaired_training_is_known():
+    record = {"dataset": "hospital_b", "source": {"dataset": "cohort", "subjects": ["S1", "S2"]}}
+    items = [_item("S1", maps="m", part="test"), _item("S3", maps="m", part="training")]
+    assert known_to(record, items, "x/cohort") == ["S1"] and known_to(record, items, "x/other") == []
+
+
 def test_weights_that_know_the_same_subjects_share_a_sentence(tmp_path):
     for name, names in {"teacher": ["A"], "model": ["A"], "fresh": []}.items():
         (tmp_path / f"{name}.json").write_text(json.dumps({"real_subjects": names}))

@@ -22,3 +22,14 @@ def test_the_weights_that_are_evaluated_are_looked_at(tmp_path, caplog):
         f"2 of 3 evaluated subjects were in the training of {tmp_path}/frozen/teacher.pt: A, B",
         f"1 of 3 evaluated subjects were in the training of {tmp_path}/model.pt: A",
     ]
+
+
+def test_another_teacher_than_the_one_that_taught_the_student_is_told(tmp_path):
+    weights = {"teacher": (f"{tmp_path}/teacher.pt", ()), "student": (f"{tmp_path}/model.pt", ())}
+    networks = SimpleNamespace(frozen={"teacher"}, weights=lambda folder: weights)
+    (tmp_path / "model.json").write_text(json.dumps({"starts_from": {"teacher": f"{tmp_path}/mine.pt (frozen)"}}))
+    (sentence,) = trained_on_warnings(networks, str(tmp_path), f"{tmp_path}/other.pt", [], "data")
+    assert sentence.startswith(
+        f"{tmp_path}/model.pt has learned from {tmp_path}/mine.pt, but the teacher that is evalu"
+    )
+    assert trained_on_warnings(networks, str(tmp_path), f"{tmp_path}/../{tmp_path.name}/mine.pt", [], "data") == []

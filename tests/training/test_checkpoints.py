@@ -115,11 +115,13 @@ def test_each_student_records_its_own_gradient_ratios(tmp_path):
 
     medians = [{}, {}]
     provenance = {"gradient_ratios": {"barlow_twins": 0.3}}
-    checkpoints = best_checkpoints(Students(), tmp_path, provenance, SimpleNamespace(medians=medians))
+    checkpoints = best_checkpoints(Students(), tmp_path, provenance, SimpleNamespace(medians=medians), [8, 16])
     medians[0]["barlow_twins"] = 0.2  # t1 has not been measured
     for checkpoint in checkpoints:
         checkpoint.save(1)
     ratios = {path.stem: json.loads(path.read_text()).get("gradient_ratios") for path in tmp_path.glob("*.json")}
+    assert json.loads((tmp_path / "teacher.json").read_text())["filters"] == [8, 16]
+    assert "filters" not in json.loads((tmp_path / "model_t1.json").read_text())
     assert ratios == {"teacher": {"barlow_twins": 0.3}, "model_flair": {"barlow_twins": 0.2}, "model_t1": None}
 
 
