@@ -8,7 +8,9 @@ import ignite.distributed as idist
 from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
 from scripts.common.printable import some_of
+from scripts.common.weights import teacher_path, weights_sha256
 from scripts.config_checks.caller import calling_parser
+from scripts.config_checks.values import value_of
 from scripts.data.item_files import file_of
 
 # Keys, with all below them, that may change when a run is resumed: they say how long, where and how it is watched, or
@@ -23,6 +25,14 @@ MAY_CHANGE = {
     *("run_state", "configuration"),
     # how whole scans are validated, whose rules have changed between versions
     *("validate#inferer#ensemble", "inferer#divisor"),
+    # what versions before 0.16 did not have, or wrote otherwise
+    *(
+        "image_sequences",
+        "provenance#learning_rate",
+        "provenance#real_share",
+        "checkpoints",
+        "train#sampler#num_samples",
+    ),
     *("student_checkpoint#path", "tracking_uri", "experiment_name", "run_name", "save_execute_config"),
 }
 # Keys of preprocessing, which lie elsewhere since version 0.14: runs that were started before are not compared in them.
@@ -49,11 +59,13 @@ class RunConfiguration:
     """
 
     def __init__(self, datalist: dict[str, list[dict]], parser: ConfigParser | None = None) -> None:
-        config = (parser or calling_parser()).get()
+        parser = parser or calling_parser()
+        config = parser.get()
         self.state = {
             "keys": json.loads(json.dumps(flat_keys(config), default=str)),
             "subjects": {part: {item["subject"]: _bytes(item) for item in datalist[part]} for part in TRAINED_ON},
             "processes": idist.get_world_size(),
+            "label_teacher": _label_teacher(parser),
         }
 
     def state_dict(self) -> dict:
@@ -68,6 +80,8 @@ class RunConfiguration:
         differing = _differing_keys(stored["keys"], self.state["keys"])
         if stored["processes"] != self.state["processes"]:
             differing.append(f"the number of processes ({stored['processes']}, now {self.state['processes']})")
+        if stored.get("label_teacher", self.state["label_teacher"]) != self.state["label_teacher"]:
+            differing.append("the weights of the teacher that labels scans, which are others now")
         for part in TRAINED_ON:
             differing += _differing_subjects(stored["subjects"][part], self.state["subjects"][part], part)
         if differing:
@@ -100,6 +114,14 @@ def flat_keys(config: dict) -> dict[str, object]:
 
     add("", config)
     return found
+
+
+def _label_teacher(parser: ConfigParser) -> str | None:
+    """The sha256 of the teacher that labels scans without label maps, whose labels each process makes anew."""
+    if "unlabelled_subjects" not in parser.get() or (given := value_of(parser, "teacher_from")) is None:
+        return None
+    path = teacher_path(given)
+    return weights_sha256(path) if os.path.isfile(path) else None
 
 
 def _watches(handler) -> bool:

@@ -110,3 +110,22 @@ def test_keys_are_flat_and_handlers_that_only_watch_are_left_out():
     handlers = [{"_target_": "StatsHandler"}, {"_target_": "a.ClipGradients", "max_norm": 1}]
     config = {"a": {"b": [1, 2], "c": [{"d": 3}]}, "seed": 0, "epochs": 5, "train": {"handlers": handlers}}
     assert flat_keys(config) == {"a#b": [1, 2], "a#c#0#d": 3, "seed": 0, "train#handlers": handlers[1:]}
+
+
+def test_another_teacher_that_labels_scans_is_refused_though_its_path_is_the_same(subjects, tmp_path):
+    (tmp_path / "teacher.pt").write_bytes(b"first")
+    keys = {"teacher_from": str(tmp_path), "unlabelled_dir": "scans"}
+    stored = _stored(subjects, "unlabelled.json", **keys)
+    _configuration(subjects, "unlabelled.json", **keys).load_state_dict(stored)
+    (tmp_path / "teacher.pt").write_bytes(b"second")
+    with pytest.raises(UserError, match="the weights of the teacher that labels scans, which are others now"):
+        _configuration(subjects, "unlabelled.json", **keys).load_state_dict(stored)
+    del stored["label_teacher"]  # of an earlier version
+    _configuration(subjects, "unlabelled.json", **keys).load_state_dict(stored)
+
+
+def test_a_run_of_version_0_15_is_resumed(subjects):
+    stored = _stored(subjects)
+    del stored["label_teacher"]
+    assert not {"image_sequences", "provenance#learning_rate"} & stored["keys"].keys()
+    _configuration(subjects).load_state_dict(stored)
