@@ -26,6 +26,8 @@ TERMS = {
     "ummkd": SEGMENTATION | {"class_confusion"},
 }
 NEED_LABELS = ("mkd", "ummkd")
+# From which images the student of a control learns.
+IMAGES = "objective#terms#student_segmentation#loss#images"
 # The networks that each term teaches; a translator is called after the style that it gives.
 OF_GAN = {"adversary_target": {"target"}, "adversary_source": {"source"}, "cycle": {"source", "target"}}
 OF_CMEDL = OF_GAN | {"student_segmentation": {"student"}, "teacher_segmentation": {"teacher"}, "hint": {"student"}}
@@ -163,7 +165,7 @@ def test_each_term_teaches_the_networks_that_it_should_and_no_other(recipe, hosp
 def test_controls_are_the_same_network_on_the_source_on_the_target_or_on_both(
     images, keys, hospitals, cohort, tmp_path
 ):
-    keys = _keys(hospitals, cohort, **keys, **{"objective#terms#student_segmentation#loss#images": images})
+    keys = _keys(hospitals, cohort, **keys, **{IMAGES: images})
     parser = run(*_configs(None), **keys, output_dir=str(tmp_path)).parser
     assert parser.get_parsed_content("objective").terms["student_segmentation"].loss.images == images
     record = json.loads((tmp_path / "model_flair.json").read_text())
@@ -204,10 +206,11 @@ def test_a_killed_and_resumed_run_ends_at_the_weights_of_an_uninterrupted_one(re
         ({"target#dataset_dir": None}, "--target#dataset_dir"),
         ({"patience": 5}, "patience is 5, but has no effect"),
         ({"warm_start": True}, "warm_start is True, but has no effect"),
-        ({"target#labels": 3}, "target#labels is 3"),
-        ({"target#labels": ["b4"]}, "b4, which do not exist"),
+        ({"target#labels": 3, IMAGES: ["target"]}, "target#labels is 3"),
+        ({"target#labels": ["b4"], IMAGES: ["target"]}, "b4, which do not exist"),
+        ({"target#labels": 1}, "has no effect: the segmentation loss is of the source's images alone"),
         ({"target#subjects": "all"}, "target#subjects is 'all'"),
-        ({"objective#terms#student_segmentation#loss#images": ["source_as_target"]}, "needs a translator"),
+        ({IMAGES: ["source_as_target"]}, "needs a translator"),
         ({"source#dataset_dir": "{b}", "source#sequence": "flair"}, "nothing to adapt to"),
         ({"source#sequence": "t1"}, "lacks t1"),
         ({"target#label": "all"}, "did you mean 'target#labels'"),
