@@ -76,7 +76,7 @@ def check_one_network(parser: ConfigParser, config: dict) -> None:
 
 
 def check_teacher_filters(parser: ConfigParser, config: dict) -> None:
-    """Refuse filters of a teacher in a training that has none.
+    """Refuse filters of a teacher in a training that has none, nor a term of the loss that needs one.
 
     Raises:
         UserError: naming them.
@@ -85,6 +85,9 @@ def check_teacher_filters(parser: ConfigParser, config: dict) -> None:
         return
     if value_of(parser, "teacher_training") != "none" or value_of(parser, "unlabelled_dir") is not None:
         return
+    terms = config.get("objective", {}).get("terms", {})
+    if {name for name, term in terms.items() if term} != {"student_segmentation"}:
+        return  # `scripts.networks.teacher_needed` looks at the others
     given, filters = (list(value_of(parser, key)) for key in ("teacher_filters", "filters"))
     if given != filters:
         raise UserError(

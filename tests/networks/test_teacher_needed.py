@@ -84,7 +84,7 @@ def test_a_network_for_any_subset_is_its_own_teacher_only_with_self_distillation
         (("kd_net.json",), {"teacher_training": "none"}, ["soft_targets", "latent_kl"]),
         (("emkd.json", "no_distillation.json"), {}, ["soft_targets", "importance_maps", "region_affinity"]),
         (("train_all.json", "mutual.json"), {"teacher_training": "none"}, ["mutual"]),
-        (("any_subset.json", "prototypes.json"), {}, ["soft_targets", "prototypes"]),
+        (("any_subset.json", "prototypes.json"), {"teacher_training": "none"}, ["soft_targets", "prototypes"]),
     ],
 )
 def test_a_recipe_without_its_teacher_is_refused_before_a_cohort_is_simulated(overlays, keys, terms, tmp_path):
