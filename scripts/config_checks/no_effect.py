@@ -86,7 +86,7 @@ def check_teacher_filters(parser: ConfigParser, config: dict) -> None:
     if value_of(parser, "teacher_training") != "none" or value_of(parser, "unlabelled_dir") is not None:
         return
     terms = config.get("objective", {}).get("terms", {})
-    if {name for name, term in terms.items() if term} != {"student_segmentation"}:
+    if {name for name, term in terms.items() if term} - {"student_segmentation", "teacher_segmentation"}:
         return  # `scripts.networks.teacher_needed` looks at the others
     given, filters = (list(value_of(parser, key)) for key in ("teacher_filters", "filters"))
     if given != filters:
