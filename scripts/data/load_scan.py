@@ -30,8 +30,8 @@ class LoadSequencesd(Transform):
 
     The channels are the chosen sequences in the teacher's order. Both are MetaTensors with the affine (RAS, mm) and, as
     `meta["filename_or_obj"]`, the path of the first sequence or of the label. The result keeps `subject`, `patient`,
-    `network` (from `scripts.inference.routing`) and `ignored`. It has the item's `label_convention` as `convention`, as `sequences`
-    those that were loaded (`t1ce+flair`), and no other keys but `apart`, if brains overlap little
+    `network` (from `scripts.inference.routing`) and `ignored`. It has the item's `label_convention` as `convention`, as
+    `sequences` those that were loaded (`t1ce+flair`), and no other keys but `apart`, if brains overlap little
     (`scripts.data.check_scan.little_in_common`). Files of other sequences are not opened. A sequence may also be given
     as a MetaTensor (X, Y, Z) with its affine.
 

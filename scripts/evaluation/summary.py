@@ -148,10 +148,10 @@ def summarise(cases: pd.DataFrame, seed: int = 0, resamples: int = 10_000) -> di
     """Summary over subjects of a table from `read_cases`; intervals are over patients (`scripts.evaluation.bootstrap`).
 
     Returns:
-        ``subjects`` and ``patients`` (numbers) and ``networks[network]`` with ``sequences`` and ``regions[region]``: `describe` for each
-        measure of `MEASURES`, and ``empty``, the number of empty regions of each kind. Regions are tc, wt, et and
-        "mean", the subject's mean Dice of the three. If both were evaluated, ``student_minus_teacher[region][measure]``
-        is the `paired_difference`. Undefined values are NaN.
+        ``subjects`` and ``patients`` (numbers) and ``networks[network]`` with ``sequences`` and ``regions[region]``:
+        `describe` for each measure of `MEASURES`, and ``empty``, the number of empty regions of each kind. Regions are
+        tc, wt, et and "mean", the subject's mean Dice of the three. If both were evaluated,
+        ``student_minus_teacher[region][measure]`` is the `paired_difference`. Undefined values are NaN.
 
     Raises:
         UserError: there are no cases, a subject occurs twice, a region is lacking, or impossible arguments.

@@ -124,9 +124,10 @@ def gain_of(
         seed, resamples: of the bootstraps.
 
     Returns:
-        ``subsets``, ``seeds`` (tuples), ``subjects`` and ``patients`` (numbers), ``dice``, ``control`` and ``gain`` (means),
-        ``low`` and ``high`` (95% bootstrap over patients), ``p`` (Wilcoxon signed rank over patients, two-sided), ``seeds_low`` and
-        ``seeds_high`` (`two_level_interval`), and ``by_seed`` and ``by_fold`` (the gain of each seed and each fold).
+        ``subsets``, ``seeds`` (tuples), ``subjects`` and ``patients`` (numbers), ``dice``, ``control`` and ``gain``
+        (means), ``low`` and ``high`` (95% bootstrap over patients), ``p`` (Wilcoxon signed rank over patients,
+        two-sided), ``seeds_low`` and ``seeds_high`` (`two_level_interval`), and ``by_seed`` and ``by_fold`` (the gain of
+        each seed and each fold).
     """
     row = ROWS.index(region)
     dice, control = both.dice[..., row], both.control[..., row]
