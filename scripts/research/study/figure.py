@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The figure of the study: each arm's gain over the control, for each subset, with its interval."""
 
+import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,8 @@ from scripts.research.study.statistics import ALL
 
 # Okabe and Ito's colours, which the colour-blind can tell apart, without black (all subsets) and the pale yellow
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
+# Characters of a line in the title of a panel, which is 3.5 inches wide.
+TITLE_WIDTH = 42
 MARKERS = ("o", "s")  # with the colours enough for the 14 subsets
 
 
@@ -54,7 +57,7 @@ def gain_figure(gains: dict[str, pd.DataFrame], path: str | Path) -> bool:
     panels = figure.subplots(1, len(gains), sharey=True, squeeze=False)[0]
     for axes, (title, table) in zip(panels, gains.items()):
         _panel(axes, table, labels, styles)
-        axes.set_title(f"{title} (n = {table.subjects.max()})", fontsize=11)
+        axes.set_title(f"{textwrap.fill(title, TITLE_WIDTH)}\n(n = {table.subjects.max()})", fontsize=11)
     panels[0].set_yticks(range(len(labels)), labels, fontsize=11)
     panels[0].set_ylim(len(labels) - 0.5, -0.5)
     figure.supxlabel("gain in mean Dice over the control", fontsize=12)
