@@ -26,7 +26,7 @@ def test_figure_has_a_panel_for_each_table_and_a_row_for_each_arm(tmp_path, monk
     table = _gains()
     assert gain_figure({"GLI": table, "SSA": table[table.arm == "soft"]}, tmp_path / "study.png")
     panels = figures[0].axes
-    assert [panel.get_title() for panel in panels] == ["GLI (n = 2)", "SSA (n = 2)"]
+    assert [panel.get_title() for panel in panels] == ["GLI\n(n = 2)", "SSA\n(n = 2)"]
     assert [label.get_text() for label in panels[0].get_yticklabels()] == ["soft", "masked"]
     points = [round(line.get_xdata()[0], 6) for line in panels[0].lines if line.get_marker() in "oD"]
     assert points == [-0.075, 0.04]  # one each: a single subset is the same as all of them
