@@ -84,9 +84,9 @@ def paired_difference(a, b, seed: int = 0, resamples: int = 10_000, patients: Se
 
     Returns:
         `describe` of a - b (``undefined`` counts pairs with an undefined value), ``patients``, the number with a defined
-        pair, and ``wilcoxon_p``, the p value of the
-        two-sided Wilcoxon signed-rank test of each patient's mean difference, without those that are zero: 1 if all are
-        zero, NaN without pairs. With n patients it is at least 2^(1 - n).
+        pair, and ``wilcoxon_p``. That is the p value of the two-sided Wilcoxon signed-rank test of each patient's mean
+        difference, without those that are zero: 1 if all are zero, NaN without pairs. With n patients it is at least
+        2^(1 - n).
 
     Raises:
         ValueError: different shapes.

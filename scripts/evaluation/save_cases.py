@@ -26,10 +26,10 @@ class SaveCases:
     """Measure every network's segmentation of every subject and save the results under ``output_dir``.
 
     Attach it to a MONAI evaluator that decollates. After each iteration it takes from every item (its output or batch
-    dictionary) the subject's name (``subject``), its ``patient`` if present, the true regions (``label``, a MetaTensor
-    whose affine gives the voxel size) and each network's regions (under the network's name), all binary (3, X, Y, Z) in
-    the scan's own grid, and, if present, ``<network>_entropy_bits`` (`scripts.inference.quality.Entropyd`). It adds
-    their rows to ``cases.csv``, so an evaluation that is killed keeps its measurements. At the end it makes
+    dictionary) the subject's name (``subject``), the true regions (``label``, a MetaTensor whose affine gives the voxel
+    size) and each network's regions (under the network's name). All regions are binary (3, X, Y, Z) in the scan's own
+    grid. If present, it also takes ``patient`` and ``<network>_entropy_bits`` (`scripts.inference.quality.Entropyd`). It
+    adds their rows to ``cases.csv``, so an evaluation that is killed keeps its measurements. At the end it makes
     ``summary.json`` and ``evaluation.png`` from that file, and puts each network's mean Dice into ``state.metrics``
     (``student_dice``, ``student_wt``, ...), where MONAI's federated client reads them. The files of an earlier
     evaluation are removed at the start; files of the same names that no evaluation has written are renamed.

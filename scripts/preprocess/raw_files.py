@@ -118,7 +118,7 @@ def _all_files(folder: Path, above: tuple[Path, ...] = ()) -> list[Path]:
             "link."
         )
     files, folders = files_and_folders(folder) or ([], [])
-    if broken := next((file for file in files if file.is_symlink() and not file.exists()), None):
+    if broken := next(filter(leads_nowhere, files), None):
         raise ScanError(
             f"{printable(str(broken))} is a link to a file or folder that does not exist: restore that, or remove the "
             "link."

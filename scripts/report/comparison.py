@@ -73,9 +73,9 @@ class Comparison:
             ScanError: a label map cannot be used, or they are of different scans or on different grids.
         """
         facts, regions, affines = {"subject": subject, "sequences": [], "network": []}, [], []
-        self._check_scans(subject)
-        for folder in self.folders:
-            known, convention, recorded = self._known(folder, subject)
+        both = [self._known(folder, subject) for folder in self.folders]
+        _check_same_scans(*(known for known, _, _ in both))
+        for folder, (known, convention, recorded) in zip(self.folders, both):
             facts["sequences"].append(known.get("sequences") or [])
             facts["network"].append(known.get("network"))
             maps, affine = read_regions(subject, label_map_path(folder, subject), convention, recorded)
@@ -104,7 +104,7 @@ class Comparison:
         if not available:
             raise ScanError("no scan of this subject was found: name the folder of the scans with --dataset_dir.")
         for folder in self.folders:
-            check_scans(item, self._known(folder, subject)[0])
+            check_scans(item, recorded_facts(label_map_path(folder, subject)))
         shown = {name for names in facts["sequences"] for name in names} or set(available)
         images, scan_affine = load_scans(item | {"subject": subject}, shown)
         shape = next(iter(images.values())).shape
@@ -113,17 +113,6 @@ class Comparison:
         return picture(
             subject, images, scan_affine, dict(zip(self.names, regions)), seen=seen, slices=self.slices, beside=True
         )
-
-    def _check_scans(self, subject: str) -> None:
-        """Refuse label maps whose records have different scans of one sequence."""
-        first, second = (self._known(folder, subject)[0].get("scans_sha256", {}) for folder in self.folders)
-        if differing := [
-            name for name in SEQUENCES if name in first.keys() & second.keys() and first[name] != second[name]
-        ]:
-            raise ScanError(
-                f"the two label maps are of different {differing[0]} scans, perhaps of two patients of one name: segment "
-                "the same scans."
-            )
 
     def _known(self, folder: Path, subject: str) -> tuple[Mapping, str | None, bool]:
         """What record and part say about a label map, its label convention, and whether that is recorded."""
@@ -134,3 +123,13 @@ class Comparison:
         if self.label_convention:
             item["label_convention"] = self.label_convention
         return part | recorded, convention_of(recorded, item), "label_convention" in recorded
+
+
+def _check_same_scans(first: Mapping, second: Mapping) -> None:
+    """Refuse label maps whose recorded facts have different scans of one sequence."""
+    hashes, others = (facts.get("scans_sha256", {}) for facts in (first, second))
+    if differing := [name for name in SEQUENCES if name in hashes and others.get(name, hashes[name]) != hashes[name]]:
+        raise ScanError(
+            f"the two label maps are of different {differing[0]} scans, perhaps of two patients of one name: segment "
+            "the same scans."
+        )

@@ -43,6 +43,11 @@ def difference(measured: dict) -> str:
     return f"{f'**{text}**' if sure else text} {span(low, high)}"
 
 
+def subjects_text(subjects: int, patients: int) -> str:
+    """How many were measured, such as "10 subjects of 9 patients"."""
+    return f"{subjects} subjects" + ("" if patients == subjects else f" of {patients} patients")
+
+
 def markdown_table(head: list[str], rows: list[list[str]]) -> list[str]:
     """The lines of a table."""
     return ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)]

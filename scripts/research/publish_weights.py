@@ -142,19 +142,22 @@ def publish(
             file = "teacher.pt" if sequences == SEQUENCES else student_file(sequences)
             to = models / ("model.pt" if sequences == HEADLINE else file)
             _publish(work / name / file, to, [*common, provenance_of(work / name / file)])
-        cases = _cases([work / name / "on_simulated"])
-        write_cases(results / "simulated.csv", cases.sort_values(["subject", "network"], kind="stable"))
+        _store(results / "simulated.csv", _cases([work / name / "on_simulated"]))
     if folds := sorted(path.parent for path in work.glob("fold*/on_real/finished")):
         cases, table = with_patients(_cases(folds), same_patient), results / "real_kfold.csv"
         if table.is_file():  # with folds that were run before, perhaps on another machine
             stored = read_cases(table)
             cases = pd.concat([stored[~stored.subject.isin(cases.subject)], cases])
-        write_cases(table, cases.sort_values(["subject", "network"], kind="stable"))
+        _store(table, cases)
 
 
 def _publish(source: Path, to: Path, stages: list[dict]) -> None:
     save_json(provenance_path(to), provenance(stages))
     save_atomically(to, lambda file: shutil.copyfile(source, file))
+
+
+def _store(path: Path, cases: pd.DataFrame) -> None:
+    write_cases(path, cases.sort_values(["subject", "network"], kind="stable"))
 
 
 def _cases(evaluations: list[Path]) -> pd.DataFrame:

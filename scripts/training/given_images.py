@@ -28,8 +28,8 @@ def use_given_images(parser: ConfigParser | None = None) -> None:
     Meant for the ``initialize`` list of ``configs/train.json``. With images of four channels teacher and student are
     trained together. With fewer, a student of their sequences is trained alone (``configs/no_distillation.json``).
 
-    - ``image_sequences`` names the channels, as in inference (`scripts.data.image_channels.image_item`), and
-      ``label_convention`` the meaning of the label values.
+    - ``image_sequences`` names the channels, as in inference (`scripts.data.image_channels.image_item`).
+    - ``label_convention`` is the meaning of the label values.
     - Without images for validation, those of the training are taken, with a warning.
     - MONAI Label's checkpoint loader, which would load one network strictly by its name, becomes ``start_from``: teacher
       and student start from the bundle's networks of their sequences.

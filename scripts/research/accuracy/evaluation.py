@@ -9,6 +9,7 @@ from scripts.common.errors import UserError
 from scripts.common.sequences import REGIONS, SEQUENCES, limited_subsets, subset_name, subset_order
 from scripts.evaluation.bootstrap import bootstrap_interval, describe, paired_difference
 from scripts.evaluation.summary import read_cases, summarise
+from scripts.research.markdown import subjects_text
 
 TEACHER = subset_name(SEQUENCES)
 LIMITED = tuple(sorted(map(subset_name, limited_subsets()), key=subset_order))
@@ -78,8 +79,7 @@ class Evaluation:
     @property
     def size(self) -> str:
         """How many were measured, such as "10 subjects of 9 patients"."""
-        patients = self.patients.nunique()
-        return f"{self.subjects} subjects" + ("" if patients == self.subjects else f" of {patients} patients")
+        return subjects_text(self.subjects, self.patients.nunique())
 
     def measure(self, subset: str, region: str, measure: str = "dice") -> dict:
         """`describe` of a measure of `scripts.evaluation.summary.MEASURES`; region "mean" has Dice alone."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from scripts.common.sequences import subset_order
 from scripts.common.titles import sequences_text
-from scripts.research.markdown import DASH, REGION_NAMES, difference, markdown_table, number, span
+from scripts.research.markdown import DASH, REGION_NAMES, difference, markdown_table, number, span, subjects_text
 from scripts.research.study.figure import arm_label, gain_figure
 from scripts.research.study.plan import Plan
 from scripts.research.study.results import CELL, TRAINING_COLUMNS, TRAININGS, picture_path, read_table, table_path
@@ -133,15 +133,11 @@ def _size(trainings: pd.DataFrame, table: pd.DataFrame, left_out: list[str]) -> 
     half = int(trainings.amp.sum())
     mixed = f"{half} with bfloat16, the others in float32" if half < len(trainings) else "with bfloat16"
     precision = mixed if half else "in float32"
+    measured = subjects_text(table.subject.nunique(), table.patient.nunique())
     return (
         f"{table.arm.nunique()} arms, {len(trainings)} trainings of {steps} steps ({precision}), "
-        f"{_subjects(table)}; {hours:.1f} core-hours{partly}; version {', '.join(versions)}.{missing}"
+        f"{measured}; {hours:.1f} core-hours{partly}; version {', '.join(versions)}.{missing}"
     )
-
-
-def _subjects(table: pd.DataFrame) -> str:
-    subjects, patients = table.subject.nunique(), table.patient.nunique()
-    return f"{subjects} subjects" + ("" if patients == subjects else f" of {patients} patients")
 
 
 def _range(values: Iterable[int]) -> str:
