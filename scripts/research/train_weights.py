@@ -22,6 +22,7 @@ from scripts.networks.any_subset import FILE
 from scripts.research.publish_weights import collect, publish
 from scripts.research.real_subjects import ALL, gather
 from scripts.research.runs import PLANS, ensure_simulated, evaluate_once, run_all, train_once
+from scripts.research.stored_networks import short_hash, train_or_take
 
 # Networks of a plan without real subjects.
 SIMULATED = "simulated"
@@ -48,12 +49,14 @@ class WeightsRun:
     Attributes:
         plan: its content.
         work: folder of the trainings, with a folder for each name in `names`.
+        results: folder of the results, which also keeps the stages of the any-subset network for other machines.
         names: ``all`` (trained on every real subject; published) and ``fold0``, ... (without those of one fold), or
             ``simulated`` in a plan without real subjects.
     """
 
     plan: dict
     work: Path
+    results: Path
     names: tuple[str, ...]
 
     @property
@@ -65,6 +68,11 @@ class WeightsRun:
         """Weight files of the any-subset network, one for each stage."""
         numbers = range(1, len(self.plan["any_subset"]) + 1)
         return [self.work / name / f"training_any_subset_{number}" / FILE for number in numbers]
+
+    def stored(self, name: str, number: int) -> Path:
+        """Where a stage of the any-subset network is stored, such as ``weights_starts/fold1_stage2_1a2b3c4d``."""
+        given = [self.plan["start"], self.plan["real"], self.plan["keys"], self.plan["any_subset"][:number]]
+        return self.results / "weights_starts" / f"{name}_stage{number}_{short_hash(given)}"
 
     def trainings(self, name: str) -> dict[Path, tuple[Path, dict]]:
         """Folders of the trainings of teacher and students: the any-subset network that each starts from, and its keys."""
@@ -95,12 +103,13 @@ class WeightsRun:
 
 
 def train_any_subset(run: WeightsRun, name: str) -> None:
-    """Train the any-subset network, stage by stage."""
+    """Train the any-subset network, stage by stage, or take its stored stages."""
     start = {"warm_start": bool(run.plan["start"]), "start_from": None}
     if run.plan["start"]:
         start["teacher_from"] = str(run.start)
-    for file, stage in zip(run.any_subset(name), run.plan["any_subset"]):
-        train_once(("any_subset", *run.overlays), file.parent, run.keys(name) | start | stage)
+    for number, (file, stage) in enumerate(zip(run.any_subset(name), run.plan["any_subset"]), 1):
+        keys = run.keys(name) | start | stage
+        train_or_take(("any_subset", *run.overlays), file.parent, keys, run.stored(name, number))
         start = {"warm_start": False, "start_from": str(file.parent)}
 
 
@@ -169,7 +178,8 @@ def train_weights(
     names = gather(content["real"], work / "real") if content["real"] else [SIMULATED]
     if unknown := sorted(set(only or ()) - set(names)):
         raise UserError(f"{plan} has no networks '{unknown[0]}': choose from {', '.join(names)}.")
-    run = WeightsRun(content, work, tuple(name for name in names if name in (only or names)))
+    chosen = tuple(name for name in names if name in (only or names))
+    run = WeightsRun(content, work, Path(results).absolute(), chosen)
     if content["start"]:
         extract_start(content["start"], run.start)
     ensure_simulated((*STUDENTS, *run.overlays), run.keys(names[0]))
@@ -177,7 +187,7 @@ def train_weights(
         run_all(tasks, workers)
     shared = ([run.start] if content["start"] else []) + run.any_subset(names[0])
     same_patient = (content["real"] or {}).get("same_patient", ())
-    publish(run.work, run.names, shared, Path(models), Path(results), same_patient)
+    publish(run.work, run.names, shared, Path(models), run.results, same_patient)
 
 
 def extract_start(source: str, file: Path) -> None:

@@ -13,7 +13,7 @@ from scripts.common.weights import provenance_of, weight_files_in
 from scripts.evaluation.summary import read_cases
 from scripts.research.publish_weights import averaged, commit
 from scripts.research.runs import PLANS, configs
-from scripts.research.train_weights import STUDENTS, WeightsRun, extract_start, phases, train_weights
+from scripts.research.train_weights import STUDENTS, WeightsRun, extract_start, phases, train_any_subset, train_weights
 from scripts.simulation.cohort import make_cohort
 from tiny import tiny
 
@@ -84,6 +84,18 @@ def test_each_stage_of_the_network_for_any_subset_goes_on_from_the_one_before(pu
     assert 0 < (second - first).abs().max() < 0.03
     start = provenance_of(stages[0] / "any_subset.pt")["starts_from"]
     assert set(start.values()) == {"random weights"}
+
+
+def test_stages_of_the_network_for_any_subset_are_taken_on_another_machine(plan, published, tmp_path, monkeypatch):
+    monkeypatch.setattr("scripts.research.stored_networks.train_once", lambda *_: pytest.fail("a stage was trained"))
+    run = WeightsRun(json.loads(plan.read_text()), tmp_path, published / "results", ("fold1",))
+    train_any_subset(run, "fold1")
+    first, second = (torch.load(file, weights_only=True) for file in run.any_subset("fold1"))
+    bias = "output_block.conv.conv.bias"
+    assert first[bias].dtype == torch.float16 and not torch.equal(first[bias], second[bias])
+    longer = run.plan | {"any_subset": [run.plan["any_subset"][0], {"epochs": 2}]}
+    other = WeightsRun(longer, tmp_path, published / "results", ("fold1",))
+    assert other.stored("fold1", 1) == run.stored("fold1", 1) and other.stored("fold1", 2) != run.stored("fold1", 2)
 
 
 def test_teacher_and_students_are_trained_with_distillation():
@@ -176,7 +188,7 @@ def test_chosen_networks_are_trained_alone(plan, published, monkeypatch):
 
 def test_without_real_subjects_there_are_no_folds(plan, tmp_path):
     content = json.loads(_changed(plan, tmp_path, real=None).read_text())
-    run = WeightsRun(content, tmp_path, ("simulated",))
+    run = WeightsRun(content, tmp_path, tmp_path, ("simulated",))
     assert [task[0] for tasks in phases(run) for task in tasks][-1] == "evaluate simulated on_simulated"
     assert run.overlays == () and "real#dataset_dir" not in run.keys("simulated")
 

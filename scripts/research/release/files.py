@@ -16,7 +16,7 @@ NAME = "brats_limited_modality_segmentation"
 # What only developers need: tests and their tools, and the making of documents, weights and releases.
 LEFT_OUT = (
     *("tests", ".ci", ".gitignore", "pyproject.toml", "requirements-test.txt"),
-    *("scripts/research", "docs/results/study_starts"),
+    *("scripts/research", "docs/results/study_starts", "docs/results/weights_starts"),
 )
 
 

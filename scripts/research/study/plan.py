@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan of a study: which arms are trained on which subjects, for which sequences, with which seeds."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.common.files import ROOT
 from scripts.common.sequences import ordered, subset_name
+from scripts.research.stored_networks import short_hash
 
 # In a key's value: the folder of the part's shared trainings on this fold, of those of all its folds, of its gathered
 # subjects, and of all trainings; the fold's number.
@@ -136,6 +136,14 @@ class Plan:
             keys |= self._resolved(part, None, level.get("keys", {}))
         return keys
 
+    def stored_once(self, part: str, name: str, results: str | Path) -> Path:
+        """Where the networks of such a training are stored, such as ``study_starts/source_1a2b3c4d``."""
+        return Path(results) / "study_starts" / f"{name}_{self.once_hash(part, name)}"
+
+    def stored_shared(self, part: str, fold: int, name: str, results: str | Path) -> Path:
+        """The same of a shared training, such as ``study_starts/teacher_fold0_1a2b3c4d``."""
+        return Path(results) / "study_starts" / f"{name}_fold{fold}_{self.shared_hash(part, fold, name)}"
+
     def gathered(self, part: str) -> Path:
         """Folder of the gathered subjects of a part."""
         return self.work / part / "subjects"
@@ -180,14 +188,21 @@ class Plan:
         given = [
             {k: v for k, v in part.items() if k not in apart} if isinstance(part, dict) else part for part in given
         ]
-        return _short_hash(given)
+        return short_hash(given)
 
     def once_hash(self, part: str, name: str) -> str:
         """The same of a training that all folds of a part share, and of those before it."""
         block = self.parts[part]
         entries = list(block["once"].items())[: list(block["once"]).index(name) + 1]
         subjects = block.get("subjects") if GATHERED in json.dumps(entries) else None
-        return _short_hash([self.content.get("keys"), subjects, entries])
+        return short_hash([self.content.get("keys"), subjects, entries])
+
+    def shared_hash(self, part: str, fold: int, name: str) -> str:
+        """The same of a shared training, and of those before it."""
+        block = self.parts[part]
+        entries = list(block["shared"].items())[: list(block["shared"]).index(name) + 1]
+        given = [self.content.get("keys"), block.get("keys"), block.get("folds", [{}])[fold], entries]
+        return short_hash([fold, *given, self._once_of(part, given), block.get("subjects")])
 
     def _once_of(self, part: str, given: list) -> dict:
         """The trainings of ``once`` that these entries start from, and those before them."""
@@ -214,7 +229,3 @@ class Plan:
             return value
 
         return {key: resolved(value) for key, value in keys.items()}
-
-
-def _short_hash(content) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]

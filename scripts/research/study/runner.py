@@ -5,18 +5,17 @@ Worker processes import these functions, so they cannot be in ``__main__``.
 """
 
 import json
-import shutil
 from pathlib import Path
 
 import torch
 from scripts.common.errors import UserError
-from scripts.common.files import ROOT, save_atomically
+from scripts.common.files import ROOT
 from scripts.common.json_files import read_json, save_json
 from scripts.common.versions import metadata
-from scripts.research import publish_weights
 from scripts.research.markdown import fill_between_markers, text_with_markers
 from scripts.research.real_subjects import gather
 from scripts.research.runs import ensure_simulated, evaluate_once, run_all, train_once
+from scripts.research.stored_networks import take, train_or_take
 from scripts.research.study.page import study_lines
 from scripts.research.study.plan import Cell, Plan
 from scripts.research.study.read_plan import read_plan
@@ -28,37 +27,27 @@ PAGE = "page"
 
 
 def train_once_for_all(plan: Plan, part: str, results: str | Path) -> None:
-    """Run the trainings that all folds of a part share, in order, and store their networks beside the results.
-
-    A stored network is taken instead of training it again. So arms that are run later, or on another machine, start from
-    the same weights.
-    """
+    """Run the trainings that all folds of a part share, in order, or take their stored networks."""
     for name, entry in plan.parts[part].get("once", {}).items():
-        stored = start_folder(plan, part, name, results)
-        if not any(stored.glob("*.pt")):
-            folder = plan.once(part) / name
-            train_once(tuple(entry["overlays"]), folder, plan.once_keys(part, name))
-            publish_weights.collect([folder], stored)
-        take_stored_starts(plan, part, results)
+        stored = plan.stored_once(part, name, results)
+        train_or_take(tuple(entry["overlays"]), plan.once(part) / name, plan.once_keys(part, name), stored)
+
+
+def train_shared(plan: Plan, part: str, fold: int, results: str | Path) -> None:
+    """Run the shared trainings of a part on a fold, in order, or take their stored networks."""
+    for name, entry in plan.parts[part].get("shared", {}).items():
+        stored, output = plan.stored_shared(part, fold, name, results), plan.shared(part, fold) / name
+        train_or_take(tuple(entry["overlays"]), output, plan.shared_keys(part, fold, name), stored)
 
 
 def take_stored_starts(plan: Plan, part: str, results: str | Path) -> None:
     """Copy the stored networks of a part to where its trainings look for them."""
-    for name in plan.parts[part].get("once", {}):
-        for path in start_folder(plan, part, name, results).glob("*"):
-            to = plan.once(part) / name / path.name
-            save_atomically(to, lambda file, path=path: shutil.copyfile(path, file))
-
-
-def start_folder(plan: Plan, part: str, name: str, results: str | Path) -> Path:
-    """Where the networks of a shared training are stored, such as ``study_starts/source_1a2b3c4d``."""
-    return Path(results) / "study_starts" / f"{name}_{plan.once_hash(part, name)}"
-
-
-def train_shared(plan: Plan, part: str, fold: int) -> None:
-    """Run the shared trainings of a part on a fold, in order."""
-    for name, entry in plan.parts[part].get("shared", {}).items():
-        train_once(tuple(entry["overlays"]), plan.shared(part, fold) / name, plan.shared_keys(part, fold, name))
+    block = plan.parts[part]
+    for name in block.get("once", {}):
+        take(plan.stored_once(part, name, results), plan.once(part) / name)
+    for fold in plan.folds(part):
+        for name in block.get("shared", {}):
+            take(plan.stored_shared(part, fold, name, results), plan.shared(part, fold) / name)
 
 
 def run_cell(plan: Plan, cell: Cell) -> None:
@@ -126,7 +115,8 @@ def run_study(
             run_all([(f"{part}, trainings of all folds", train_once_for_all, (plan, part, results))], workers)
         folds = sorted({cell.fold for cell in cells})
         run_all(
-            [(f"{part}, shared trainings, fold {fold}", train_shared, (plan, part, fold)) for fold in folds], workers
+            [(f"{part}, shared trainings, fold {fold}", train_shared, (plan, part, fold, results)) for fold in folds],
+            workers,
         )
         try:
             run_all([(cell.name, run_cell, (plan, cell)) for cell in cells], workers)

@@ -10,7 +10,7 @@ from scripts.common.versions import metadata
 from scripts.research.markdown import markers
 from scripts.research.study.read_plan import read_plan
 from scripts.research.study.results import TRAINING_COLUMNS, read_table
-from scripts.research.study.runner import COMMAND, run_study, train_once_for_all
+from scripts.research.study.runner import COMMAND, run_study, take_stored_starts, train_once_for_all, train_shared
 from scripts.training.processor import has_bfloat16
 from tiny import tiny
 
@@ -30,6 +30,20 @@ def _study(folder, cohort) -> dict:
     (folder / "study.md").write_text("# Study\n\n" + "\n".join(markers(COMMAND)) + "\n")
     paths = {"plan_file": "plan.json", "work": "work", "results": "results", "page": "study.md"}
     return {name: folder / file for name, file in paths.items()} | {"workers": 2, "resamples": 100}
+
+
+def _without_training(monkeypatch) -> list[tuple]:
+    """Let trainings write a network of one weight; (name of the folder, keys) of those that ran."""
+    trained = []
+
+    def train(overlays, output, keys):
+        output.mkdir(parents=True, exist_ok=True)
+        torch.save({"weight": torch.tensor([1 + 2**-12])}, output / "model.pt")  # 1 in float16
+        (output / "model.json").write_text('{"recipe": "a", "epoch": 1, "steps_per_epoch": 1}')
+        trained.append((output.name, keys))
+
+    monkeypatch.setattr("scripts.research.stored_networks.train_once", train)
+    return trained
 
 
 def _in_this_process(monkeypatch) -> list[str]:
@@ -68,7 +82,7 @@ def test_a_study_runs_from_plan_to_page_and_is_not_run_again(tmp_path, cohort, m
     before = page, (study["results"] / "study_tiny.csv").read_bytes()
     monkeypatch.setattr("scripts.research.runs.run_workflow", lambda *_: pytest.fail("something was run again"))
     run_study(**study)
-    for file in study["results"].iterdir():
+    for file in study["results"].glob("*.csv"):
         file.unlink()
     run_study(**study, only=["page"])  # from the finished trainings
     assert len(names) == 4 and before == (study["page"].read_text(), (study["results"] / "study_tiny.csv").read_bytes())
@@ -105,15 +119,7 @@ def test_subjects_of_a_part_are_gathered_before_its_trainings(tmp_path, cohort, 
 
 
 def test_a_network_that_all_folds_start_from_is_trained_once_and_stored_for_other_machines(tmp_path, monkeypatch):
-    trained = []
-
-    def train(overlays, output, keys):
-        output.mkdir(parents=True)
-        torch.save({"weight": torch.tensor([1 + 2**-12])}, output / "model.pt")  # 1 in float16
-        (output / "model.json").write_text('{"recipe": "a", "epoch": 1, "steps_per_epoch": 1}')
-        trained.append((output.name, keys["epochs"]))
-
-    monkeypatch.setattr("scripts.research.study.runner.train_once", train)
+    trained = _without_training(monkeypatch)
     part = {"title": "T", "control": "a", "subsets": [["flair"]], "seeds": [0], "arms": {"a": {"overlays": []}}}
     for work, epochs in (("first", 1), ("second", 1), ("third", 2)):
         once = {"source": {"overlays": ["unpaired"], "keys": {"epochs": epochs}}}
@@ -123,5 +129,23 @@ def test_a_network_that_all_folds_start_from_is_trained_once_and_stored_for_othe
         start = tmp_path / work / "real" / "once" / "source"
         assert torch.load(start / "model.pt")["weight"].tolist() == [1.0]
         assert json.loads((start / "model.json").read_text())["recipe"] == "a"
-    assert trained == [("source", 1), ("source", 2)]  # the second work folder takes the stored one
+    # the second work folder takes the stored one
+    assert [(name, keys["epochs"]) for name, keys in trained] == [("source", 1), ("source", 2)]
     assert len(list((tmp_path / "results" / "study_starts").iterdir())) == 2
+
+
+def test_shared_networks_of_a_fold_are_stored_for_this_fold(tmp_path, monkeypatch):
+    trained = _without_training(monkeypatch)
+    part = {"title": "T", "control": "a", "subsets": [["flair"]], "seeds": [0], "arms": {"a": {"overlays": []}}}
+    part["folds"] = [{"keys": {"split#fold": 0}}, {"keys": {"split#fold": 1}}]
+    part["shared"] = {"any_subset": {"overlays": []}, "teacher": {"overlays": []}}
+    (tmp_path / "plan.json").write_text(json.dumps({"parts": {"real": part}}))
+    for work, fold in (("first", 0), ("first", 1), ("second", 1)):
+        train_shared(read_plan(tmp_path / "plan.json", tmp_path / work), "real", fold, tmp_path / "results")
+    assert [(name, keys["split#fold"]) for name, keys in trained] == [
+        *(("any_subset", 0), ("teacher", 0)),
+        *(("any_subset", 1), ("teacher", 1)),
+    ]
+    assert (tmp_path / "second" / "real" / "shared_fold1" / "teacher" / "model.pt").is_file()
+    take_stored_starts(read_plan(tmp_path / "plan.json", tmp_path / "third"), "real", tmp_path / "results")
+    assert len(list((tmp_path / "third" / "real").glob("shared_fold*/*/model.pt"))) == 4
