@@ -34,7 +34,6 @@ TESTED_ELSEWHERE = {
     "report/run_info": "report/test_page.py",
     "common/read_record": "inference/test_table.py",
     "common/workers": "simulation/test_cohort.py",
-    "research/robustness/load_batch": "research/robustness/test_load.py",
     "research/accuracy/page": "research/accuracy/test_accuracy.py",
     "simulation/tumour_contrast": "simulation/test_contrast.py",
 }

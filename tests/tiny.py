@@ -5,9 +5,23 @@ from pathlib import Path
 import pytest
 from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
-from scripts.research.runs import TINY
 
 ROOT = Path(__file__).parent.parent
+# Keys of a training that takes seconds: two epochs of two steps, with a validation in each.
+TINY = {
+    "bundle_root": str(ROOT),
+    "spacing": 4.0,
+    "filters": [4, 8, 16],
+    "patch_size": [32, 32, 32],
+    "patches_per_epoch": 4,
+    "batch_size": 2,
+    "epochs": 2,
+    "val_interval": 1,
+    "device": "cpu",
+    "simulated#training": 2,
+    "simulated#validation": 1,
+    "simulated#test": 1,
+}
 # Overlays that are listed after another one.
 AFTER = {f"{name}.json": "unpaired.json" for name in ("mkd", "cmedl", "dsan", "vae_prior", "ummkd")}
 AFTER |= {"cmedl_cbct.json": "cmedl.json", "self_distillation.json": "any_subset.json"}

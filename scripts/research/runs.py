@@ -21,21 +21,6 @@ from scripts.simulation.cohort import ensure_cohort
 from scripts.training.processor import keep_freed_memory
 
 PLANS = ROOT / "scripts" / "research" / "plans"
-# Keys of a training that takes seconds: two epochs of two steps, with a validation in each.
-TINY = {
-    "bundle_root": str(ROOT),
-    "spacing": 4.0,
-    "filters": [4, 8, 16],
-    "patch_size": [32, 32, 32],
-    "patches_per_epoch": 4,
-    "batch_size": 2,
-    "epochs": 2,
-    "val_interval": 1,
-    "device": "cpu",
-    "simulated#training": 2,
-    "simulated#validation": 1,
-    "simulated#test": 1,
-}
 
 
 def configs(*names: str) -> list[str]:

@@ -14,7 +14,7 @@ FILES = {
     "docs/README.md": "# Card\n[first steps](../README.md), [docs/study.md](study.md#page)\n",
     "docs/study.md": "# Page\n[card](README.md#card)\n",
     "scripts/common/large_files.py": "of a user",
-    "scripts/research/robustness/fuzz.py": "of a developer",
+    "scripts/research/study/plan.py": "of a developer",
     "tests/test_a.py": "test",
     "tests/model_zoo/test_it.py": "test of the zoo",
     "tests/model_zoo/test_it_dist.py": "another",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Segment a large batch with bad subjects in it: in one go, killed and continued, twice at once, on a full disk.
 
-``python -m scripts.research.robustness.load --work /tmp/load`` prints a table. Each run is a process of its own, forked
+``python -m tests.robustness.load --work /tmp/load`` prints a table. Each run is a process of its own, forked
 from a server that has imported MONAI already. After each trial every good subject must have the label map that it has
 when it is segmented alone, every bad one a row with a reason, and the table must agree with the files.
 """
@@ -27,9 +27,10 @@ from scripts.common import files
 from scripts.common.errors import UserError, install_error_hook, system_message, user_message
 from scripts.common.files import ROOT
 from scripts.inference.segment import segment
-from scripts.research.robustness.load_batch import FILTERS, write_batch, write_networks
-from scripts.research.robustness.load_check import Trial, checked, report
 from scripts.simulation.cohort import make_cohort
+
+from tests.robustness.load_batch import FILTERS, write_batch, write_networks
+from tests.robustness.load_check import Trial, checked, report
 
 CONFIGS = [str(ROOT / "configs" / name) for name in ("inference.json", "batch_inference.json")]
 # Exit codes of a run: bad subjects, or a full disk, were told in a sentence; anything else ended it.
@@ -213,7 +214,7 @@ def _mount(folder: Path, size: int) -> bool:
 
 def main(arguments: list[str] | None = None) -> None:
     """Segment a large batch with bad subjects under kills, twice at once and on a full disk, and check what is left."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.research.robustness.load", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.robustness.load", description=main.__doc__)
     parser.add_argument("--work", required=True, help="empty folder for batch and results; the subjects go beside")
     parser.add_argument("--subjects", type=int, default=200, help="in the batch (default 200)")
     parser.add_argument("--kills", type=int, default=5, help="of the second trial (default 5)")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kill tiny trainings at random moments, resume each, and compare its weights with those of an uninterrupted one.
 
-``python -m scripts.research.robustness.kills --work /tmp/kills --trainings 20`` prints a table. Each training is a
+``python -m tests.robustness.kills --work /tmp/kills --trainings 20`` prints a table. Each training is a
 process of its own, which gets SIGKILL; it is forked from a server that has imported MONAI already.
 """
 
@@ -18,7 +18,9 @@ from pathlib import Path
 import torch
 from scripts.common.errors import UserError, install_error_hook
 from scripts.research.markdown import markdown_table
-from scripts.research.runs import TINY, configs, run_workflow
+from scripts.research.runs import configs, run_workflow
+
+from tests.tiny import TINY
 
 
 @dataclass
@@ -64,7 +66,7 @@ def run_kills(work: str | Path, trainings: int, seed: int = 0, keys: dict | None
         raise UserError(f"{work} is not empty: give another folder with --work.")
     work.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["scripts.research.robustness.kills"])
+    context.set_forkserver_preload(["tests.robustness.kills"])
     keys = TINY | {"epochs": 4, "simulated#folder": str(work / "cohort")} | (keys or {})
     _finish(context, keys, work / "with_cohort")  # simulates the cohort, which takes no part in the time of a training
     started = time.monotonic()
@@ -135,7 +137,7 @@ def report(killed: list[Killed]) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Kill trainings, resume them and compare their weights."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.research.robustness.kills", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.robustness.kills", description=main.__doc__)
     parser.add_argument("--work", required=True, help="empty folder for the trainings")
     parser.add_argument("--trainings", type=int, default=20, help="how many are killed (default 20)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default 0)")

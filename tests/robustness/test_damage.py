@@ -4,7 +4,7 @@
 import json
 from random import Random
 
-from scripts.research.robustness.damage import damaged, damaged_header, write_json
+from tests.robustness.damage import damaged, damaged_header, write_json
 
 CONTENT = {"a": [1, {"b": "c"}]}
 

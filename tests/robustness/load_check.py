@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a trial of `scripts.research.robustness.load` has left in its folder, compared with what must be there."""
+"""What a trial of `tests.robustness.load` has left in its folder, compared with what must be there."""
 
 import os
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from scripts.common.label_map_state import label_map_path
 from scripts.common.metrics import voxel_ml
 from scripts.common.printable import TABLE
 from scripts.research.markdown import markdown_table
-from scripts.research.robustness.load_batch import BAD, Subject
+
+from tests.robustness.load_batch import BAD, Subject
 
 # The subject after which the memory is compared with that at the end.
 EARLY = 20

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random damage to a NIfTI header and to JSON: what `scripts.research.robustness.fuzz` gives to the bundle.
+"""Random damage to a NIfTI header and to JSON: what `tests.robustness.fuzz` gives to the bundle.
 
 The same random numbers give the same damage.
 """

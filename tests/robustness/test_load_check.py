@@ -7,8 +7,9 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from scripts.research.robustness.load_batch import Subject
-from scripts.research.robustness.load_check import Trial, checked, report
+
+from tests.robustness.load_batch import Subject
+from tests.robustness.load_check import Trial, checked, report
 
 
 def _folder(tmp_path):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random damage to what users give: each case must be taken or refused in a sentence, never end in a traceback.
 
-``python -m scripts.research.robustness.fuzz --cases 1000`` tries so many cases of each kind and prints a table. A case
+``python -m tests.robustness.fuzz --cases 1000`` tries so many cases of each kind and prints a table. A case
 depends on the seed, its kind and its number only, so ``--kinds header --first 17 --cases 1`` repeats one. It needs no
 data.
 """
@@ -41,9 +41,10 @@ from scripts.report.folder import draw_folder
 from scripts.report.page import write_report
 from scripts.report.parts import write_part
 from scripts.research.markdown import markdown_table
-from scripts.research.robustness.damage import FILES, damaged_header, write_json
 
-COMMAND = "python -m scripts.research.robustness.fuzz"
+from tests.robustness.damage import FILES, damaged_header, write_json
+
+COMMAND = "python -m tests.robustness.fuzz"
 TAKEN, REFUSED, TRACEBACK = "taken", "refused in a sentence", "traceback"
 HEAD = ["kind", "cases", TAKEN, REFUSED, TRACEBACK, "seconds"]
 

@@ -4,7 +4,8 @@
 import pytest
 import torch
 from scripts.common.errors import UserError
-from scripts.research.robustness.kills import Killed, largest_difference, report, run_kills
+
+from tests.robustness.kills import Killed, largest_difference, report, run_kills
 
 
 def test_a_training_killed_at_a_random_moment_ends_at_the_uninterrupted_ones_weights(tmp_path):

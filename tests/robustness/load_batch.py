@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The batch of `scripts.research.robustness.load`: copies of small subjects with mixed sequences, some of them bad."""
+"""The batch of `tests.robustness.load`: copies of small subjects with mixed sequences, some of them bad."""
 
 import os
 import shutil

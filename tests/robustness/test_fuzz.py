@@ -3,7 +3,8 @@
 
 import pytest
 from scripts.common.errors import UserError
-from scripts.research.robustness import fuzz
+
+from tests.robustness import fuzz
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ def test_a_traceback_is_counted_and_its_case_named(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         fuzz.main(["--cases", "1", "--kinds", "header", "--first", "7", "--seed", "3"])
     printed = capsys.readouterr().out
-    assert "python -m scripts.research.robustness.fuzz --seed 3 --kinds header --first 7 --cases 1" in printed
+    assert "python -m tests.robustness.fuzz --seed 3 --kinds header --first 7 --cases 1" in printed
     assert "ZeroDivisionError" in printed and "| header | 1 | 0 | 0 | 1 |" in printed
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from scripts.common.errors import UserError, user_message
-from scripts.research.robustness.load import Load
-from scripts.research.robustness.load_batch import BAD, FILTERS, SEQUENCES_OF, write_networks, write_subject
-from scripts.research.robustness.load_check import Trial, checked
 from tiny import ROOT, workflow
+
+from tests.robustness.load import Load
+from tests.robustness.load_batch import BAD, FILTERS, SEQUENCES_OF, write_networks, write_subject
+from tests.robustness.load_check import Trial, checked
 
 
 def test_no_subject_is_lost_by_a_kill_a_second_run_or_a_full_disk(one_subject, tmp_path):
