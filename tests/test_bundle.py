@@ -152,13 +152,6 @@ def test_networks_of_the_overlays_are_those_of_the_two_main_configs():
     assert student == {key: value for key, value in training.items() if key != "in_channels"}
 
 
-def test_inferer_of_the_batch_has_the_settings_of_the_single_network():
-    base, batch = _config("inference.json")["inferer"], _config("batch_inference.json")["inferer"]
-    assert batch == {key: value for key, value in base.items() if key not in ("sequences", "others")} | {
-        "_target_": "scripts.inference.routing.RoutedInferer"
-    }
-
-
 def test_teacher_differs_from_student_in_its_input_and_filters_alone():
     train = _config("train.json")
     teacher = json.loads(json.dumps(train["teacher_def"]).replace("@teacher_filters", "@filters"))

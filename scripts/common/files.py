@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import re
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -62,6 +63,16 @@ def save_atomically(path: str | Path, write, before_move=None) -> None:
             f"{path} cannot be written ({error.strerror or error}): choose another folder, correct its permissions, or "
             "make room."
         ) from error
+
+
+def save_text(path: str | Path, text: str) -> None:
+    """Write a text in UTF-8, see `save_atomically`."""
+    save_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def copy_file(source: str | Path, to: str | Path) -> None:
+    """Copy a file's bytes, see `save_atomically`."""
+    save_atomically(to, lambda file: shutil.copyfile(source, file))
 
 
 def hash_of(file: str | Path, hash_type: str = "sha256") -> str:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from scripts.common.errors import UserError
-from scripts.common.files import save_atomically
+from scripts.common.files import save_text
 
 
 def read_json(path: str | Path, errors: str = "strict", **kwargs) -> object:
@@ -53,4 +53,4 @@ def save_json(path: str | Path, content, indent: int | None = 4, **kwargs) -> No
         UserError: it cannot be written.
     """
     text = json.dumps(content, indent=indent, **kwargs) + "\n"
-    save_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+    save_text(path, text)

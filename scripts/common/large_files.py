@@ -13,7 +13,7 @@ import yaml
 from monai.apps.utils import SUPPORTED_HASH_TYPES, HashCheckError
 from monai.bundle import download_large_files
 from scripts.common.errors import UserError, install_error_hook
-from scripts.common.files import hash_of, save_atomically
+from scripts.common.files import hash_of, save_text
 
 LIST = "large_files.yml"
 # Of the lists that ``write`` makes; ``repair`` reads any type that MONAI knows.
@@ -50,7 +50,7 @@ def write_list(bundle_root: str | Path, base: str) -> list[dict]:
     file = root / LIST
     comment = re.match(r"(?:#.*\n)*", file.read_text(errors="replace") if file.is_file() else "")[0]
     text = comment + yaml.safe_dump({"large_files": entries}, sort_keys=False, width=1000)
-    save_atomically(file, lambda path: path.write_text(text))
+    save_text(file, text)
     return entries
 
 

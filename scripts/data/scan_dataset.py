@@ -2,7 +2,6 @@
 """Load a dataset subject by subject: one that cannot be loaded is skipped, and reported at the end of the run."""
 
 import logging
-import traceback
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,9 +20,7 @@ class ScanDataset(Dataset):
     """MONAI ``Dataset`` whose item is ``{"subject", "error"}`` if the subject cannot be used.
 
     That is if its files cannot be used (``ScanError``), or if the datalist item has an ``error`` already, as
-    `scripts.inference.routing.assign_networks` gives it. After any other exception the item is
-    ``{"subject", "crash"}``: raised here, in a thread of MONAI's ``ThreadDataLoader`` (evaluation), it would end the
-    thread and the run would stop without a message.
+    `scripts.inference.routing.assign_networks` gives it. Any other exception ends the run.
     """
 
     def _transform(self, index: int):
@@ -35,7 +32,7 @@ class ScanDataset(Dataset):
         except Exception as error:
             if (message := _message(item["subject"], error)) is not None:
                 return {"subject": item["subject"], "error": message}
-            return {"subject": item["subject"], "crash": traceback.format_exc()}
+            raise RuntimeError(f"Loading {item['subject']} failed.") from error
 
 
 class PrefetchLoader(DataLoader):
@@ -106,8 +103,6 @@ class ScanEvaluator(SupervisedEvaluator):
             super().run(*args, **kwargs)
 
     def _iteration(self, engine, batchdata):
-        if "crash" in batchdata:
-            raise RuntimeError(f"Loading {batchdata['subject'][0]} failed:\n{batchdata['crash'][0]}")
         subject = batchdata["subject"][0]
         if "error" in batchdata:
             return self._skip(engine, subject, batchdata["error"][0])

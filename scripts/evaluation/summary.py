@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 from scripts.common.errors import UserError, install_error_hook
-from scripts.common.files import save_atomically
+from scripts.common.files import save_text
 from scripts.common.json_files import read_json, save_json
 from scripts.common.metrics import RULES
 from scripts.common.namings import patient_of_subject
@@ -42,7 +42,7 @@ def write_cases(path, cases: pd.DataFrame | list[dict]) -> None:
     """Write cases as CSV: `COLUMNS`, then any others; six decimals, undefined values empty. An old file is replaced."""
     table = _in_order(pd.DataFrame(cases))
     text = table.to_csv(index=False, float_format="%.6f")
-    save_atomically(Path(path), lambda file: file.write_text(text, encoding="utf-8"))
+    save_text(path, text)
 
 
 def append_cases(path, cases: list[dict]) -> None:

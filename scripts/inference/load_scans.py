@@ -48,7 +48,7 @@ class LoadScansd(MapTransform):
 
     An item with the key but without ``subject`` is theirs. Its other keys stay, as these programs read them later. The
     loaded image's ``meta`` tells the inferer which ``sequences`` it has and which ``network`` they need
-    (`scripts.inference.routing.ChannelsInferer`).
+    (`scripts.inference.routing.RoutedInferer`).
 
     Both programs run the first transform as it is: MONAI Label replaces only MONAI's ``LoadImaged``, and MONAI Deploy,
     which gives images from memory, leaves out transforms with ``LoadImage`` in their names.

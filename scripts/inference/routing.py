@@ -116,35 +116,31 @@ class TrainedNetworks(nn.Module):
             self.loaded[file] = stamp, load_weights(network, file, chosen, self.spacing).to(self.device).eval()
         return self.loaded[file][1]
 
-
-class RoutedInferer(BrainBoxInferer):
-    """``BrainBoxInferer`` that runs the subject's own network of a `TrainedNetworks`."""
-
-    def __call__(self, inputs: torch.Tensor, network: TrainedNetworks, file: list[str], sequences: list[str]):
-        """``file`` and ``sequences`` are those that `assign_networks` gives, collated to lists of one.
+    def usable(self, file: str, sequences: str) -> nn.Module:
+        """`load`, as part of what a subject needs.
 
         Raises:
-            ScanError: the network cannot be used. So its subjects fail, and those of other networks go on.
+            ScanError: the network cannot be used. Its file is read once, until it is replaced.
         """
-        stamp, message = network.refused.get(file[0], (None, None))
-        if message is not None and stamp == stamp_of(file[0]):
+        stamp, message = self.refused.get(file, (None, ""))
+        if message and stamp == stamp_of(file):
             raise ScanError(message)
         try:
-            own = network.load(file[0], sequences[0])
+            return self.load(file, sequences)
         except UserError as error:
-            network.refused[file[0]] = stamp_of(file[0]), str(error)
+            self.refused[file] = stamp_of(file), str(error)
             raise ScanError(str(error)) from error
-        return super().__call__(inputs, own)
 
 
-class ChannelsInferer(BrainBoxInferer):
-    """``BrainBoxInferer`` that runs the given network, or the one of the weight file that an image names.
+class RoutedInferer(BrainBoxInferer):
+    """``BrainBoxInferer`` that runs the network of the weight file that an image names, or else the given network.
 
-    MONAI Label and MONAI Deploy build one network and give images of any channels. An image of other sequences than that
-    network's has the file in its ``meta`` (`scripts.inference.load_scans.LoadScansd`).
+    The ``meta`` of an image has its sequences and the file (`scripts.inference.load_scans.LoadScansd`): each one in a
+    batch, and one of other sequences than the given network's in MONAI Label and MONAI Deploy, which build one network
+    and give images of any channels.
 
     Args:
-        others: builds and keeps the other networks.
+        others: builds and keeps the networks of files.
         kwargs: of `BrainBoxInferer`.
     """
 
@@ -153,11 +149,13 @@ class ChannelsInferer(BrainBoxInferer):
         self.others = others
 
     def __call__(self, inputs: torch.Tensor, network: nn.Module, *args, **kwargs) -> torch.Tensor:
+        """
+        Raises:
+            ScanError: the network cannot be used. So its subjects fail, and those of other networks go on.
+        """
         meta = getattr(inputs, "meta", {})
         names, file = (_only(meta.get(key)) for key in ("sequences", "network"))
-        if file is not None:
-            network = self.others.load(file, names)
-        return super().__call__(inputs, network)
+        return super().__call__(inputs, network if file is None else self.others.usable(file, names))
 
 
 def _only(value):

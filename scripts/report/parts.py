@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 
 from scripts.common.errors import UserError
-from scripts.common.files import save_atomically
+from scripts.common.files import save_text
 from scripts.common.read_record import current_names
 from scripts.common.sequences import SEQUENCES
 
@@ -28,7 +28,7 @@ def write_part(folder, facts: dict, picture: str = "") -> None:
         picture: HTML, or nothing.
     """
     text = json.dumps(facts) + "\n" + picture
-    save_atomically(part_path(folder, facts["subject"]), lambda file: file.write_text(text, encoding="utf-8"))
+    save_text(part_path(folder, facts["subject"]), text)
 
 
 def read_parts(folder) -> Iterator[dict]:

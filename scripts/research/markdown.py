@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 from scripts.common.errors import UserError
-from scripts.common.files import save_atomically
+from scripts.common.files import save_text
 from scripts.common.titles import OUTERMOST_FIRST
 
 DASH = "–"
@@ -67,7 +67,7 @@ def fill_between_markers(path: str | Path, command: str, lines: list[str]) -> No
     path, (begin, end) = Path(path), markers(command)
     text = text_with_markers(path, command)
     text = text.split(begin)[0] + "\n".join([begin, "", *lines, "", end]) + text.split(end)[1]
-    save_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+    save_text(path, text)
 
 
 def text_with_markers(path: str | Path, command: str) -> str:

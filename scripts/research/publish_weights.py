@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """From trained networks to what is published: float16 weight files with their provenance, and stored results."""
 
-import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 import torch
-from scripts.common.files import ROOT, save_atomically
+from scripts.common.files import ROOT, copy_file
 from scripts.common.json_files import save_json
 from scripts.common.sequences import SEQUENCES, limited_subsets
 from scripts.common.versions import metadata
@@ -153,7 +152,7 @@ def publish(
 
 def _publish(source: Path, to: Path, stages: list[dict]) -> None:
     save_json(provenance_path(to), provenance(stages))
-    save_atomically(to, lambda file: shutil.copyfile(source, file))
+    copy_file(source, to)
 
 
 def _store(path: Path, cases: pd.DataFrame) -> None:

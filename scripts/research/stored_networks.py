@@ -7,10 +7,9 @@ from the same weights.
 
 import hashlib
 import json
-import shutil
 from pathlib import Path
 
-from scripts.common.files import save_atomically
+from scripts.common.files import copy_file
 from scripts.research.publish_weights import collect
 from scripts.research.runs import train_once
 
@@ -31,7 +30,7 @@ def train_or_take(overlays: tuple[str, ...], output: Path, keys: dict, stored: P
 def take(stored: Path, output: Path) -> None:
     """Copy stored networks, if there are any, to where the trainings that start from them look."""
     for path in stored.glob("*"):
-        save_atomically(output / path.name, lambda file, path=path: shutil.copyfile(path, file))
+        copy_file(path, output / path.name)
 
 
 def short_hash(content) -> str:

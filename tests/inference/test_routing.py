@@ -8,6 +8,7 @@ import os
 import pytest
 import torch
 from conftest import write_subject
+from monai.data import MetaTensor
 from monai.networks.nets import DynUNet
 from scripts.common.errors import ScanError, UserError
 from scripts.common.sequences import SEQUENCES, limited_subsets, ordered
@@ -141,21 +142,27 @@ def test_a_network_is_loaded_once_with_its_own_filters_and_ready_to_run(tmp_path
         torch.testing.assert_close(loaded(scan), own.eval()(scan))
 
 
+def _routed():
+    """Networks, and a call that segments a scan with the one of a file, as an image of a batch names it."""
+    networks = TrainedNetworks(BUILD, [4, 4, 8], 2.0)
+    inferer = RoutedInferer(networks, divisor=4)
+    return networks, lambda scan, file, sequences: inferer(
+        MetaTensor(scan, meta={"sequences": [sequences], "network": [str(file)]}), networks
+    )
+
+
 def test_a_network_whose_file_was_replaced_is_loaded_again(tmp_path):
     file = str(tmp_path / "model_flair.pt")
-    networks, inferer, scan = (
-        TrainedNetworks(BUILD, [4, 4, 8], 2.0),
-        RoutedInferer(divisor=4),
-        torch.ones(1, 1, 8, 8, 8),
-    )
+    networks, run = _routed()
+    scan = torch.ones(1, 1, 8, 8, 8)
     torch.save({"weight": torch.tensor([float("nan")])}, file)
     os.utime(file, (0, 1))
     with pytest.raises(ScanError, match="model_flair.pt holds NaN"):
-        inferer(scan, networks, [file], ["flair"])
+        run(scan, file, "flair")
     for second, filters in ((2, (4, 4, 8)), (3, (4, 8, 8))):
         own = _weights(tmp_path, "model_flair.pt", ("flair",), filters)
         os.utime(file, (0, second))
-        inferer(scan, networks, [file], ["flair"])
+        run(scan, file, "flair")
         loaded, given = networks.load(file, "flair").state_dict(), own.state_dict()
         assert all(torch.equal(loaded[name], given[name]) for name in given if "heads" not in name)
 
@@ -168,12 +175,11 @@ def test_network_of_another_depth_is_refused_with_the_key(tmp_path):
 
 def test_routed_inference_is_that_of_the_chosen_network(tmp_path):
     folder = _folder(tmp_path)
-    networks = TrainedNetworks(BUILD, [4, 4, 8], 2.0)
-    inferer = RoutedInferer(divisor=4)
+    networks, run = _routed()
     scan = torch.zeros(1, 2, 16, 16, 16)
     scan[:, :, 2:14, 2:14, 2:14] = torch.randn(1, 2, 12, 12, 12)
-    both = inferer(scan, networks, [str(folder / "model.pt")], ["t1ce+flair"])
-    one = inferer(scan[:, :1], networks, [str(folder / "model_flair.pt")], ["flair"])
+    both = run(scan, folder / "model.pt", "t1ce+flair")
+    one = run(scan[:, :1], folder / "model_flair.pt", "flair")
     assert both.shape == one.shape and not torch.allclose(both, one)
     assert len(networks.loaded) == 2 and ordered("t1ce+flair") == ("t1ce", "flair")
 
@@ -181,10 +187,9 @@ def test_routed_inference_is_that_of_the_chosen_network(tmp_path):
 def test_a_network_that_cannot_be_used_is_one_subjects_failure_and_read_once(tmp_path, monkeypatch):
     folder = _folder(tmp_path)
     torch.save({"weight": torch.tensor([float("nan")])}, folder / "model_flair.pt")
-    networks, inferer, loaded = TrainedNetworks(BUILD, [4, 4, 8], 2.0), RoutedInferer(divisor=4), []
-    load = torch.load
+    (_, run), loaded, load = _routed(), [], torch.load
     monkeypatch.setattr(torch, "load", lambda path, **kwargs: loaded.append(path) or load(path, **kwargs))
     for _ in range(2):
         with pytest.raises(ScanError, match="model_flair.pt holds NaN or infinite weights"):
-            inferer(torch.zeros(1, 1, 16, 16, 16), networks, [str(folder / "model_flair.pt")], ["flair"])
+            run(torch.zeros(1, 1, 16, 16, 16), folder / "model_flair.pt", "flair")
     assert len(loaded) == 1

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from scripts.common.errors import install_error_hook
-from scripts.common.files import ROOT, save_atomically
+from scripts.common.files import ROOT, save_text
 from scripts.common.json_files import read_json, save_json
 from scripts.common.titles import OUTERMOST_FIRST
 from scripts.common.versions import metadata
@@ -44,7 +44,7 @@ def write_accuracy(root: str | Path = ROOT, results: str | Path | None = None, r
     page = accuracy_page(evaluations, read_peers(root / "docs" / "peers.json"), limits)
     facts = metadata(root) | {"eval_metrics": eval_metrics(evaluations)}
     fill_between_markers(root / "docs" / "README.md", COMMAND, card_tables(evaluations))
-    save_atomically(root / "docs" / "accuracy.md", lambda file: file.write_text(page, encoding="utf-8"))
+    save_text(root / "docs" / "accuracy.md", page)
     save_json(root / "configs" / "metadata.json", facts)
     expected = [(f"{each.size}: {TITLES[name]}", each.cases) for name, each in evaluations.items()]
     table = root / "models" / "expected.json"

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stored results of a study: one table of Dice for each part, one row per subject and region of each network."""
 
-import shutil
 from pathlib import Path
 
 import pandas as pd
 from scripts.common.errors import UserError
-from scripts.common.files import save_atomically
+from scripts.common.files import copy_file, save_text
 from scripts.common.json_files import read_json
 from scripts.common.sequences import REGIONS, SEQUENCES, subset_name
 from scripts.evaluation.summary import read_cases
@@ -102,7 +101,7 @@ def collect(plan: Plan, part: str, results: str | Path) -> None:
             trainings.append({"part": part} | dict(zip(CELL, cell.key)) | facts)
             picture, to = output / PICTURE, picture_path(results, part, cell.arm)
             if plan.parts[part].get("pictures") and picture.is_file() and not to.is_file():
-                save_atomically(to, lambda file, picture=picture: shutil.copyfile(picture, file))
+                copy_file(picture, to)
     if not rows:
         return
     order = ["arm", "subset", "seed", "fold", "network", "subject", "region"]
@@ -119,7 +118,7 @@ def collect(plan: Plan, part: str, results: str | Path) -> None:
     _check_folds(table_path(results, part), tables[table_path(results, part)])
     for path, table in tables.items():
         text = table.to_csv(index=False, float_format="%.4f")
-        save_atomically(path, lambda file, text=text: file.write_text(text, encoding="utf-8"))
+        save_text(path, text)
 
 
 def _check_folds(path: Path, table: pd.DataFrame) -> None:
