@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -125,8 +126,10 @@ def run_workflow(files: list[str], kind: str, keys: dict) -> None:
     workflow.finalize()
 
 
-def run_all(tasks: list[tuple], workers: int) -> None:
+def run_all(tasks: list[tuple], workers: int, after: Callable[[], None] | None = None) -> None:
     """Call (name, function, arguments) in worker processes, which share the cores; a failure does not stop the others.
+
+    ``after`` is called here after each task that succeeded.
 
     Raises:
         UserError: at the end, with the name and the error of each failed task.
@@ -144,6 +147,8 @@ def run_all(tasks: list[tuple], workers: int) -> None:
             if error := done.exception():
                 failed.append(f"{name}: {error}")
             print(f"{number}/{len(tasks)} {name}{' FAILED' if error else ''}", flush=True)
+            if after is not None and not error:
+                after()
     if failed:
         raise UserError(f"{len(failed)} of {len(tasks)} tasks failed; the others are kept. {' '.join(failed)}")
 

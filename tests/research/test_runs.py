@@ -35,6 +35,14 @@ def test_failed_tasks_are_named_with_their_sentence_and_the_others_are_done(tmp_
     assert "KeyError: 'dice'" in capfd.readouterr().err and "ConfigExpression" not in str(error.value)
 
 
+def test_after_each_task_that_succeeded_the_parent_is_called(tmp_path):
+    tasks = [("a", _crash, ()), ("b", (tmp_path / "b").touch, ()), ("c", (tmp_path / "c").touch, ())]
+    found = []
+    with pytest.raises(UserError, match="1 of 3 tasks failed"):
+        run_all(tasks, workers=1, after=lambda: found.append(len(list(tmp_path.iterdir()))))
+    assert len(found) == 2 and found[-1] == 2
+
+
 PARENT = """
 import os, sys, time
 from pathlib import Path

@@ -48,25 +48,21 @@ def study_lines(plan: Plan, results: str | Path, figure: str | Path, resamples: 
         if table.empty:
             continue
         table, left_out = _complete(table, block)
-        found = gains(
-            table,
-            block["control"],
-            block.get("groups"),
-            resamples=resamples,
-            ceiling=block.get("ceiling"),
-            controls=_controls(block),
-        )
+        found = gains(table, block["control"], block.get("groups"), resamples=resamples, ceiling=block.get("ceiling"))
         own = _rows_with(own, TRAINING, set(_keys(table, TRAINING)))
         lines += [f"## {block['title']}", "", _size(own, table, left_out), ""]
         for group in dict.fromkeys(found.group) if len(found) else ():
             chosen = found[found.group == group]
             title = "" if group == ALL else f"### {group}"
             lines += [title, ""] if title else []
+            lines += teacher_line(table, block.get("groups", {}).get(group, ""))
             lines += [*summary_table(chosen, block["control"], own), ""]
             if chosen.subset.nunique() > 2:  # a single one is the same as all of them
                 lines += [*subset_table(chosen, block["control"]), ""]
             is_control = (chosen.arm == block["control"]) & (chosen.network == "student")
             panels[block["title"] if group == ALL else f"{part}: {group}"] = chosen[~is_control]
+        if block.get("pairs"):
+            lines += [*pair_table(table, block["pairs"], block.get("groups"), resamples), ""]
         lines += _pictures({arm: picture_path(results, part, arm) for arm in block["arms"]}, Path(figure).parent)
     drawn = gain_figure(panels, figure)
     picture = [f"![Gain of each arm over the control]({Path(figure).name})", ""] if drawn else []
@@ -96,10 +92,6 @@ def _rows_with(table: pd.DataFrame, columns: list[str], keys: set[tuple]) -> pd.
 
 def _keys(table: pd.DataFrame, columns: list[str]) -> list[tuple]:
     return list(table[columns].itertuples(index=False, name=None))
-
-
-def _controls(block: dict) -> dict[str, str]:
-    return {arm: entry["control"] for arm, entry in block["arms"].items() if "control" in entry}
 
 
 def _pictures(paths: dict[str, Path], folder: Path) -> list[str]:
@@ -168,9 +160,7 @@ def summary_table(found: pd.DataFrame, control: str, trainings: pd.DataFrame) ->
             gain = [_gain(line), folds, span(line.seeds_low, line.seeds_high), number(line.p, "#.2g")]
         share = [_share(line)] if "share" in chosen else []
         facts = facts_of(trainings[trainings.arm == line.arm])
-        label = arm_label(line.arm, line.network)
-        label += "" if line.against == control else f" (against {arm_label(line.against, 'student')})"
-        rows.append([label, *size, *dice, *gain, *share, *facts])
+        rows.append([arm_label(line.arm, line.network), *size, *dice, *gain, *share, *facts])
     head = ["arm", "subsets", "seeds", "subjects", *(f"Dice {name}" for name in REGION_NAMES.values())]
     head += [
         "gain [95%]",
@@ -202,6 +192,35 @@ def subset_table(found: pd.DataFrame, control: str) -> list[str]:
     order = sorted(rows, key=lambda key: key != (control, "student"))
     head = ["mean Dice of the control, gain of the others", *map(sequences_text, subsets)]
     return markdown_table(head, [[arm_label(*key), *rows[key].values()] for key in order])
+
+
+def teacher_line(table: pd.DataFrame, starts: str) -> list[str]:
+    """Dice of the teacher that the arms share, of one group's subjects; nothing if no arm has measured it.
+
+    Args:
+        table: of `scripts.research.study.results.read_table`.
+        starts: start, or starts joined by ``|``, of the subjects' names.
+    """
+    own = table[(table.network == "teacher") & table.subject.str.startswith(tuple(starts.split("|")))]
+    own = own[own.arm == own.arm.min()]  # arms with the same frozen teacher measure the same
+    dice = own.groupby("region").dice.mean()
+    texts = [f"{REGION_NAMES[region]} {number(dice[region])}" for region in REGION_NAMES if region in dice]
+    return [f"The teacher, with all four sequences, has a Dice of {', '.join(texts)}.", ""] if texts else []
+
+
+def pair_table(table: pd.DataFrame, pairs: list[list[str]], groups: dict | None, resamples: int = 10_000) -> list[str]:
+    """A row for each pair of arms and each group: the mean Dice of the first arm minus that of the second."""
+    rows = []
+    for arm, other in pairs:
+        found = gains(table[table.arm.isin([arm, other])], other, groups, resamples=resamples)
+        for line in found.itertuples():
+            if (line.arm, line.network, line.subset, line.region) == (arm, "student", ALL, "mean"):
+                folds = ", ".join(number(own, "+.3f") for own in line.by_fold) if len(line.by_fold) > 1 else DASH
+                size = [str(len(line.subsets)), str(len(line.seeds)), str(line.subjects)]
+                end = [_gain(line), folds, span(line.seeds_low, line.seeds_high), number(line.p, "#.2g")]
+                rows.append([arm_label(arm), arm_label(other), line.group, *size, *end])
+    head = ["arm", "against", "group", "subsets", "seeds", "subjects", "gain [95%]", "each fold", "new seeds too", "p"]
+    return markdown_table(head, rows)
 
 
 def _gain(line) -> str:

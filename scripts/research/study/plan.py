@@ -58,6 +58,7 @@ class Plan:
     - ``groups`` (optional): start of the subjects' names by group. A group is reported apart.
     - ``ceiling`` (optional): an arm that has what the others lack, such as all labels. The page then says which share of
       its gain over the control each arm reaches.
+    - ``pairs`` (optional): lists of two arms, the first of which is also compared with the second.
     - ``subjects`` (optional): tables of `scripts.research.real_subjects.gather` by name. `GATHERED` in a value of a key
       stands for the folder in which each has a folder of its name.
     - ``keys``, ``evaluation`` (optional): further keys.
@@ -72,7 +73,6 @@ class Plan:
     - ``overlays``: names of configs after ``train.json``.
     - ``keys``, ``evaluation``, ``seeds`` (optional): its own.
     - ``folds`` (optional): numbers of those that it is run on.
-    - ``control`` (optional): an arm that it is compared with instead of the part's.
     - ``together`` (optional): one training of all subsets (``train_all``, ``any_subset``) instead of one for each.
 
     Attributes:
@@ -89,14 +89,14 @@ class Plan:
         return self.content["parts"]
 
     def cells(self, part: str) -> list[Cell]:
-        """All cells of a part, the first seed of all arms before the next."""
+        """All cells of a part: the first seed of all arms before the next, and all folds of an arm before the next arm."""
         block = self.parts[part]
         seeds = {arm: entry.get("seeds", block["seeds"]) for arm, entry in block["arms"].items()}
         return [
             Cell(part, arm, subset, seed, fold)
             for seed in sorted(set().union(*seeds.values()))
-            for fold in self.folds(part)
             for arm, entry in block["arms"].items()
+            for fold in self.folds(part)
             if seed in seeds[arm] and fold in entry.get("folds", [fold])
             for subset in ([None] if entry.get("together") else self.subsets(part))
         ]
@@ -184,7 +184,7 @@ class Plan:
         given += [self._once_of(cell.part, given)] + ([block["subjects"]] if "subjects" in block else [])
         given += [block["subsets"]] if cell.subset is None else []
         # what says which trainings there are, or compares them, does not change their results
-        apart = ("seeds", "folds", "control")
+        apart = ("seeds", "folds")
         given = [
             {k: v for k, v in part.items() if k not in apart} if isinstance(part, dict) else part for part in given
         ]

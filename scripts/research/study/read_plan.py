@@ -8,17 +8,17 @@ from scripts.common.json_files import read_given_json
 from scripts.research.study.plan import Plan
 
 PLAN_KEYS = {"page", "keys", "evaluation", "parts"}
-PART_KEYS = {"title", "control", "ceiling", "subsets", "seeds", "folds", "groups", "subjects"}
+PART_KEYS = {"title", "control", "ceiling", "subsets", "seeds", "folds", "groups", "pairs", "subjects"}
 PART_KEYS |= {"keys", "evaluation", "once", "shared", "arms", "pictures"}
-ARM_KEYS = {"overlays", "keys", "evaluation", "together", "seeds", "folds", "control"}
+ARM_KEYS = {"overlays", "keys", "evaluation", "together", "seeds", "folds"}
 
 
 def read_plan(path: str | Path, work: str | Path) -> Plan:
     """Read and check a plan.
 
     Raises:
-        UserError: no JSON object, an unknown or missing key, a control or ceiling that is no arm, or a seed that a
-            control lacks.
+        UserError: no JSON object, an unknown or missing key, a control, a ceiling or one of a pair that is no arm, or a
+            seed that the control lacks.
     """
     content = read_given_json(path)
     _check(path, "", content, PLAN_KEYS, {"parts"})
@@ -32,18 +32,21 @@ def read_plan(path: str | Path, work: str | Path) -> Plan:
                 _check(path, f"parts#{name}#{stage}#{training}#", entry, {"overlays", "keys"}, {"overlays"})
         for arm, entry in part["arms"].items():
             _check(path, f"parts#{name}#arms#{arm}#", entry, ARM_KEYS, {"overlays"})
-        named = {key: part[key] for key in ("control", "ceiling") if key in part}
-        named |= {f"arms#{arm}#control": entry["control"] for arm, entry in part["arms"].items() if "control" in entry}
-        for key, arm in named.items():
+        named = [(key, part[key]) for key in ("control", "ceiling") if key in part]
+        for number, pair in enumerate(part.get("pairs", [])):
+            if not isinstance(pair, list) or len(pair) != 2:
+                raise UserError(f"parts#{name}#pairs#{number} in {path} is {pair!r}, but must be a list of two arms.")
+            named += [(f"pairs#{number}", arm) for arm in pair]
+        for key, arm in named:
             if arm not in part["arms"]:
                 raise UserError(
                     f"parts#{name}#{key} in {path} is '{arm}', but must be one of its arms: {', '.join(part['arms'])}."
                 )
+        control = part["arms"][part["control"]]
         for arm, entry in part["arms"].items():
-            control = part["arms"][entry.get("control", part["control"])]
             if alone := set(entry.get("seeds", part["seeds"])) - set(control.get("seeds", part["seeds"])):
                 raise UserError(
-                    f"parts#{name}#arms#{arm} in {path} has the seed {min(alone)}, but its control has not: give both the "
+                    f"parts#{name}#arms#{arm} in {path} has the seed {min(alone)}, but the control has not: give both the "
                     "same seeds."
                 )
     return Plan(content, Path(work).absolute())

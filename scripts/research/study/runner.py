@@ -7,11 +7,14 @@ Worker processes import these functions, so they cannot be in ``__main__``.
 import json
 from pathlib import Path
 
+import pandas as pd
 import torch
 from scripts.common.errors import UserError
 from scripts.common.files import ROOT
-from scripts.common.json_files import read_json, save_json
+from scripts.common.json_files import save_json
+from scripts.common.sequences import SEQUENCES
 from scripts.common.versions import metadata
+from scripts.common.weights import provenance_of, provenance_path
 from scripts.research.markdown import fill_between_markers, text_with_markers
 from scripts.research.real_subjects import gather
 from scripts.research.runs import ensure_simulated, evaluate_once, run_all, train_once
@@ -55,13 +58,15 @@ def run_cell(plan: Plan, cell: Cell) -> None:
     output, overlays = plan.output(cell), tuple(plan.arm(cell)["overlays"])
     seconds = train_once(overlays, output, plan.keys(cell))
     evaluate_once(overlays, output / "evaluation", plan.evaluation_keys(cell))
-    record = read_json(next(path for path in sorted(output.glob("*.json")) if path.with_suffix(".pt").is_file()))
+    records = [provenance_of(file) for file in sorted(output.glob("*.pt")) if provenance_path(file).is_file()]
+    record = next((each for each in records if each["sequences"] != list(SEQUENCES)), records[0])
+    ratios = pd.DataFrame([each.get("gradient_ratios") or {} for each in records]).median().round(3)
     facts = {
         "plan": plan.hash(cell),
         "steps": record["epochs"] * record["steps_per_epoch"],
         "seconds": seconds,
         "cores": torch.get_num_threads(),
-        "ratios": json.dumps(record.get("gradient_ratios", {})),
+        "ratios": json.dumps(ratios.to_dict()),
         "version": metadata()["version"],
         "amp": record["amp"],
     }
@@ -118,10 +123,8 @@ def run_study(
             [(f"{part}, shared trainings, fold {fold}", train_shared, (plan, part, fold, results)) for fold in folds],
             workers,
         )
-        try:
-            run_all([(cell.name, run_cell, (plan, cell)) for cell in cells], workers)
-        finally:
-            collect(plan, part, results)
+        tasks = [(cell.name, run_cell, (plan, cell)) for cell in cells]
+        run_all(tasks, workers, after=lambda part=part: collect(plan, part, results))
     if PAGE in chosen:
         lines = study_lines(plan, results, Path(page).with_suffix(".png"), resamples)
         fill_between_markers(page, COMMAND, lines)

@@ -209,7 +209,6 @@ def gains(
     seed: int = 0,
     resamples: int = 10_000,
     ceiling: str | None = None,
-    controls: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Gain over the control's student of every other network but the teachers.
 
@@ -221,33 +220,26 @@ def gains(
         groups: start, or starts joined by ``|``, of the subjects' names by group.
         seed, resamples: of the bootstraps.
         ceiling: name of the arm that has what the others lack, or None.
-        controls: names of the arms that some arms are compared with instead of ``control``.
 
     Returns:
-        columns ``group``, ``arm``, ``network``, ``against`` (its control), ``subset``, ``region``, those of `gain_of`
+        columns ``group``, ``arm``, ``network``, ``subset``, ``region``, those of `gain_of`
         and, with a ceiling, those of `share_of_gap`; arms that share no training with their control are absent; the
         control is compared with itself.
     """
-    dice, controls = dice_of_subjects(table[table.network != "teacher"]), controls or {}
+    dice = dice_of_subjects(table[table.network != "teacher"])
     folds, patients = dict(zip(table.subject, table.fold)), dict(zip(table.subject, table.patient))
     names = {ALL: ""} | (groups or {})
     rows = []
     for group, starts in names.items():
         here = dice[dice.subject.str.startswith(tuple(starts.split("|")))]
         students = here[here.network == "student"]
-        best = students[students.arm == ceiling]
+        reference, best = (students[students.arm == name] for name in (control, ceiling))
         for (arm, network), own in here.groupby(["arm", "network"], sort=False):
-            against = controls.get(arm, control)
-            reference = students[students.arm == against]
             for subset in (ALL, *sorted(own.subset.unique(), key=subset_order)):
                 both = pair(own, reference, subset)
-                share = (
-                    share_of_gap(own, reference, best, subset, patients, resamples)
-                    if ceiling and against == control
-                    else {}
-                )
+                share = share_of_gap(own, reference, best, subset, patients, resamples) if ceiling else {}
                 for region in ROWS if both else ():
-                    key = {"group": group, "arm": arm, "network": network, "against": against, "subset": subset}
+                    key = {"group": group, "arm": arm, "network": network, "subset": subset}
                     rows.append(
                         key | {"region": region} | gain_of(both, region, folds, patients, seed, resamples) | share
                     )

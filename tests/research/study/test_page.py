@@ -3,7 +3,7 @@
 
 import pandas as pd
 import pytest
-from scripts.research.study.page import study_lines, subset_table, summary_table
+from scripts.research.study.page import pair_table, study_lines, subset_table, summary_table, teacher_line
 from scripts.research.study.plan import Plan
 from scripts.research.study.results import COLUMNS, TRAINING_COLUMNS
 from scripts.research.study.statistics import gains
@@ -59,6 +59,24 @@ def test_gains_of_each_subset_stand_below_the_control():
     assert "| soft | +0.040 [+0.020, +0.060] |" in lines
 
 
+def test_arms_of_a_pair_are_compared_in_each_group():
+    lines = pair_table(_table(), [["soft", "masked"]], {"GLI": "a"}, resamples=300)
+    # .56 - .4 and .52 - .45
+    assert lines[2:] == [
+        "| soft | masked | all | 1 | 1 | 2 | +0.115 [+0.070, +0.160] | – | – | 0.50 |",
+        "| soft | masked | GLI | 1 | 1 | 1 | +0.160 – | – | – | 1.0 |",
+    ]
+
+
+def test_the_teacher_is_told_where_an_arm_has_measured_it():
+    table = _table()
+    teacher = table[table.arm == "soft"].assign(network="teacher", subset="t1+t1ce+t2+flair")
+    both = pd.concat([table, teacher])
+    assert teacher_line(table, "") == []
+    assert teacher_line(both, "")[0].endswith("has a Dice of WT 0.540, TC 0.540, ET 0.540.")
+    assert teacher_line(both, "b|c")[0].endswith("has a Dice of WT 0.520, TC 0.520, ET 0.520.")
+
+
 def _plan(folder, *arms: str, **entries) -> Plan:
     part = {"title": "Real subjects", "control": "alone", "subsets": [["flair"]], "seeds": [0, 1]}
     return Plan({"parts": {"real": part | {"arms": {arm: {} for arm in arms}} | entries}}, folder)
@@ -87,6 +105,9 @@ def test_page_tells_size_time_version_and_precision_of_each_part_with_results(tm
     )
     assert any(line.startswith("| soft |") and line.endswith("| 120 | soft targets 0.30 |") for line in lines)
     assert lines.count("## Real subjects") == 1 and "### GLI" in lines
+    plan.parts["real"]["pairs"] = [["masked", "soft"]]
+    lines = study_lines(plan, tmp_path, tmp_path / "study.png", resamples=300)
+    assert any(line.startswith("| masked | soft | GLI | 1 | 1 | 1 |") for line in lines)
 
 
 def test_page_tells_where_several_subjects_are_of_one_patient(tmp_path):

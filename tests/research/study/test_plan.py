@@ -8,18 +8,23 @@ from scripts.research.study.plan import Cell, Plan
 
 from tests.research.study.contents import CONTENT
 
+TOGETHER = ("all/together_seed1_fold0", "all/together_seed1_fold1")
+
 
 def _plan(folder, content=CONTENT):
     return Plan(copy.deepcopy(content), folder / "work")
 
 
-def test_first_seed_of_all_arms_comes_before_the_second(tmp_path):
+def test_first_seed_of_all_arms_comes_before_the_second_and_all_folds_of_an_arm_before_the_next_arm(tmp_path):
     names = [cell.name for cell in _plan(tmp_path).cells("real")]
-    assert names[:4] == [
-        f"real/{arm}/{subset}_seed0_fold0" for arm in ("alone", "soft") for subset in ("flair", "t1+t2")
+    assert names[:8] == [
+        f"real/{arm}/{subset}_seed0_fold{fold}"
+        for arm in ("alone", "soft")
+        for fold in (0, 1)
+        for subset in ("flair", "t1+t2")
     ]
-    # seed 1, fold 0: two subsets of the control, one training of the arm that trains them together
-    assert names[8:11] == [f"real/{name}_seed1_fold0" for name in ("alone/flair", "alone/t1+t2", "all/together")]
+    # seed 1: two subsets of the control on each fold, then the arm that trains them together
+    assert names[11:] == [f"real/{name}" for name in ("alone/t1+t2_seed1_fold1", *TOGETHER)]
     assert len(names) == 8 + 2 * 3
 
 
@@ -81,9 +86,10 @@ def test_hash_holds_the_trainings_of_all_folds_that_the_cell_starts_from_and_no_
     assert hash_with(1) != hash_with(2)  # the second may start from the first
 
 
-def test_an_arm_may_be_run_on_some_folds_and_be_compared_with_another_arm(tmp_path):
+def test_an_arm_may_be_run_on_some_folds_and_arms_be_compared_without_other_results(tmp_path):
     content = copy.deepcopy(CONTENT)
-    content["parts"]["real"]["arms"]["soft"] |= {"folds": [1], "control": "alone"}
+    content["parts"]["real"]["arms"]["soft"] |= {"folds": [1]}
+    content["parts"]["real"]["pairs"] = [["soft", "alone"]]
     plan = _plan(tmp_path, content)
     assert {cell.fold for cell in plan.cells("real") if cell.arm == "soft"} == {1}
     cell = Cell("real", "soft", "flair", 0, 1)

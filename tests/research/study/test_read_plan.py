@@ -45,13 +45,15 @@ def test_a_part_like_another_differs_in_its_own_entries(tmp_path):
         ({"once": {"base": {"keys": {}}}}, "lacks the key 'parts#real#once#base#overlays'"),
         ({"shared": {"base": {"overlays": [], "seeds": [1]}}}, "unknown key 'parts#real#shared#base#seeds'"),
         ({"ceiling": "kd"}, "parts#real#ceiling in .* is 'kd', but must be one of its arms"),
+        ({"arms": {"alone": {"overlays": [], "control": "soft"}}}, "unknown key 'parts#real#arms#alone#control'"),
         (
-            {"arms": {"alone": {"overlays": [], "control": "kd"}}},
-            "parts#real#arms#alone#control in .* is 'kd', but must be one of its arms: alone",
+            {"pairs": [["soft", "alone"], ["kd", "soft"]]},
+            "parts#real#pairs#1 in .* is 'kd', but must be one of its arms",
         ),
+        ({"pairs": [["soft"]]}, "parts#real#pairs#0 in .* is \\['soft'\\], but must be a list of two arms"),
         (
             {"arms": {"alone": {"overlays": []}, "soft": {"overlays": [], "seeds": [0, 2]}}},
-            "parts#real#arms#soft in .* has the seed 2, but its control has not",
+            "parts#real#arms#soft in .* has the seed 2, but the control has not",
         ),
         ({"arms": {"alone": {}}}, "lacks the key 'parts#real#arms#alone#overlays'"),
     ],

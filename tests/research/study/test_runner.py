@@ -50,10 +50,12 @@ def _in_this_process(monkeypatch) -> list[str]:
     """Let tasks run here, which saves the start of workers; the names of the tasks."""
     names = []
 
-    def run(tasks, _):
+    def run(tasks, _, after=None):
         for name, function, arguments in tasks:
             names.append(name)
             function(*arguments)
+            if after is not None:
+                after()
 
     monkeypatch.setattr("scripts.research.study.runner.run_all", run)
     return names
@@ -107,7 +109,7 @@ def test_a_plan_without_a_page_needs_one(tmp_path, cohort):
 
 
 def test_subjects_of_a_part_are_gathered_before_its_trainings(tmp_path, cohort, monkeypatch):
-    monkeypatch.setattr("scripts.research.study.runner.run_all", lambda tasks, _: None)
+    monkeypatch.setattr("scripts.research.study.runner.run_all", lambda *_, **__: None)
     study = _study(tmp_path, cohort)
     (tmp_path / "scans" / "S1").mkdir(parents=True)
     plan = json.loads(study["plan_file"].read_text())

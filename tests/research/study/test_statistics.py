@@ -188,11 +188,3 @@ def test_the_gain_of_each_fold_is_that_of_its_subjects():
         )
     ]
     assert _gain(rows).by_fold == pytest.approx((0.1, -0.05))
-
-
-def test_an_arm_may_have_a_control_of_its_own():
-    rows = [*STUDY, *_rows("self", 0, {"a": 0.57, "b": 0.55})]
-    line = _gain(rows, "self", controls={"self": "soft"}, ceiling="soft")
-    # against soft with the same seed: .01 and .03
-    assert line.against == "soft" and line.gain == pytest.approx(0.02) and math.isnan(line.share)
-    assert _gain(rows, "soft", controls={"self": "soft"}).against == "control"
