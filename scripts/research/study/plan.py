@@ -121,28 +121,23 @@ class Plan:
         """Folder of a cell's weights."""
         return self.work / cell.name
 
-    def shared(self, part: str, fold: int) -> Path:
-        """Folder of the shared trainings of a part on a fold."""
-        return self.work / part / f"shared_fold{fold}"
+    def starts(self, part: str, fold: int | None) -> dict[str, dict]:
+        """The trainings that the arms of a part start from, by name: ``shared`` on a fold, ``once`` with None."""
+        return self.parts[part].get("once" if fold is None else "shared", {})
 
-    def once(self, part: str) -> Path:
-        """Folder of the trainings that all folds of a part share."""
-        return self.work / part / "once"
+    def starts_folder(self, part: str, fold: int | None) -> Path:
+        """Folder of these trainings, in which each has a folder of its name."""
+        return self.work / part / ("once" if fold is None else f"shared_fold{fold}")
 
-    def once_keys(self, part: str, name: str) -> dict:
-        """All keys of a training that all folds of a part share."""
-        keys = {"bundle_root": str(ROOT)}
-        for level in (self.content, self.parts[part]["once"][name]):
-            keys |= self._resolved(part, None, level.get("keys", {}))
-        return keys
+    def start_keys(self, part: str, fold: int | None, name: str) -> dict:
+        """All keys of one of these trainings."""
+        own = self._resolved(part, fold, self.starts(part, fold)[name].get("keys", {}))
+        return self._keys(part, fold) | own
 
-    def stored_once(self, part: str, name: str, results: str | Path) -> Path:
-        """Where the networks of such a training are stored, such as ``study_starts/source_1a2b3c4d``."""
-        return Path(results) / "study_starts" / f"{name}_{self.once_hash(part, name)}"
-
-    def stored_shared(self, part: str, fold: int, name: str, results: str | Path) -> Path:
-        """The same of a shared training, such as ``study_starts/teacher_fold0_1a2b3c4d``."""
-        return Path(results) / "study_starts" / f"{name}_fold{fold}_{self.shared_hash(part, fold, name)}"
+    def stored_start(self, part: str, fold: int | None, name: str, results: str | Path) -> Path:
+        """Where its networks are stored, such as ``study_starts/teacher_fold0_1a2b3c4d``."""
+        number = "" if fold is None else f"_fold{fold}"
+        return Path(results) / "study_starts" / f"{name}{number}_{self._start_hash(part, fold, name)}"
 
     def gathered(self, part: str) -> Path:
         """Folder of the gathered subjects of a part."""
@@ -152,10 +147,6 @@ class Plan:
         """Lists of subjects of one patient, of all gathered subjects of a part."""
         tables = self.parts[part].get("subjects", {}).values()
         return [group for table in tables for group in table.get("same_patient", ())]
-
-    def shared_keys(self, part: str, fold: int, name: str) -> dict:
-        """All keys of a shared training."""
-        return self._keys(part, fold) | self._resolved(part, fold, self.parts[part]["shared"][name].get("keys", {}))
 
     def keys(self, cell: Cell) -> dict:
         """All keys of a cell's training."""
@@ -190,17 +181,13 @@ class Plan:
         ]
         return short_hash(given)
 
-    def once_hash(self, part: str, name: str) -> str:
-        """The same of a training that all folds of a part share, and of those before it."""
-        block = self.parts[part]
-        entries = list(block["once"].items())[: list(block["once"]).index(name) + 1]
-        subjects = block.get("subjects") if GATHERED in json.dumps(entries) else None
-        return short_hash([self.content.get("keys"), subjects, entries])
-
-    def shared_hash(self, part: str, fold: int, name: str) -> str:
-        """The same of a shared training, and of those before it."""
-        block = self.parts[part]
-        entries = list(block["shared"].items())[: list(block["shared"]).index(name) + 1]
+    def _start_hash(self, part: str, fold: int | None, name: str) -> str:
+        """The same of a training that arms start from, and of those before it."""
+        block, starts = self.parts[part], self.starts(part, fold)
+        entries = list(starts.items())[: list(starts).index(name) + 1]
+        if fold is None:
+            subjects = block.get("subjects") if GATHERED in json.dumps(entries) else None
+            return short_hash([self.content.get("keys"), subjects, entries])
         given = [self.content.get("keys"), block.get("keys"), block.get("folds", [{}])[fold], entries]
         return short_hash([fold, *given, self._once_of(part, given), block.get("subjects")])
 
@@ -210,9 +197,10 @@ class Plan:
         used = [number for number, name in enumerate(once, 1) if f"{ONCE}/{name}" in text]
         return dict(list(once.items())[: max(used, default=0)])
 
-    def _keys(self, part: str, fold: int) -> dict:
+    def _keys(self, part: str, fold: int | None) -> dict:
+        """The keys of the plan and, on a fold, those of the part and the fold."""
         block = self.parts[part]
-        levels = [self.content, block, block.get("folds", [{}])[fold]]
+        levels = [self.content] if fold is None else [self.content, block, block.get("folds", [{}])[fold]]
         keys = {"bundle_root": str(ROOT)}
         for level in levels:
             keys |= self._resolved(part, fold, level.get("keys", {}))
@@ -220,12 +208,12 @@ class Plan:
 
     def _resolved(self, part: str, fold: int | None, keys: dict) -> dict:
         """The keys with the folders in place of `ONCE`, `GATHERED`, `WORK` and, on a fold, `SHARED`, and its number."""
-        folders = {ONCE: str(self.once(part)), GATHERED: str(self.gathered(part)), WORK: str(self.work)}
-        folders |= {} if fold is None else {SHARED: str(self.shared(part, fold)), FOLD: str(fold)}
+        folders = {ONCE: self.starts_folder(part, None), GATHERED: self.gathered(part), WORK: self.work}
+        folders |= {} if fold is None else {SHARED: self.starts_folder(part, fold), FOLD: fold}
 
         def resolved(value):
             for name, folder in folders.items() if isinstance(value, str) else ():
-                value = value.replace(name, folder)
+                value = value.replace(name, str(folder))
             return value
 
         return {key: resolved(value) for key, value in keys.items()}

@@ -29,28 +29,22 @@ COMMAND = "scripts.research.study"
 PAGE = "page"
 
 
-def train_once_for_all(plan: Plan, part: str, results: str | Path) -> None:
-    """Run the trainings that all folds of a part share, in order, or take their stored networks."""
-    for name, entry in plan.parts[part].get("once", {}).items():
-        stored = plan.stored_once(part, name, results)
-        train_or_take(tuple(entry["overlays"]), plan.once(part) / name, plan.once_keys(part, name), stored)
+def train_starts(plan: Plan, part: str, fold: int | None, results: str | Path) -> None:
+    """Run the trainings that the arms of a part start from, in order, or take their stored networks.
 
-
-def train_shared(plan: Plan, part: str, fold: int, results: str | Path) -> None:
-    """Run the shared trainings of a part on a fold, in order, or take their stored networks."""
-    for name, entry in plan.parts[part].get("shared", {}).items():
-        stored, output = plan.stored_shared(part, fold, name, results), plan.shared(part, fold) / name
-        train_or_take(tuple(entry["overlays"]), output, plan.shared_keys(part, fold, name), stored)
+    Args:
+        fold: its ``shared`` trainings; None for those of ``once``.
+    """
+    for name, entry in plan.starts(part, fold).items():
+        output, keys = plan.starts_folder(part, fold) / name, plan.start_keys(part, fold, name)
+        train_or_take(tuple(entry["overlays"]), output, keys, plan.stored_start(part, fold, name, results))
 
 
 def take_stored_starts(plan: Plan, part: str, results: str | Path) -> None:
     """Copy the stored networks of a part to where its trainings look for them."""
-    block = plan.parts[part]
-    for name in block.get("once", {}):
-        take(plan.stored_once(part, name, results), plan.once(part) / name)
-    for fold in plan.folds(part):
-        for name in block.get("shared", {}):
-            take(plan.stored_shared(part, fold, name, results), plan.shared(part, fold) / name)
+    for fold in (None, *plan.folds(part)):
+        for name in plan.starts(part, fold):
+            take(plan.stored_start(part, fold, name, results), plan.starts_folder(part, fold) / name)
 
 
 def run_cell(plan: Plan, cell: Cell) -> None:
@@ -116,13 +110,13 @@ def run_study(
         for name, table in plan.parts[part].get("subjects", {}).items():
             gather(table, plan.gathered(part) / name)
         ensure_simulated(tuple(plan.arm(cells[0])["overlays"]), plan.keys(cells[0]))
-        if "once" in plan.parts[part]:
-            run_all([(f"{part}, trainings of all folds", train_once_for_all, (plan, part, results))], workers)
-        folds = sorted({cell.fold for cell in cells})
-        run_all(
-            [(f"{part}, shared trainings, fold {fold}", train_shared, (plan, part, fold, results)) for fold in folds],
-            workers,
-        )
+        for folds in ([None], sorted({cell.fold for cell in cells})):
+            which = {fold: "all folds" if fold is None else f"fold {fold}" for fold in folds if plan.starts(part, fold)}
+            starts = [
+                (f"{part}, shared trainings, {name}", train_starts, (plan, part, fold, results))
+                for fold, name in which.items()
+            ]
+            run_all(starts, workers)
         tasks = [(cell.name, run_cell, (plan, cell)) for cell in cells]
         run_all(tasks, workers, after=lambda part=part: collect(plan, part, results))
     if PAGE in chosen:

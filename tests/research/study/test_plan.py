@@ -35,7 +35,7 @@ def test_keys_of_the_arm_override_those_of_fold_part_and_plan(tmp_path):
     assert keys["student_modalities"] == ["t1", "t2"]
     assert keys["teacher_from"] == str(tmp_path / "work" / "real" / "shared_fold1" / "teacher")
     assert plan.keys(Cell("real", "all", None, 1, 0))["student_subsets"] == [["flair"], ["t1", "t2"]]
-    assert plan.shared_keys("real", 1, "teacher")["epochs"] == 9
+    assert plan.start_keys("real", 1, "teacher")["epochs"] == 9
 
 
 def test_gathered_subjects_lie_in_the_folder_of_their_part(tmp_path):
@@ -51,9 +51,13 @@ def test_a_training_of_all_folds_has_the_plans_keys_and_its_own_and_its_folder_i
     content["parts"]["real"]["once"] = {"base": {"overlays": ["any_subset"], "keys": {"epochs": 7}}}
     content["parts"]["real"]["arms"]["alone"]["keys"] = {"teacher_from": "{once}/base", "start_from": "{work}/other"}
     plan = _plan(tmp_path, content)
-    assert plan.once_keys("real", "base") == {"bundle_root": str(ROOT), "epochs": 7, "spacing": 3.0}
+    assert plan.start_keys("real", None, "base") == {"bundle_root": str(ROOT), "epochs": 7, "spacing": 3.0}
     keys = plan.keys(Cell("real", "alone", "flair", 0, 1))
-    assert keys["teacher_from"] == str(plan.once("real") / "base") == str(tmp_path / "work" / "real" / "once" / "base")
+    assert (
+        keys["teacher_from"]
+        == str(plan.starts_folder("real", None) / "base")
+        == str(tmp_path / "work" / "real" / "once" / "base")
+    )
     assert keys["start_from"] == str(tmp_path / "work" / "other")
 
 

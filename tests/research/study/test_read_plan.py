@@ -87,9 +87,11 @@ def test_the_shipped_plan_has_keys_that_its_configs_know(name, tmp_path):
     for part, block in plan.parts.items():
         runs = [(plan.arm(cell)["overlays"], plan.keys(cell), plan.evaluation_keys(cell)) for cell in plan.cells(part)]
         runs += [
-            (entry["overlays"], plan.shared_keys(part, 0, name), {}) for name, entry in block.get("shared", {}).items()
+            (entry["overlays"], plan.start_keys(part, 0, name), {}) for name, entry in block.get("shared", {}).items()
         ]
-        runs += [(entry["overlays"], plan.once_keys(part, name), {}) for name, entry in block.get("once", {}).items()]
+        runs += [
+            (entry["overlays"], plan.start_keys(part, None, name), {}) for name, entry in block.get("once", {}).items()
+        ]
         for overlays, keys, evaluation in runs:
             # `check_config` refuses the folder without the overlay that reads it
             assert ("unlabelled_dir" in keys) == ("unlabelled" in overlays)

@@ -10,7 +10,7 @@ from scripts.common.versions import metadata
 from scripts.research.markdown import markers
 from scripts.research.study.read_plan import read_plan
 from scripts.research.study.results import TRAINING_COLUMNS, read_table
-from scripts.research.study.runner import COMMAND, run_study, take_stored_starts, train_once_for_all, train_shared
+from scripts.research.study.runner import COMMAND, run_study, take_stored_starts, train_starts
 from scripts.training.processor import has_bfloat16
 from tiny import tiny
 
@@ -20,7 +20,12 @@ def _study(folder, cohort) -> dict:
     teacher = {"teacher_from": "{shared}/teacher"}
     arms = {
         "no_distillation": {"overlays": ["no_distillation"], "keys": teacher},
-        "soft_targets": {"overlays": ["soft_targets"], "keys": teacher},
+        "soft_targets": {
+            "overlays": ["soft_targets", "train_all"],
+            "keys": teacher,
+            "evaluation": {"teacher_training": "frozen"},
+            "together": True,
+        },
         "any_subset": {"overlays": ["any_subset"], "keys": {"warm_start": False}, "together": True},
     }
     part = {"title": "Simulated subjects", "control": "no_distillation", "subsets": [["flair"]], "seeds": [0]}
@@ -68,12 +73,12 @@ def test_a_study_runs_from_plan_to_page_and_is_not_run_again(tmp_path, cohort, m
         "tiny, shared trainings, fold 0",
         *(
             f"tiny/{name}_seed0_fold0"
-            for name in ("no_distillation/flair", "soft_targets/flair", "any_subset/together")
+            for name in ("no_distillation/flair", "soft_targets/together", "any_subset/together")
         ),
     ]
     table = read_table(study["results"] / "study_tiny.csv")
-    # one test subject, three regions
-    assert table.groupby("arm").size().to_dict() == {"no_distillation": 3, "soft_targets": 3, "any_subset": 3}
+    # one test subject, three regions; the frozen teacher is measured, too
+    assert table.groupby("arm").size().to_dict() == {"no_distillation": 3, "soft_targets": 6, "any_subset": 3}
     trainings = read_table(study["results"] / "study_trainings.csv", TRAINING_COLUMNS)
     assert trainings.steps.tolist() == [1, 1, 1] and (trainings.seconds > 0).all()  # two patches in a batch of two
     assert set(trainings.version) == {metadata()["version"]} and set(trainings.amp) == {
@@ -81,6 +86,7 @@ def test_a_study_runs_from_plan_to_page_and_is_not_run_again(tmp_path, cohort, m
     }
     page = study["page"].read_text()
     assert "## Simulated subjects" in page and "| soft targets | 1 | 1 | 1 |" in page
+    assert "The teacher, with all four sequences, has a Dice of WT" in page
     before = page, (study["results"] / "study_tiny.csv").read_bytes()
     monkeypatch.setattr("scripts.research.runs.run_workflow", lambda *_: pytest.fail("something was run again"))
     run_study(**study)
@@ -127,7 +133,7 @@ def test_a_network_that_all_folds_start_from_is_trained_once_and_stored_for_othe
         once = {"source": {"overlays": ["unpaired"], "keys": {"epochs": epochs}}}
         (tmp_path / "plan.json").write_text(json.dumps({"parts": {"real": part | {"once": once}}}))
         plan = read_plan(tmp_path / "plan.json", tmp_path / work)
-        train_once_for_all(plan, "real", tmp_path / "results")
+        train_starts(plan, "real", None, tmp_path / "results")
         start = tmp_path / work / "real" / "once" / "source"
         assert torch.load(start / "model.pt")["weight"].tolist() == [1.0]
         assert json.loads((start / "model.json").read_text())["recipe"] == "a"
@@ -143,7 +149,7 @@ def test_shared_networks_of_a_fold_are_stored_for_this_fold(tmp_path, monkeypatc
     part["shared"] = {"any_subset": {"overlays": []}, "teacher": {"overlays": []}}
     (tmp_path / "plan.json").write_text(json.dumps({"parts": {"real": part}}))
     for work, fold in (("first", 0), ("first", 1), ("second", 1)):
-        train_shared(read_plan(tmp_path / "plan.json", tmp_path / work), "real", fold, tmp_path / "results")
+        train_starts(read_plan(tmp_path / "plan.json", tmp_path / work), "real", fold, tmp_path / "results")
     assert [(name, keys["split#fold"]) for name, keys in trained] == [
         *(("any_subset", 0), ("teacher", 0)),
         *(("any_subset", 1), ("teacher", 1)),
