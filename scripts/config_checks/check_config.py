@@ -20,7 +20,7 @@ from scripts.config_checks.no_effect import (
 from scripts.config_checks.numbers import check_batch_size, check_numbers, check_volume_range
 from scripts.config_checks.paths import check_paths, check_split_file, convert_paths
 from scripts.config_checks.sequences import convert_sequences
-from scripts.config_checks.sizes import check_multiples, check_sizes
+from scripts.config_checks.sizes import check_latent_voxels, check_multiples, check_sizes
 from scripts.config_checks.switches import check_switches, convert_switches
 from scripts.config_checks.unpaired import check_target_folder, check_unpaired
 
@@ -54,6 +54,7 @@ def check_config(parser: ConfigParser | None = None) -> None:
     check_volume_range(parser, config)
     check_sizes(parser, config)
     check_multiples(parser, config)
+    check_latent_voxels(parser, config)
     check_target_folder(parser, config)
     check_paths(parser, config)
     check_device(parser, config)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Refuses sizes of patches, windows and networks that cannot be, or that do not go together."""
 
+import math
+import os
+
 from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
 from scripts.config_checks.values import value_of
@@ -41,4 +44,34 @@ def check_multiples(parser: ConfigParser, config: dict) -> None:
             raise UserError(
                 f"{key} is {list(sizes)}, but must be multiples of {factor}, as the network has {factor.bit_length()} "
                 f"levels: choose for example {[max(round(size / factor), 1) * factor for size in sizes]}."
+            )
+
+
+def check_latent_voxels(parser: ConfigParser, config: dict) -> None:
+    """Refuse a training whose Barlow Twins has too few latent voxels at the bottleneck, before a cohort is simulated.
+
+    `scripts.losses.barlow_twins.BarlowTwins` refuses it in the first step, and on other layers, too.
+
+    Raises:
+        UserError: naming the keys of the patch and of the channels.
+    """
+    terms = config.get("objective", {}).get("terms", {}) if "train" in config and "evaluating" not in config else {}
+    for name, term in terms.items():
+        loss = term.get("loss") if isinstance(term, dict) else None
+        if not isinstance(loss, dict) or not str(loss.get("_target_")).endswith(".BarlowTwins"):
+            continue
+        key = f"objective#terms#{name}#loss"
+        wanted = ("layer", "project_dim", "channels")
+        layer, width, channels = (value_of(parser, f"{key}#{each}") if each in loss else None for each in wanted)
+        if layer != "bottleneck" or term.get("weight") == 0:
+            continue
+        patch, filters = value_of(parser, "patch_size"), value_of(parser, "filters")
+        processes = int(os.environ.get("WORLD_SIZE") or 1)
+        step = 2 ** (len(filters) - 1)
+        voxels = math.prod(size // step for size in patch) * value_of(parser, "batch_size") * processes
+        if voxels < 4 * (width or channels):
+            raise UserError(
+                f"patch_size {list(patch)} gives Barlow Twins {voxels} latent voxels for {width or channels} channels, but it "
+                f"needs four times as many voxels as channels: use larger patches or batches, or set --{key}#project_dim to "
+                f"{voxels // 4} or less."
             )
