@@ -6,6 +6,7 @@ import json
 import pytest
 from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
+from scripts.config_checks.sizes import check_latent_voxels, check_multiples, check_sizes
 from scripts.research.runs import PLANS, configs
 from scripts.research.study.read_plan import read_plan
 
@@ -99,3 +100,14 @@ def test_the_shipped_plan_has_keys_that_its_configs_know(name, tmp_path):
                 parser = ConfigParser()
                 parser.read_config(configs(*overlays, *last))
                 assert [key for key in wanted if key not in parser] == []
+
+
+@pytest.mark.parametrize("name", ["study", "unpaired"])
+def test_patches_of_the_shipped_plan_fit_networks_and_losses(name, tmp_path):
+    plan = read_plan(PLANS / f"{name}.json", tmp_path)
+    for cell in (cell for part in plan.parts for cell in plan.cells(part) if (cell.fold, cell.seed) == (0, 0)):
+        parser = ConfigParser()
+        parser.read_config(configs(*plan.arm(cell)["overlays"]))
+        parser.update(plan.keys(cell))
+        for check in (check_sizes, check_multiples, check_latent_voxels):
+            check(parser, parser.get())
