@@ -14,7 +14,7 @@ from scripts.config_checks.values import is_there, replace_value, value_of
 # Switches that may be expressions or references, whose value is checked, too.
 SWITCHES = (
     *("amp", "resume", "test_time_mirroring", "probabilities", "load_pretrain", "warm_start", "ensemble"),
-    *("largest_component", "et_without_t1ce", "resample", "report", "split#allow_shared_patients"),
+    *("largest_component", "et_without_t1ce", "et_by_contrast", "resample", "report", "split#allow_shared_patients"),
 )
 
 

@@ -2,6 +2,7 @@
 """Probabilities to a label map, with optional removal of small and separate parts."""
 
 import numpy as np
+import torch
 from monai.data import MetaTensor
 from monai.transforms import Transform
 from scipy.ndimage import label
@@ -9,6 +10,7 @@ from scripts.common.foreground import bounding_box
 from scripts.common.labels import check_written_convention, label_from_regions, nest
 from scripts.common.metrics import remove_tiny, voxel_ml
 from scripts.common.sequences import REGIONS
+from scripts.inference.enhancement import T1CE, et_by_contrast
 
 
 class LabelMapd(Transform):
@@ -20,6 +22,8 @@ class LabelMapd(Transform):
         et_min_ml: enhancing tumour whose total volume is smaller than this, in ml, becomes necrotic core (source: see
             `scripts.common.metrics.remove_tiny`); 0 for never.
         largest_component: keep only the largest connected component of the whole tumour (`largest_component`).
+        et_by_contrast: draw the enhancing tumour inside the core by its brightness on T1ce
+            (`scripts.inference.enhancement.et_by_contrast`), if the item has T1ce (`scripts.inference.enhancement.KeepT1ced`).
         et_without_t1ce: keep the enhancing tumour of networks that do not see T1ce, where it is a guess; false makes it
             core.
 
@@ -34,12 +38,14 @@ class LabelMapd(Transform):
         et_min_ml: float = 0.0,
         largest_component: bool = False,
         et_without_t1ce: bool = True,
+        et_by_contrast: bool = False,
     ) -> None:
         self.key = key
         self.label_convention = check_written_convention(label_convention)
         self.et_min_ml = et_min_ml
         self.largest_component = largest_component
         self.et_without_t1ce = et_without_t1ce
+        self.et_by_contrast = et_by_contrast
 
     def __call__(self, data):
         """
@@ -60,6 +66,8 @@ class LabelMapd(Transform):
         if not self.et_without_t1ce and "t1ce" not in data["sequences"].split("+"):
             et[:] = False
         ml = voxel_ml(probabilities.affine.cpu())
+        if self.et_by_contrast and T1CE in data:
+            et[:] = et_by_contrast(above, torch.as_tensor(data[T1CE]).numpy(force=True), ml)
         et[:] = remove_tiny(et, ml, self.et_min_ml)
         labels = label_from_regions(above, self.label_convention)
         volumes = {name: np.count_nonzero(region) * ml for name, region in (("wt", wt), ("tc", tc), ("et", et))}

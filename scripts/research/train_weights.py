@@ -92,6 +92,11 @@ class WeightsRun:
             return keys
         return keys | {"real#dataset_dir": str(self.subjects), "real#split#split_file": str(self.split_file(name))}
 
+    def test_keys(self, name: str) -> dict:
+        """The keys of an evaluation on the subjects of a fold."""
+        split = str(self.split_file(name))
+        return {"dataset_dir": str(self.subjects), "split#split_file": split, "part": "test"}
+
     @property
     def subjects(self) -> Path:
         """The folder of all real subjects."""
@@ -130,14 +135,17 @@ def evaluate(run: WeightsRun, name: str, result: str, keys: dict) -> None:
 
 
 def evaluations(run: WeightsRun) -> list[tuple[str, str, dict]]:
-    """(name of the networks, of the result, keys): the published ones on simulated subjects, each fold on its own."""
+    """(name of the networks, of the result, keys): the published ones on simulated subjects, each fold on its own.
+
+    The stored tables are without post-processing.
+    """
+    plain = {"et_by_contrast": False}
     wanted = []
     for name in run.names:
         if name in (ALL, SIMULATED):
-            wanted.append((name, "on_simulated", {}))
+            wanted.append((name, "on_simulated", plain))
         else:
-            keys = {"dataset_dir": str(run.subjects), "split#split_file": str(run.split_file(name)), "part": "test"}
-            wanted.append((name, "on_real", keys))
+            wanted.append((name, "on_real", plain | run.test_keys(name)))
     return wanted
 
 
@@ -174,12 +182,8 @@ def train_weights(
     Raises:
         UserError: a wrong plan, missing real subjects, or an unknown name.
     """
-    content, work = _read_plan(plan), Path(work).absolute()
-    names = gather(content["real"], work / "real") if content["real"] else [SIMULATED]
-    if unknown := sorted(set(only or ()) - set(names)):
-        raise UserError(f"{plan} has no networks '{unknown[0]}': choose from {', '.join(names)}.")
-    chosen = tuple(name for name in names if name in (only or names))
-    run = WeightsRun(content, work, Path(results).absolute(), chosen)
+    run = read_run(plan, work, results, only)
+    content, names = run.plan, run.names
     if content["start"]:
         extract_start(content["start"], run.start)
     ensure_simulated((*STUDENTS, *run.overlays), run.keys(names[0]))
@@ -188,6 +192,20 @@ def train_weights(
     shared = ([run.start] if content["start"] else []) + run.any_subset(names[0])
     same_patient = (content["real"] or {}).get("same_patient", ())
     publish(run.work, run.names, shared, Path(models), run.results, same_patient)
+
+
+def read_run(plan: str | Path, work: str | Path, results: str | Path, only: list[str] | None = None) -> WeightsRun:
+    """Read a plan, and gather its real subjects in ``work``.
+
+    Raises:
+        UserError: as of `train_weights`.
+    """
+    content, work = _read_plan(plan), Path(work).absolute()
+    names = gather(content["real"], work / "real") if content["real"] else [SIMULATED]
+    if unknown := sorted(set(only or ()) - set(names)):
+        raise UserError(f"{plan} has no networks '{unknown[0]}': choose from {', '.join(names)}.")
+    chosen = tuple(name for name in names if name in (only or names))
+    return WeightsRun(content, work, Path(results).absolute(), chosen)
 
 
 def extract_start(source: str, file: Path) -> None:

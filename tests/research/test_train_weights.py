@@ -11,9 +11,18 @@ from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES
 from scripts.common.weights import provenance_of, weight_files_in
 from scripts.evaluation.summary import read_cases
+from scripts.research.et_limits import LIMITS, NEVER, measure
 from scripts.research.publish_weights import averaged, commit
 from scripts.research.runs import PLANS, configs
-from scripts.research.train_weights import STUDENTS, WeightsRun, extract_start, phases, train_any_subset, train_weights
+from scripts.research.train_weights import (
+    STUDENTS,
+    WeightsRun,
+    extract_start,
+    phases,
+    read_run,
+    train_any_subset,
+    train_weights,
+)
 from scripts.simulation.cohort import make_cohort
 from tiny import tiny
 
@@ -96,6 +105,16 @@ def test_stages_of_the_network_for_any_subset_are_taken_on_another_machine(plan,
     longer = run.plan | {"any_subset": [run.plan["any_subset"][0], {"epochs": 2}]}
     other = WeightsRun(longer, tmp_path, published / "results", ("fold1",))
     assert other.stored("fold1", 1) == run.stored("fold1", 1) and other.stored("fold1", 2) != run.stored("fold1", 2)
+
+
+def test_limits_of_et_by_contrast_are_measured_with_the_stored_networks_of_a_fold(plan, published):
+    run = read_run(plan, published / "work", published / "results")
+    keys = run.keys("fold0") | run.test_keys("fold0")
+    table = measure(run.stored("fold0", 2), keys, "fold0", run.overlays)
+    # two subjects of the fold, four choices of sequences
+    assert len(table) == 2 * 4 * len(LIMITS) and table.subject.nunique() == 2 and table.dice.between(0, 1).all()
+    without = table[(table.stays == -NEVER) & (table.becomes == NEVER)].set_index(["subject", "sequences"]).dice
+    assert len(without) == 8
 
 
 def test_teacher_and_students_are_trained_with_distillation():
