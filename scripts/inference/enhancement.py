@@ -13,7 +13,7 @@ from scripts.common.sequences import REGIONS, ordered
 
 MIN_OEDEMA_ML, MIN_OEDEMA_STD = 1.0, 0.2
 # Standard deviations of the oedema above its mean, see `et_by_contrast`.
-STAYS, BECOMES = 0.25, 1.0
+STAYS, BECOMES = 0.5, 1.0
 
 
 class EtContrastd(MapTransform):

@@ -60,8 +60,8 @@ def _row(*voxels):
 
 def test_et_is_what_is_brighter_than_oedema_and_core_what_is_not_much_brighter():
     regions = _row(*"boocccee")
-    # oedema 100 +- 20: ET stays above 105, core becomes ET above 120
-    t1ce = np.array([999.0, 80, 120, 90, 120, 121, 105, 106])[:, None, None]
+    # oedema 100 +- 20: ET stays above 110, core becomes ET above 120
+    t1ce = np.array([999.0, 80, 120, 90, 120, 121, 110, 111])[:, None, None]
     found = et_by_contrast(regions, t1ce, 1.0)
     assert found.flatten().tolist() == [False, False, False, False, False, True, False, True]
     # above 60 and above 140
@@ -93,7 +93,7 @@ def test_t1ce_is_kept_in_the_scans_grid_where_it_was_loaded():
 
 def test_regions_of_networks_that_see_t1ce_get_their_et_by_contrast():
     regions = MetaTensor(torch.from_numpy(_row(*"boocee")), affine=AFFINE)
-    t1ce = _t1ce(0.0, 80, 120, 121, 90, 110)
+    t1ce = _t1ce(0.0, 80, 120, 121, 90, 111)
     sequences = {"teacher": ["t1", "t1ce"], "student": ["flair"]}
     data = {"teacher": regions, "student": regions, T1CE: t1ce}
     out = EtByContrastd(["teacher", "student"], sequences)(data)
