@@ -33,7 +33,7 @@ def test_nested_regions_become_label_numbers_and_volumes(label_convention, enhan
 def test_enhancing_tumour_is_drawn_by_its_contrast_where_it_is_asked_for_and_t1ce_is_there():
     data = _data()
     data["pred"].affine = torch.diag(torch.tensor([10.0, 10, 10, 1]))  # voxels of 1 ml
-    t1ce = torch.tensor([0.0, 100, 101, 99, 0])[:, None, None]
+    t1ce = torch.tensor([0.0, 100, 102, 99, 0])[:, None, None]
     # the core is brighter than oedema, the enhancing tumour is not
     assert LabelMapd(et_by_contrast=True)(data | {"t1ce_scan": t1ce})["label_map"].flatten().tolist() == [0, 2, 4, 1, 0]
     for transform, item in ((LabelMapd(), data | {"t1ce_scan": t1ce}), (LabelMapd(et_by_contrast=True), data)):

@@ -21,7 +21,7 @@ READING = """\
 - GLI is adult glioma, SSA is BraTS-Africa.
 - Dice is a mean over subjects, in brackets with its 95% percentile-bootstrap interval. Intervals and tests are over
   patients: the scans of one patient are drawn together. "Mean" is a subject's mean Dice of WT, TC and ET. Dice is
-  measured in each scan's own grid, whole, without post-processing except where a table says so.
+  measured in each scan's own grid, whole, without post-processing (`et_by_contrast false`) except where a table says so.
 - A region that is empty in truth and prediction counts as 1, in one of them as 0. HD95 is undefined then: such subjects
   are left out and counted in brackets.
 - "ET without tiny" leaves out a predicted ET below 0.5 ml (500 voxels of 1 mm): the rule in RFNet's code and of DeMoSeg.
@@ -30,8 +30,8 @@ READING = """\
 - Each network is the mean of two trainings, made once: the intervals do not include differences between trainings.
 - With few patients these intervals are too narrow. Of normal numbers, 95% intervals miss the true mean in 20% of cases
   with 4 patients, in 12% with 8, in 10% with 10 and in 7% with 27. So nothing is bold with fewer than 8.
-- Which of several trained sets was shipped was chosen on these subjects, so their figures are a little optimistic
-  ([research.md](research.md#run-so-far))."""
+- Which of several trained sets was shipped was chosen on the 14 subjects of the first fold, so their figures are a little
+  optimistic ([research.md](research.md#run-so-far))."""
 # What each evaluation is.
 TITLES = {
     "GLI": "Adult glioma (GLI), by cross-validation",
