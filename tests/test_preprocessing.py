@@ -87,5 +87,7 @@ def test_label_map_of_almost_the_scans_voxel_size_comes_to_the_scans_grid():
 
 def test_training_and_evaluation_make_regions_by_one_threshold():
     texts = [json.loads((CONFIGS / file).read_text()) for file in ("train.json", "evaluate.json")]
-    last = [texts[0]["validate"]["postprocessing"], texts[1]["validate#postprocessing"]]
-    assert last[0]["transforms"][-1] == last[1]["transforms"][-1]
+    training, evaluation = texts[0]["validate"]["postprocessing"], texts[1]["validate#postprocessing"]
+    # in evaluation ET by contrast comes after it
+    assert training["transforms"][-1] == evaluation["transforms"][-2]
+    assert evaluation["transforms"][-1]["_target_"].endswith("EtByContrastd")
