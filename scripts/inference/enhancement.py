@@ -101,7 +101,7 @@ def et_by_contrast(
 
     Args:
         regions: bool (3, X, Y, Z) of tc, wt, et, nested.
-        t1ce: (X, Y, Z) on the same grid.
+        t1ce: (X, Y, Z) on the same grid, an array or a tensor on the CPU.
         ml_of_voxel: volume of a voxel in ml.
         stays, becomes: limits in standard deviations of the oedema; infinite ones change nothing.
 
@@ -109,7 +109,7 @@ def et_by_contrast(
         The new ET, bool (X, Y, Z).
     """
     tc, wt, et = (regions[REGIONS.index(region)] for region in ("tc", "wt", "et"))
-    box = bounding_box(wt)
+    t1ce, box = np.asarray(t1ce), bounding_box(wt)
     inner, oedema = t1ce[box], t1ce[box][wt[box] & ~tc[box]].astype(np.float64)
     if len(oedema) * ml_of_voxel < MIN_OEDEMA_ML:
         return et
@@ -135,9 +135,9 @@ class EtByContrastd(MapTransform):
         data = dict(data)
         for key in self.keys if T1CE in data else ():
             if "t1ce" in self.sequences[key]:
-                regions, t1ce = data[key], torch.as_tensor(data[T1CE]).numpy(force=True)
+                regions = data[key]
                 ml = voxel_ml(regions.affine.cpu())
-                found = et_by_contrast(regions.numpy(force=True).astype(bool), t1ce, ml)
+                found = et_by_contrast(regions.numpy(force=True).astype(bool), data[T1CE], ml)
                 data[key] = regions.clone()
                 data[key][REGIONS.index("et")] = torch.from_numpy(found).to(regions)
         return data

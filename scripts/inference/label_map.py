@@ -2,7 +2,6 @@
 """Probabilities to a label map, with optional removal of small and separate parts."""
 
 import numpy as np
-import torch
 from monai.data import MetaTensor
 from monai.transforms import Transform
 from scipy.ndimage import label
@@ -67,7 +66,7 @@ class LabelMapd(Transform):
             et[:] = False
         ml = voxel_ml(probabilities.affine.cpu())
         if self.et_by_contrast and T1CE in data:
-            et[:] = et_by_contrast(above, torch.as_tensor(data[T1CE]).numpy(force=True), ml)
+            et[:] = et_by_contrast(above, data[T1CE], ml)
         et[:] = remove_tiny(et, ml, self.et_min_ml)
         labels = label_from_regions(above, self.label_convention)
         volumes = {name: np.count_nonzero(region) * ml for name, region in (("wt", wt), ("tc", tc), ("et", et))}

@@ -25,6 +25,7 @@ from scripts.evaluation.bootstrap import bootstrap_interval, paired_difference
 from scripts.inference.enhancement import T1CE, et_by_contrast
 from scripts.inference.scan_grid import ToScanGridd
 from scripts.networks.initialise import load_trained_weights
+from scripts.research.accuracy.evaluation import COLLECTIONS, collection_of
 from scripts.research.markdown import difference, markdown_table, number
 from scripts.research.runs import PLANS, configs
 from scripts.research.train_weights import read_run
@@ -98,8 +99,8 @@ def lines(table: pd.DataFrame, resamples: int = 10_000) -> list[str]:
     stays, becomes = best(own, resamples)
     honest = chosen_by_others(own, resamples)
     told = []
-    for name, start in {"all": "", "SSA": "BraTS-SSA", "GLI": ("BraTS2021", "UCSF")}.items():
-        group = honest[honest.index.get_level_values("subject").str.startswith(start)]
+    collections = honest.index.get_level_values("subject").map(collection_of)
+    for name, group in {"all": honest, **{name: honest[collections == name] for name in COLLECTIONS}}.items():
         found = paired_difference(group, np.zeros(len(group)), 0, resamples, _patients(group)) if len(group) else None
         told += [f"{name} {difference(found)}"] if found else []
     return [

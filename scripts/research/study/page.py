@@ -156,8 +156,7 @@ def summary_table(found: pd.DataFrame, control: str, trainings: pd.DataFrame) ->
         size = [str(len(line.subsets)), str(len(line.seeds)), str(line.subjects)]
         gain = [DASH] * 4
         if not line.first:
-            folds = ", ".join(number(own, "+.3f") for own in line.by_fold) if len(line.by_fold) > 1 else DASH
-            gain = [_gain(line), folds, span(line.seeds_low, line.seeds_high), number(line.p, "#.2g")]
+            gain = _gain_cells(line)
         share = [_share(line)] if "share" in chosen else []
         facts = facts_of(trainings[trainings.arm == line.arm])
         rows.append([arm_label(line.arm, line.network), *size, *dice, *gain, *share, *facts])
@@ -215,12 +214,16 @@ def pair_table(table: pd.DataFrame, pairs: list[list[str]], groups: dict | None,
         found = gains(table[table.arm.isin([arm, other])], other, groups, resamples=resamples)
         for line in found.itertuples():
             if (line.arm, line.network, line.subset, line.region) == (arm, "student", ALL, "mean"):
-                folds = ", ".join(number(own, "+.3f") for own in line.by_fold) if len(line.by_fold) > 1 else DASH
                 size = [str(len(line.subsets)), str(len(line.seeds)), str(line.subjects)]
-                end = [_gain(line), folds, span(line.seeds_low, line.seeds_high), number(line.p, "#.2g")]
-                rows.append([arm_label(arm), arm_label(other), line.group, *size, *end])
+                rows.append([arm_label(arm), arm_label(other), line.group, *size, *_gain_cells(line)])
     head = ["arm", "against", "group", "subsets", "seeds", "subjects", "gain [95%]", "each fold", "new seeds too", "p"]
     return markdown_table(head, rows)
+
+
+def _gain_cells(line) -> list[str]:
+    """Gain, gain of each fold, interval with new seeds too, and p."""
+    folds = ", ".join(number(own, "+.3f") for own in line.by_fold) if len(line.by_fold) > 1 else DASH
+    return [_gain(line), folds, span(line.seeds_low, line.seeds_high), number(line.p, "#.2g")]
 
 
 def _gain(line) -> str:

@@ -51,7 +51,7 @@ class Plan:
     have the same training subjects, and are compared with the arm ``control``. It has
 
     - ``like`` (optional): a part before it, which it equals but for its own entries. They are merged into that part's as
-      in a JSON merge patch (RFC 7386): tables entry by entry, null takes an entry away.
+      in a JSON merge patch (RFC 7386). Tables are merged entry by entry; null takes an entry away.
     - ``title``, ``subsets`` (lists of sequences), ``seeds``, ``arms``.
     - ``folds`` (optional): for each fold ``{"keys": ..., "evaluation": ...}``, such as ``split#fold``. `FOLD` in a value
       of a key stands for its number.
