@@ -138,7 +138,7 @@ def run_all(tasks: list[tuple], workers: int, after: Callable[[], None] | None =
         return
     failed = []
     workers = min(workers, len(tasks))
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = max(1, torch.get_num_threads() // workers)  # fewer than cores with OMP_NUM_THREADS
     os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported, in the workers
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_set_up_worker, initargs=(threads,)) as pool:
         waiting = {pool.submit(_call, function, *arguments): name for name, function, arguments in tasks}

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from scripts.common.errors import UserError
 from scripts.research.runs import ensure_simulated, evaluate_once, run_all, train_once
 from tiny import ROOT, tiny
@@ -41,6 +42,16 @@ def test_after_each_task_that_succeeded_the_parent_is_called(tmp_path):
     with pytest.raises(UserError, match="1 of 3 tasks failed"):
         run_all(tasks, workers=1, after=lambda: found.append(len(list(tmp_path.iterdir()))))
     assert len(found) == 2 and found[-1] == 2
+
+
+def _note_threads(file):
+    file.write_text(str(torch.get_num_threads()))
+
+
+def test_workers_share_the_threads_that_torch_may_use_here(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
+    run_all([(name, _note_threads, (tmp_path / name,)) for name in "ab"], workers=2)
+    assert [(tmp_path / name).read_text() for name in "ab"] == ["3", "3"]
 
 
 PARENT = """
