@@ -1,32 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compare two stored evaluations of the 15 choices of sequences on the same real subjects, paired by subject.
+"""Compare two stored evaluations on the same real subjects, paired by subject.
 
 ``python -m scripts.research.compare_results docs/results/trials/version_0.7.0.csv docs/results/trials/any_subset.csv``
-prints a table: the second minus the first, for GLI and SSA apart.
+prints a table: the second minus the first, for GLI and SSA apart. Where one of them has a few of the 15 choices of
+sequences only, as of a trial, each of these is compared.
 """
 
 import argparse
 
 from scripts.common.errors import UserError, install_error_hook
+from scripts.common.sequences import subset_name
+from scripts.common.titles import sequences_text
 from scripts.evaluation.bootstrap import paired_difference
-from scripts.research.accuracy.evaluation import COLLECTIONS, LIMITED, TEACHER, Evaluation
+from scripts.evaluation.summary import read_cases
+from scripts.research.accuracy.evaluation import COLLECTIONS, LIMITED, SUBSETS, TEACHER, Evaluation
 from scripts.research.markdown import REGION_NAMES, difference, markdown_table, number
 
 
 def comparison(first: str, second: str, resamples: int = 10_000) -> list[str]:
     """A row for each collection, choice of sequences and region: mean Dice of both, and their difference.
 
+    The 14 limited choices are one row, their mean, where both files have all 15.
+
     Args:
         first, second: two cases.csv, see `Evaluation`.
         resamples: of the bootstrap.
 
     Raises:
-        UserError: they have different subjects.
+        UserError: they have different subjects, or no choice of sequences in common.
     """
+    measured = [{subset_name(sequences) for sequences in read_cases(path).sequences} for path in (first, second)]
+    both = [subset for subset in SUBSETS if subset in measured[0] & measured[1]]
+    if not both:
+        raise UserError(f"{first} and {second} have no choice of sequences in common: evaluate the same networks.")
+    groups = {"all four" if subset == TEACHER else sequences_text(subset): [subset] for subset in both}
+    if len(both) == len(SUBSETS):
+        groups = {"all four": [TEACHER], "mean of the 14 limited": LIMITED}
     rows = []
     for collection in COLLECTIONS:
-        pair = [Evaluation(path, collection, resamples=resamples) for path in (first, second)]
-        for what, subsets in {"all four": [TEACHER], "mean of the 14 limited": LIMITED}.items():
+        pair = [Evaluation(path, collection, both, resamples=resamples) for path in (first, second)]
+        for what, subsets in groups.items():
             for region, name in REGION_NAMES.items():
                 one, other = (evaluation.dice(subsets, region) for evaluation in pair)
                 if list(one.index) != list(other.index):

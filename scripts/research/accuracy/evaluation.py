@@ -32,6 +32,7 @@ class Evaluation:
     Args:
         path: the file.
         collection: of `COLLECTIONS`: only its subjects; all by default.
+        subsets: of `SUBSETS`, in its order: only the networks of these.
         seed, resamples: of the bootstraps.
 
     Raises:
@@ -39,7 +40,14 @@ class Evaluation:
             networks were not evaluated on the same subjects.
     """
 
-    def __init__(self, path: str | Path, collection: str | None = None, seed: int = 0, resamples: int = 10_000) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        collection: str | None = None,
+        subsets: Sequence[str] = SUBSETS,
+        seed: int = 0,
+        resamples: int = 10_000,
+    ) -> None:
         path = Path(path)
         if not path.is_file():
             raise UserError(f"There is no {path}: run `python -m scripts.research.train_weights`, which writes it.")
@@ -49,21 +57,23 @@ class Evaluation:
         if cases.empty:
             raise UserError(f"{path} has no subject{f' of {collection}' if collection else ''}: evaluate some.")
         cases = cases.assign(network=[subset_name(sequences) for sequences in cases.sequences])
-        if missing := [subset for subset in SUBSETS if subset not in set(cases.network)]:
-            raise UserError(f"{path} lacks the network of {', '.join(missing)}: evaluate all 15 networks.")
+        if missing := [subset for subset in subsets if subset not in set(cases.network)]:
+            raise UserError(f"{path} lacks the network of {', '.join(missing)}: evaluate all {len(subsets)} networks.")
+        cases = cases[cases.network.isin(subsets)]
         twice = cases[cases.duplicated(["subject", "network", "region"])]
         if len(twice):
             raise UserError(
                 f"{path} has two networks of {twice.network.iloc[0]} for {twice.subject.iloc[0]}: keep one."
             )
         subjects = cases.groupby("network").subject.unique().map(frozenset)
-        if differing := [subset for subset in LIMITED if subjects[subset] != subjects[TEACHER]]:
-            raise UserError(f"{path} has other subjects for {differing[0]} than for the teacher: evaluate both on all.")
+        last = subsets[-1]
+        if differing := [subset for subset in subsets if subjects[subset] != subjects[last]]:
+            raise UserError(f"{path} has other subjects for {differing[0]} than for {last}: evaluate both on all.")
         self.cases = cases.sort_values("network", key=lambda names: names.map(SUBSETS.index), kind="stable")
         self.seed, self.resamples = seed, resamples
         self._networks = summarise(self.cases, seed, resamples)["networks"]
         self._dice = {measure: self._wide(measure) for measure in ("dice", "dice_cleaned")}
-        truth = self.cases[(self.cases.network == TEACHER) & (self.cases.region == "et")].set_index("subject").true_ml
+        truth = self.cases[(self.cases.network == last) & (self.cases.region == "et")].set_index("subject").true_ml
         self.et_ml = truth.sort_index()
         # of each subject, sorted as all series of subjects here
         self.patients = self.cases.groupby("subject").patient.first()

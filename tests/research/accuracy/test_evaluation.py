@@ -25,7 +25,7 @@ def test_two_networks_of_one_subset_are_refused(cases, evaluation_of):
 
 
 def test_networks_must_be_measured_on_the_same_subjects(cases, evaluation_of):
-    with pytest.raises(UserError, match="other subjects for t1 than for the teacher"):
+    with pytest.raises(UserError, match="other subjects for t1 than for t1[+]t1ce[+]t2[+]flair"):
         evaluation_of(cases[(cases.sequences != "t1") | (cases.subject == "a")])
 
 
