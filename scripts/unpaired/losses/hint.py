@@ -3,7 +3,7 @@
 
 import torch
 from scripts.losses.shared import check_same_grid, layer_paths
-from scripts.unpaired.step import Step, check_image
+from scripts.unpaired.step import Step
 from torch.nn import functional
 from torch.nn.modules.loss import _Loss
 
@@ -15,32 +15,23 @@ class Hint(_Loss):
 
     Source: Jiang et al. 2022 (CMEDL, arXiv:2107.07985): the last two layers. The mean over elements is ours.
 
+    ``x`` is a scan of the target, ``G(x)`` its translation to the source's style, ``S`` the student, ``T`` the teacher.
+
     Args:
         layers: module paths of the layers, equal in both segmentors.
-        student_image, teacher_image: names of the two images, of which the second is a translation of the first.
-        student, teacher: names of the segmentors.
 
     Raises:
-        ValueError: an unknown image or no layer; at the first step, features of other grids.
+        ValueError: no layer; at the first step, features of other grids.
     """
 
-    def __init__(
-        self,
-        layers: list[str],
-        student_image: str = "target",
-        teacher_image: str = "target_as_source",
-        student: str = "student",
-        teacher: str = "teacher",
-    ) -> None:
+    def __init__(self, layers: list[str]) -> None:
         super().__init__()
         self.layers = layer_paths(layers)
-        self.student_image, self.teacher_image = check_image(student_image), check_image(teacher_image)
-        self.student, self.teacher = student, teacher
 
     def forward(self, step: Step) -> torch.Tensor:
         """The sum over layers; its gradient reaches the student alone."""
-        ours = step.output(self.student, self.student_image).features
-        hints = step.output(self.teacher, self.teacher_image, to_network=False).features  # without a gradient
+        ours = step.output("student", "target").features
+        hints = step.output("teacher", "target_as_source", to_network=False).features  # without a gradient
         total = 0.0
         for layer in self.layers:
             check_same_grid(hints[layer], ours[layer], layer)
