@@ -159,6 +159,7 @@ def test_frozen_teacher_does_not_change_and_warm_student_starts_from_it(cohort, 
 def test_one_run_trains_every_student_and_resumes_with_the_student_whose_turn_it_is(cohort, tmp_path):
     subsets = [["flair"], ["t1", "t2"], ["t1ce"]]
     keys = tiny(cohort, student_subsets=subsets, students_per_step=2, epochs=3, patches_per_epoch=2, batch_size=1)
+    keys |= {"student_turns": {"flair": 2}}
     files = ("train.json", "train_all.json")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     run(*files, **keys, output_dir=str(whole))
@@ -170,6 +171,7 @@ def test_one_run_trains_every_student_and_resumes_with_the_student_whose_turn_it
         torch.testing.assert_close(other[name], value, atol=1e-5, rtol=1e-4)
     names = {"teacher.pt", "model_flair.pt", "model_t1_t2.pt", "model_t1ce.pt"}
     assert {path.name for path in whole.glob("*.pt")} == names | {"last.pt"}
+    assert json.loads((whole / "model_flair.json").read_text())["student_turns"] == {"flair": 2}
 
     run(*files, "evaluate.json", **keys, ckpt_dir=str(whole), output_dir=str(tmp_path / "evaluation"))
     cases = pd.read_csv(tmp_path / "evaluation" / "cases.csv")

@@ -3,7 +3,7 @@
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from scripts.common.errors import UserError
@@ -27,14 +27,17 @@ class AllStudents(NetworkGroup):
         subsets: choices of sequences.
         objective: ``scripts.losses.objective.Objective`` of one student, copied for each.
         students_per_step: number of students that learn in a step. They take turns: in a number of steps divisible by
-            ``len(subsets)`` each has learnt equally often. Memory grows with it; data and teacher are computed once.
+            the turns of a round (``len(subsets)`` without ``turns``) each has had its share. Memory grows with it; data
+            and teacher are computed once.
+        turns: how many turns a student has in a round, by its subset, such as ``{"t1": 2}``; all others have one.
         teacher: a network on all channels; None for students without one.
         teacher_objective: the teacher's own objective, called with the teacher's output only; None freezes the teacher.
             See ``Objective.of_teacher``.
         amp: see ``NetworkGroup``.
 
     Raises:
-        UserError: more students a step than there are, or fewer than one.
+        UserError: more students a step than there are, or fewer than one; turns that are no whole number, of an unknown
+            subset, or so many that a student would have two in one step.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class AllStudents(NetworkGroup):
         teacher: nn.Module | None = None,
         teacher_objective: nn.Module | None = None,
         amp: bool = False,
+        turns: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(amp)
         if not 1 <= students_per_step <= len(subsets):
@@ -54,6 +58,7 @@ class AllStudents(NetworkGroup):
                 "student_subsets: lower it."
             )
         self.names = [subset_name(subset) for subset in subsets]
+        self.round = round_of_turns(self.names, students_per_step, turns or {})
         self.students = nn.ModuleDict(zip(self.names, students, strict=True))
         self.objectives = nn.ModuleDict({name: copy.deepcopy(objective) for name in self.names})
         self.teacher = teacher
@@ -94,7 +99,7 @@ class AllStudents(NetworkGroup):
         return [(self.objectives[name], list(self.students[name].parameters())) for name in self.names]
 
     def steps_of_a_round(self) -> int:
-        return math.ceil(len(self.names) / self.students_per_step)
+        return math.ceil(len(self.round) / self.students_per_step)
 
     def _trained(self, name: str) -> list[nn.Parameter]:
         modules = (self.students[name], self.objectives[name])
@@ -103,7 +108,7 @@ class AllStudents(NetworkGroup):
     def turn(self) -> list[str]:
         """The subsets whose students learn in the next step."""
         first = int(self.steps) * self.students_per_step
-        return [self.names[(first + i) % len(self.names)] for i in range(self.students_per_step)]
+        return [self.round[(first + i) % len(self.round)] for i in range(self.students_per_step)]
 
     def forward(
         self, image: torch.Tensor, label: torch.Tensor, expert: torch.Tensor | None = None
@@ -146,6 +151,36 @@ class AllStudents(NetworkGroup):
     def _objective(self, name: str) -> nn.Module:
         self.objectives[name].progress = self.progress
         return self.objectives[name]
+
+
+def round_of_turns(names: list[str], students_per_step: int, turns: Mapping[str, int]) -> list[str]:
+    """The order in which students learn until each has had its turns, those of one student evenly apart.
+
+    Raises:
+        UserError: see `AllStudents`.
+    """
+    given = {subset_name(subset): number for subset, number in turns.items()}
+    if wrong := [name for name, number in given.items() if name not in names or type(number) is not int or number < 1]:
+        raise UserError(
+            f"student_turns has {wrong[0]}: {given[wrong[0]]!r}, but must hold a whole number, 1 or more, for subsets of "
+            f"student_subsets, such as {{'{names[0]}': 2}}."
+        )
+    counts = [given.get(name, 1) for name in names]
+    # in a round from 0 to 1, the turns of student i of n begin at (i + .5) / n of its distance between two turns
+    places = [
+        ((turn + (i + 0.5) / len(names)) / count, name)
+        for i, (name, count) in enumerate(zip(names, counts))
+        for turn in range(count)
+    ]
+    order = [name for _, name in sorted(places, key=lambda place: place[0])]
+    for first in range(len(order)):
+        step = [order[(first + i) % len(order)] for i in range(students_per_step)]
+        if twice := [name for name in step if step.count(name) > 1]:
+            raise UserError(
+                f"student_turns gives {twice[0]} two turns in one step of {students_per_step} students: lower its number, "
+                "or students_per_step."
+            )
+    return order
 
 
 def new_students(new_student: Callable, subsets: list, device, probability: float) -> list[nn.Module]:

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from scripts.common.files import ROOT, copy_file
 from scripts.common.json_files import save_json
-from scripts.common.sequences import SEQUENCES, limited_subsets
+from scripts.common.sequences import SEQUENCES, limited_subsets, subset_name
 from scripts.common.versions import metadata
 from scripts.common.weights import provenance_of, provenance_path, save_state, student_file
 from scripts.evaluation.summary import read_cases, write_cases
@@ -25,7 +25,7 @@ STAGE_KEYS = (
 MEAN_KEYS = ("recipe", "learning_rate", "seed", "gradient_ratios")
 LEFT_OUT = (
     *STAGE_KEYS[1:],
-    *("epochs", "steps_per_epoch", "epoch", "subsets", "subset_weights", "students_per_step"),
+    *("epochs", "steps_per_epoch", "epoch", "subsets", "subset_weights", "students_per_step", "student_turns"),
     "start_subjects",  # the stages name them
     "starts_from",  # folders of one machine; the stages say what they were
 )
@@ -99,7 +99,9 @@ def _steps(stage: dict) -> int:
     steps = stage["epoch"] * stage["steps_per_epoch"]
     if "students_per_step" not in stage or stage["sequences"] == list(SEQUENCES):
         return steps
-    return steps * stage["students_per_step"] // len(stage["subsets"])
+    turns = {subset_name(name): number for name, number in stage.get("student_turns", {}).items()}  # others have one
+    in_a_round = len(stage["subsets"]) - len(turns) + sum(turns.values())
+    return steps * stage["students_per_step"] * turns.get(subset_name(stage["sequences"]), 1) // in_a_round
 
 
 def commit() -> str | None:

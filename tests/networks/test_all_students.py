@@ -9,7 +9,7 @@ from scripts.losses.barlow_twins import BarlowTwins
 from scripts.losses.consistency import Consistency
 from scripts.losses.objective import Objective, Term
 from scripts.losses.segmentation_loss import SegmentationLoss
-from scripts.networks.all_students import AllStudents, loss_with_gradients, new_students
+from scripts.networks.all_students import AllStudents, loss_with_gradients, new_students, round_of_turns
 from scripts.networks.teacher_student import TeacherStudent
 from scripts.research.runs import configs
 
@@ -125,6 +125,28 @@ def test_every_student_is_measured_in_a_round_of_turns():
             seen += networks.turn()
             networks.steps += 1
         assert set(seen) == {"flair", "t1+t2", "t1ce"}
+
+
+def test_a_student_may_have_more_turns_than_others_evenly_apart():
+    names = ["t1", "t1ce", "t2", "flair"]
+    assert round_of_turns(names, 2, {}) == names
+    # t1ce at 3/16 and 11/16 of the round, flair at 7/24, 15/24 and 23/24
+    expected = ["t1", "t1ce", "flair", "t2", "flair", "t1ce", "flair"]
+    assert round_of_turns(names, 1, {"t1ce": 2, "flair": 3}) == expected
+
+
+@pytest.mark.parametrize(
+    "turns, students_per_step, message",
+    [
+        ({"t1": 2}, 1, "t1: 2, but must hold"),
+        ({"flair": 0}, 1, "flair: 0"),
+        ({"flair": 1.5}, 1, "flair: 1.5"),
+        ({"flair": 2}, 3, "gives flair two turns in one step of 3"),
+    ],
+)
+def test_impossible_turns_are_refused(turns, students_per_step, message):
+    with pytest.raises(UserError, match=message):
+        round_of_turns(["flair", "t1+t2", "t1ce"], students_per_step, turns)
 
 
 def test_loss_is_the_teachers_and_the_sum_of_the_students_and_terms_are_means():

@@ -23,6 +23,13 @@ def test_provenance_keeps_what_all_stages_share_and_lists_what_differs():
     assert record["spacing"] == 2.0 and not {"t1_dice", "students_per_step", "epoch", "starts_from"} & set(record)
 
 
+def test_steps_of_a_student_are_those_of_its_turns():
+    stage = {"epochs": 1, "steps_per_epoch": 60, "epoch": 1, "students_per_step": 2, "subsets": ["t1", "t2", "flair"]}
+    for sequences, steps in ((["t1"], 60), (["t2"], 30)):  # 120 places in 30 rounds of four turns
+        record = provenance([stage | {"student_turns": {"t1": 2}, "sequences": sequences}])
+        assert record["stages"] == [{"steps": steps}] and "student_turns" not in record
+
+
 def test_stages_of_published_weights_that_a_training_starts_from_come_first():
     stage = {"epochs": 1, "steps_per_epoch": 10, "epoch": 1, "dataset": "b", "sequences": ["t1"]}
     record = provenance([{"stages": [{"dataset": "a", "steps": 30}], "version": "0.7.0"}, stage])
