@@ -94,9 +94,9 @@ def et_by_contrast(
 ) -> np.ndarray:
     """Enhancing tumour inside the tumour core by its brightness on T1ce.
 
-    What a network calls ET stays so where T1ce is brighter than the mean of the predicted oedema by more than ``stays``
-    standard deviations of the oedema; what it calls core becomes ET where it is brighter by more than ``becomes``. Any
-    unit of intensity will do. With less than 1 ml of oedema, ET stays as it is. Source: ours; the limits were chosen by
+    The brightness of T1ce is measured from the mean of the predicted oedema, in standard deviations of the oedema. What a
+    network calls ET stays so above ``stays``. What it calls core becomes ET above ``becomes``. Any unit of intensity will
+    do. With less than 1 ml of oedema, ET stays as it is. Source: ours; the limits were chosen by
     `scripts.research.et_limits`.
 
     Args:

@@ -32,7 +32,7 @@ class Evaluation:
     Args:
         path: the file.
         collection: of `COLLECTIONS`: only its subjects; all by default.
-        subsets: of `SUBSETS`, in its order: only the networks of these.
+        subsets: some of `SUBSETS`, in its order; the networks of others are left out.
         seed, resamples: of the bootstraps.
 
     Raises:

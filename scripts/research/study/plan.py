@@ -58,7 +58,7 @@ class Plan:
     - ``groups`` (optional): start of the subjects' names by group. A group is reported apart.
     - ``ceiling`` (optional): an arm that has what the others lack, such as all labels. The page then says which share of
       its gain over the control each arm reaches.
-    - ``pairs`` (optional): lists of two arms, the first of which is also compared with the second.
+    - ``pairs`` (optional): lists of two arms. The first is also compared with the second.
     - ``subjects`` (optional): tables of `scripts.research.real_subjects.gather` by name. `GATHERED` in a value of a key
       stands for the folder in which each has a folder of its name.
     - ``keys``, ``evaluation`` (optional): further keys.
