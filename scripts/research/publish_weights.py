@@ -80,8 +80,8 @@ def provenance(stages: list[dict]) -> dict:
     """The JSON beside a published weight file.
 
     Args:
-        stages: the JSON beside the network after each stage of its training, in order. The first one may be of
-            published weights, whose own stages come first.
+        stages: the JSON beside the network after each stage of its training, in order. One of published weights has
+            ``stages`` itself, which tell its whole training.
 
     Returns:
         what the last stage says of the network, and ``stages``: `STAGE_KEYS` and ``steps`` of each.
@@ -90,7 +90,7 @@ def provenance(stages: list[dict]) -> dict:
     history = []
     for stage in stages:
         own = {key: stage[key] for key in STAGE_KEYS if key in stage}
-        history += stage["stages"] if "stages" in stage else [own | {"steps": _steps(stage)}]
+        history = list(stage["stages"]) if "stages" in stage else [*history, own | {"steps": _steps(stage)}]
     return last | {"stages": history, "stored_as": "float16", "version": metadata()["version"], "commit": commit()}
 
 

@@ -108,11 +108,13 @@ class WeightsRun:
 
 
 def train_any_subset(run: WeightsRun, name: str) -> None:
-    """Train the any-subset network, stage by stage, or take its stored stages."""
+    """Train the any-subset network, stage by stage, from the last stage that is stored."""
     start = {"warm_start": bool(run.plan["start"]), "start_from": None}
     if run.plan["start"]:
         start["teacher_from"] = str(run.start)
-    for number, (file, stage) in enumerate(zip(run.any_subset(name), run.plan["any_subset"]), 1):
+    stages = list(enumerate(zip(run.any_subset(name), run.plan["any_subset"]), 1))
+    stored = max((number for number, _ in stages if any(run.stored(name, number).glob("*.pt"))), default=1)
+    for number, (file, stage) in stages[stored - 1 :]:
         keys = run.keys(name) | start | stage
         train_or_take(("any_subset", *run.overlays), file.parent, keys, run.stored(name, number))
         start = {"warm_start": False, "start_from": str(file.parent)}
@@ -189,7 +191,8 @@ def train_weights(
     ensure_simulated((*STUDENTS, *run.overlays), run.keys(names[0]))
     for tasks in phases(run):
         run_all(tasks, workers)
-    shared = ([run.start] if content["start"] else []) + run.any_subset(names[0])
+    stages = [path for path in run.any_subset(names[0]) if path.is_file()]  # of a stored one, those before it are left out
+    shared = ([run.start] if content["start"] else []) + stages
     same_patient = (content["real"] or {}).get("same_patient", ())
     publish(run.work, run.names, shared, Path(models), run.results, same_patient)
 
