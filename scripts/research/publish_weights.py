@@ -2,7 +2,7 @@
 """From trained networks to what is published: float16 weight files with their provenance, and stored results."""
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -21,8 +21,6 @@ HEADLINE = ("t1ce", "flair")
 STAGE_KEYS = (
     *("recipe", "dataset", "training_subjects", "real_subjects", "real_share", "unenhanced", "learning_rate", "seed"),
 )
-# What is told of each network whose weights were averaged.
-MEAN_KEYS = ("recipe", "learning_rate", "seed", "gradient_ratios")
 LEFT_OUT = (
     *STAGE_KEYS[1:],
     *("epochs", "steps_per_epoch", "epoch", "subsets", "subset_weights", "students_per_step", "student_turns"),
@@ -31,47 +29,26 @@ LEFT_OUT = (
 )
 
 
-def collect(trainings: list[Path], folder: Path) -> None:
+def collect(training: Path, folder: Path) -> None:
     """Store the networks of a training in another folder as float16 (`halved`), each with its provenance.
 
-    Of several trainings of the same networks the mean of their weights is stored. The provenance is then that of the
-    last one, with what differs between them as ``mean_of``. What is evaluated in the folder is what is published.
-
-    Args:
-        trainings: folders with the same networks.
-        folder: gets them.
+    What is evaluated in the folder is what is published.
     """
-    for path in sorted(trainings[-1].glob("*.pt")):
+    for path in sorted(training.glob("*.pt")):
         if path.name != "last.pt":
-            files = [training / path.name for training in trainings]
-            state = halved(averaged([torch.load(file, weights_only=True) for file in files]))
-            records = [provenance_of(file) for file in files]
-            own = [
-                {key: record[key] for key in MEAN_KEYS if key in record} | {"steps": _steps(record)}
-                for record in records
-            ]
-            record = records[-1] | ({"mean_of": own} if len(files) > 1 else {})
-            save_json(folder / provenance_path(path).name, record)
-            save_state(folder / path.name, state)  # the same weights give the same bytes
-
-
-def averaged(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """The mean of the weights of networks that were trained from one start (Izmailov et al. 2018, arXiv:1803.05407)."""
-    return _changed(states[0], lambda name: torch.stack([state[name] for state in states]).mean(dim=0))
+            save_json(folder / provenance_path(path).name, provenance_of(path))
+            save_state(
+                folder / path.name, halved(torch.load(path, weights_only=True))
+            )  # the same weights, the same bytes
 
 
 def halved(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The state dict in float16."""
-    return _changed(state, lambda name: state[name].half())
-
-
-def _changed(state: dict[str, torch.Tensor], change: Callable) -> dict[str, torch.Tensor]:
-    """The state dict with ``change(name)`` for each floating point tensor; one that has two names stays one."""
+    """The state dict in float16; a tensor that has two names stays one."""
     once, result = {}, {}
     for name, tensor in state.items():
         key = tensor.data_ptr(), tensor.shape
         if tensor.is_floating_point() and key not in once:
-            once[key] = change(name)
+            once[key] = tensor.half()
         result[name] = once[key] if tensor.is_floating_point() else tensor
     return result
 

@@ -23,7 +23,7 @@ def train_or_take(overlays: tuple[str, ...], output: Path, keys: dict, stored: P
     """
     if not any(stored.glob("*.pt")):
         train_once(overlays, output, keys)
-        collect([output], stored)
+        collect(output, stored)
     take(stored, output)
 
 

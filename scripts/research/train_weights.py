@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train, evaluate and publish the weights in ``models/``: an any-subset network, a teacher and 14 students; resumable.
 
-Most steps train one network for any subset of the sequences (`scripts.networks.any_subset`). The teacher and the
-students start from its weights and are trained together, with distillation; if that is done after several of its stages,
-the weights are averaged. The same stages are run without the subjects of each fold, to measure on these subjects what
-networks made in this way are worth.
+A network for any subset of the sequences is trained first (`scripts.networks.any_subset`). The teacher and the students
+start from its weights and are trained together, with distillation. The same is done without the subjects of each fold,
+to measure on these subjects what networks made in this way are worth.
 
 ``python -m scripts.research.train_weights`` follows ``plans/weights.json``. The same command resumes an interrupted
 run; ``--only all fold0`` trains these networks alone.
@@ -42,9 +41,7 @@ class WeightsRun:
     - ``real``: the real subjects, see `scripts.research.real_subjects.gather`. Null for none.
     - ``keys``: config keys of all trainings.
     - ``any_subset``: a list of stages, each with its own keys. Each starts from the one before.
-    - ``networks``: a list with the keys of each training of teacher and students. The last one starts from the last
-      stage of the any-subset network, the one before from the stage before, and so on. The mean of their weights is
-      published.
+    - ``networks``: the keys of the training of teacher and students, which starts from the last stage.
 
     Attributes:
         plan: its content.
@@ -74,11 +71,9 @@ class WeightsRun:
         given = [self.plan["start"], self.plan["real"], self.plan["keys"], self.plan["any_subset"][:number]]
         return self.results / "weights_starts" / f"{name}_stage{number}_{short_hash(given)}"
 
-    def trainings(self, name: str) -> dict[Path, tuple[Path, dict]]:
-        """Folders of the trainings of teacher and students: the any-subset network that each starts from, and its keys."""
-        starts = self.any_subset(name)[-len(self.plan["networks"]) :]
-        folders = [self.work / name / start.parent.name.replace("any_subset", "networks") for start in starts]
-        return dict(zip(folders, zip(starts, self.plan["networks"])))
+    def networks(self, name: str) -> Path:
+        """Folder of the training of teacher and students."""
+        return self.work / name / "training_networks"
 
     @property
     def start(self) -> Path:
@@ -120,18 +115,17 @@ def train_any_subset(run: WeightsRun, name: str) -> None:
         start = {"warm_start": False, "start_from": str(file.parent)}
 
 
-def train_networks(run: WeightsRun, name: str, output: Path) -> None:
-    """Train the teacher and all students on the same batches, with distillation, from a stage of the any-subset network."""
-    network, own = run.trainings(name)[output]
-    start = {"warm_start": True, "teacher_from": str(network)}
-    train_once((*STUDENTS, *run.overlays), output, run.keys(name) | own | start)
+def train_networks(run: WeightsRun, name: str) -> None:
+    """Train the teacher and all students on the same batches, with distillation, from the any-subset network."""
+    start = {"warm_start": True, "teacher_from": str(run.any_subset(name)[-1])}
+    train_once((*STUDENTS, *run.overlays), run.networks(name), run.keys(name) | run.plan["networks"] | start)
 
 
 def evaluate(run: WeightsRun, name: str, result: str, keys: dict) -> None:
-    """Average and evaluate the teacher and the students; the results go to the subfolder ``result`` of these networks."""
+    """Evaluate the teacher and the students as they are published; the results go to the subfolder ``result``."""
     folder = run.work / name
-    collect([*run.trainings(name)], folder)
-    collect([run.any_subset(name)[-1].parent], folder)
+    collect(run.networks(name), folder)
+    collect(run.any_subset(name)[-1].parent, folder)
     here = {"ckpt_dir": str(folder), "teacher_from": str(folder)}
     evaluate_once((*STUDENTS, *run.overlays), folder / result, run.keys(name) | here | keys)
 
@@ -155,11 +149,7 @@ def phases(run: WeightsRun) -> list[list[tuple]]:
     """(name, function, arguments) of every task; a list starts when the one before is done."""
     return [
         [(f"any-subset network, {name}", train_any_subset, (run, name)) for name in run.names],
-        [
-            (f"teacher and students, {name}, {output.name}", train_networks, (run, name, output))
-            for name in run.names
-            for output in run.trainings(name)
-        ],
+        [(f"teacher and students, {name}", train_networks, (run, name)) for name in run.names],
         [(f"evaluate {name} {result}", evaluate, (run, name, result, keys)) for name, result, keys in evaluations(run)],
     ]
 
@@ -191,7 +181,9 @@ def train_weights(
     ensure_simulated((*STUDENTS, *run.overlays), run.keys(names[0]))
     for tasks in phases(run):
         run_all(tasks, workers)
-    stages = [path for path in run.any_subset(names[0]) if path.is_file()]  # of a stored one, those before it are left out
+    stages = [
+        path for path in run.any_subset(names[0]) if path.is_file()
+    ]  # of a stored one, those before it are left out
     shared = ([run.start] if content["start"] else []) + stages
     same_patient = (content["real"] or {}).get("same_patient", ())
     publish(run.work, run.names, shared, Path(models), run.results, same_patient)
@@ -235,11 +227,8 @@ def _read_plan(path: str | Path) -> dict:
         raise UserError(f"{path} lacks the key '{missing[0]}': add it.")
     if not (isinstance(plan["any_subset"], list) and plan["any_subset"]):
         raise UserError(f"'any_subset' in {path} must be a list of one stage or more: [{{keys}}, ...].")
-    most, networks = len(plan["any_subset"]), plan["networks"]
-    if not (isinstance(networks, list) and 1 <= len(networks) <= most):
-        raise UserError(
-            f"'networks' in {path} must be a list of one training to {most}, as many as 'any_subset' has stages."
-        )
+    if not isinstance(plan["networks"], dict):
+        raise UserError(f"'networks' in {path} must be an object with the keys of one training: {{...}}.")
     return plan
 
 

@@ -30,10 +30,12 @@ def test_steps_of_a_student_are_those_of_its_turns():
         assert record["stages"] == [{"steps": steps}] and "student_turns" not in record
 
 
-def test_stages_of_published_weights_that_a_training_starts_from_come_first():
-    stage = {"epochs": 1, "steps_per_epoch": 10, "epoch": 1, "dataset": "b", "sequences": ["t1"]}
-    record = provenance([{"stages": [{"dataset": "a", "steps": 30}], "version": "0.7.0"}, stage])
-    assert record["stages"] == [{"dataset": "a", "steps": 30}, {"dataset": "b", "steps": 10}]
+def test_stages_of_published_weights_that_a_training_starts_from_come_first_and_once():
+    start = {"stages": [{"dataset": "a", "steps": 30}], "version": "0.7.0"}
+    any_subset = {"stages": [*start["stages"], {"dataset": "b", "steps": 20}]}  # published: its stages have the start's
+    stage = {"epochs": 1, "steps_per_epoch": 10, "epoch": 1, "dataset": "c", "sequences": ["t1"]}
+    record = provenance([start, any_subset, stage])
+    assert [(each["dataset"], each["steps"]) for each in record["stages"]] == [("a", 30), ("b", 20), ("c", 10)]
 
 
 def test_a_fold_that_was_run_alone_replaces_its_own_results_only(tmp_path):
