@@ -19,8 +19,8 @@ RULES = {
     "empty": "'both': neither truth nor prediction has a voxel of the region; 'truth': only the truth is empty; "
     "'prediction': only the prediction is empty.",
     "cleaned": f"If the predicted enhancing tumour is smaller than {TINY_ET_ML} ml altogether it is taken to be "
-    "necrotic core: ET is emptied, TC and WT stay as they are (RFNet, DeMoSeg). Measures without '_cleaned' have no "
-    "post-processing.",
+    "necrotic core: ET is emptied, TC and WT stay as they are (RFNet, DeMoSeg). Measures without '_cleaned' are "
+    "not cleaned; 'et_by_contrast' in the settings says how ET was drawn.",
 }
 
 

@@ -51,9 +51,9 @@ def limit_sentences(wt: pd.DataFrame, shipped: float) -> list[str]:
     judged = wt.loc[chosen.index]
     low, high = chosen.limit.min(), chosen.limit.max()
     return [
-        "Was it right? Chosen on these real subjects instead, each time without one patient, the limit would be "
-        f"{f'{low:g}' if low == high else f'{low:g} to {high:g}'} bits. (With it, the share flagged of the segmentations "
-        f"with a WT Dice below {BAD:g} exceeds the share flagged of the others by most.) On the patients left out:",
+        f"Is the shipped limit right? We chose the limit that best separates a WT Dice below {BAD:g} from the rest, each "
+        f"time without one patient: {f'{low:g}' if low == high else f'{low:g} to {high:g}'} bits. On the patients left "
+        "out:",
         "",
         *markdown_table(
             ["limit", f"flagged of those below {BAD:g}", "flagged of the others"],

@@ -27,11 +27,11 @@ READING = """\
 - "ET without tiny" leaves out a predicted ET below 0.5 ml (500 voxels of 1 mm): the rule in RFNet's code and of DeMoSeg.
   Whether RFNet's published table has it is not stated.
 - The real subjects are those of the folds that were run: [research.md](research.md#run-so-far).
-- Each network is the mean of two trainings, made once: the intervals do not include differences between trainings.
+- Each network was trained once: the intervals do not include differences between trainings.
 - With few patients these intervals are too narrow. Of normal numbers, 95% intervals miss the true mean in 20% of cases
   with 4 patients, in 12% with 8, in 10% with 10 and in 7% with 27. So nothing is bold with fewer than 8.
-- Which of several trained sets was shipped was chosen on the 14 subjects of the first fold, so their figures are a little
-  optimistic ([research.md](research.md#run-so-far))."""
+- The length of the training was chosen on the 13 subjects of fold 1, so their figures are a little optimistic
+  ([research.md](research.md#run-so-far))."""
 # What each evaluation is.
 TITLES = {
     "GLI": "Adult glioma (GLI), by cross-validation",

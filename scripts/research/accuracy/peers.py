@@ -98,7 +98,7 @@ def difference_table(evaluations: Mapping[str, Evaluation], groups: list[dict]) 
         "post_processing": "none; without tiny: predicted ET below 0.5 ml is removed, as in DeMoSeg",
         "empty": "a region empty in truth and prediction counts as 1, in one of them as 0",
         "checkpoint": "the last",
-        "spread": "95% intervals over patients; the mean of two trainings, made once",
+        "spread": "95% intervals over patients, one training",
         "source": "docs/results",
     }
     head = ["", "this bundle", *(", ".join(group["systems"]) for group in groups)]

@@ -41,13 +41,15 @@ def dice_table(evaluation: Evaluation) -> list[str]:
     """A row for each subset: Dice of every region, and of enhancing tumour counted in three ways."""
     without = evaluation.subjects - evaluation.with_et
     head = ["sequences", *(f"Dice {name}" for name in REGION_NAMES.values()), "ET without tiny"]
-    head += [f"ET of the {evaluation.with_et} that have it", f"ET predicted in the {without} that have none"]
+    if without:
+        head += [f"ET of the {evaluation.with_et} that have it", f"ET predicted in the {without} that have none"]
     rows = []
     for subset in SUBSETS:
         cells = [with_interval(evaluation.measure(subset, region)) for region in REGION_NAMES]
         cells.append(with_interval(evaluation.measure(subset, "et", "dice_cleaned")))
-        cells.append(with_interval(evaluation.et_where_present(subset)))
-        rows.append([sequences_text(subset), *cells, str(evaluation.false_et(subset)) if without else DASH])
+        if without:
+            cells += [with_interval(evaluation.et_where_present(subset)), str(evaluation.false_et(subset))]
+        rows.append([sequences_text(subset), *cells])
     return markdown_table(head, rows)
 
 

@@ -46,7 +46,7 @@ def test_page_card_and_expected_accuracy_are_written(root):
     assert first["data"].startswith("2 subjects: Adult glioma (GLI") and second["data"].startswith(
         "2 subjects: BraTS-A"
     )
-    assert third["data"] == "2 subjects: Held-out simulated subjects, by the shipped networks"
+    assert third["data"] == "2 subjects: Held-out simulated subjects, by the shipped networks, without et_by_contrast"
     assert first["dice"]["wt"] == {"mean": 0.7, "interval": [0.6, 0.8]}
 
 

@@ -35,7 +35,7 @@ def test_the_page_shows_both_limits_on_the_patients_left_out():
     rows = [("a", 0.9, 0.2), ("a", 0.5, 0.3), ("b", 0.9, 0.1), ("b", 0.5, 0.3)]
     lines = limit_sentences(_wt(rows), 0.15)
     # a is judged by b's limit of .1, b by a's of .2
-    assert "the limit would be 0.1 to 0.2 bits" in lines[0]
+    assert "each time without one patient: 0.1 to 0.2 bits" in lines[0]
     assert "| chosen on the other patients | 100% | 50% |" in lines
     assert "| 0.15 bits, as shipped | 100% | 50% |" in lines
 

@@ -35,6 +35,11 @@ def test_enhancing_tumour_is_counted_in_three_ways(evaluation, rows_of):
     assert rows_of(lines)["T2"][3:] == ["0.483 [0.333, 0.633]", "0.750 [0.500, 1.000]", "0.500 –", "1"]
 
 
+def test_where_every_subject_has_enhancing_tumour_it_is_counted_in_two_ways(cases, evaluation_of):
+    cases["true_ml"] = 10.0
+    assert dice_table(evaluation_of(cases))[0] == "| sequences | Dice WT | Dice TC | Dice ET | Dice mean | ET without tiny |"
+
+
 def test_undefined_distances_are_left_out_and_counted(cases, evaluation_of, evaluation, rows_of):
     cells = rows_of(distance_table(evaluation))["T2"]
     assert cells == ["3.0 [3.0, 3.0] (0)", "3.0 [3.0, 3.0] (0)", "3.0 – (1)", "+2.0 [+2.0, +2.0]"]
