@@ -19,7 +19,7 @@ from scripts.common.errors import UserError
 ROOT = Path(__file__).resolve().parents[2]
 # The name of a file that `save_atomically` is writing: the process, the machine (not in version 0.8 and older), and the
 # final name. A hash of the machine's name is shorter than the name, which may have 64 characters.
-_TEMPORARY = re.compile(r"\.(\d+)(?:-([0-9a-f]{8}))?\..+\.(pt|json|csv|png|html|gz|nii|npz|md|zip)")
+_TEMPORARY = re.compile(r"\.(\d+)(?:-([0-9a-f]{8}))?\..+\.(pt|json|csv|png|html|part|gz|nii|npz|md|zip)")
 _MACHINE = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 # A file of another machine that was not changed for so many seconds is no longer being written.
 _LONGEST_WRITE = 3600.0

@@ -193,9 +193,7 @@ class RegionsFromLabeld(MapTransform):
 
 def _values(label: torch.Tensor) -> list[int | float]:
     plain = (label.as_tensor() if isinstance(label, MetaTensor) else label).flatten()
-    if plain.is_floating_point() and torch.equal(plain.int().to(plain.dtype), plain):
-        plain = plain.int()  # resampled maps are float; fractions stay and are unknown values
     low, high = (int(v) for v in torch.aminmax(plain))
-    if low < 0 or high > 255 or plain.is_floating_point():
+    if low < 0 or high > 255:
         return torch.unique(plain).tolist()
     return torch.bincount(plain).nonzero().flatten().tolist()  # ten times quicker than unique on a whole scan

@@ -179,6 +179,12 @@ def repeated_sequence(filename: str) -> str | None:
     return name if name in SEQUENCES else None
 
 
+def names_in(modalities: str | Iterable[str] | None) -> list[str]:
+    """The names, in lower case, of a list or of one text such as `flair`, `flair,t1ce` or `['flair', 't1ce']`."""
+    names = re.split(r"[,+\s]+", modalities.strip("[]() ")) if isinstance(modalities, str) else modalities or ()
+    return [name for name in (str(each).strip("'\" ").lower() for each in names) if name]
+
+
 def ordered(modalities: str | Iterable[str]) -> tuple[str, ...]:
     """The chosen sequences in the order of the teacher's input.
 
@@ -188,8 +194,7 @@ def ordered(modalities: str | Iterable[str]) -> tuple[str, ...]:
     Raises:
         UserError: nothing chosen, an unknown name (the nearest valid one is proposed), or one named twice.
     """
-    names = re.split(r"[,+\s]+", modalities.strip("[]() ")) if isinstance(modalities, str) else list(modalities or ())
-    names = [str(name).strip("'\" ").lower() for name in names if str(name).strip("'\" ")]
+    names = names_in(modalities)
     if not names:
         raise UserError(f"No sequence was chosen: give at least one of {', '.join(SEQUENCES)}.")
     for name in names:

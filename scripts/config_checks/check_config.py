@@ -18,7 +18,7 @@ from scripts.config_checks.no_effect import (
     check_unlabelled,
 )
 from scripts.config_checks.numbers import check_batch_size, check_numbers, check_volume_range
-from scripts.config_checks.paths import check_paths, check_split_file, convert_paths
+from scripts.config_checks.paths import check_paths, convert_paths
 from scripts.config_checks.sequences import convert_sequences
 from scripts.config_checks.sizes import check_latent_voxels, check_multiples, check_sizes
 from scripts.config_checks.switches import check_switches, convert_switches
@@ -60,7 +60,6 @@ def check_config(parser: ConfigParser | None = None) -> None:
     check_device(parser, config)
     check_folders_of_overlays(parser, config)
     check_switches(parser, config)
-    check_split_file(parser, config)
     # Keys and overlays that this run would ignore.
     check_unpaired(parser, config)
     check_sequences_of_all_students(parser, config)

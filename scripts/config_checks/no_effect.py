@@ -5,7 +5,7 @@ from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
 from scripts.common.sequences import SEQUENCES, ordered
 from scripts.config_checks.shipped import CONFIGS
-from scripts.config_checks.values import value_of
+from scripts.config_checks.values import terms_of, value_of
 
 
 def check_sequences_of_all_students(parser: ConfigParser, config: dict) -> None:
@@ -85,8 +85,7 @@ def check_teacher_filters(parser: ConfigParser, config: dict) -> None:
         return
     if value_of(parser, "teacher_training") != "none" or value_of(parser, "unlabelled_dir") is not None:
         return
-    terms = config.get("objective", {}).get("terms", {})
-    if {name for name, term in terms.items() if term} - {"student_segmentation", "teacher_segmentation"}:
+    if terms_of(config).keys() - {"student_segmentation", "teacher_segmentation"}:
         return  # `scripts.networks.teacher_needed` looks at the others
     given, filters = (list(value_of(parser, key)) for key in ("teacher_filters", "filters"))
     if given != filters:

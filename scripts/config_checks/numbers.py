@@ -9,6 +9,8 @@ from scripts.config_checks.values import is_there, value_of
 
 REAL = (int, float)
 SMALLEST, MAX = 1e-12, sys.float_info.max
+# The tables that say how subjects are divided.
+SPLITS = ("split", "real#split")
 # Key, kind, least and greatest value.
 NUMBERS = (
     *(("spacing", REAL, 0.3, 20), ("epochs", int, 1, None), ("seed", int, 0, None), ("load_ahead", int, 0, 64)),
@@ -20,12 +22,17 @@ NUMBERS = (
     ("initial_probability", REAL, SMALLEST, 1 - SMALLEST),
     *((key, REAL, 0, None) for key in ("et_min_ml", "max_entropy", "max_disagreement")),
     *(("simulated#training", int, 1, None), ("simulated#validation", int, 0, None), ("simulated#test", int, 0, None)),
-    *(("simulated#seed", int, 0, None), ("split#seed", int, 0, None), ("split#folds", int, 2, None)),
-    *(("split#validation", REAL, 0, 1), ("split#test", REAL, 0, 1), ("real#share", REAL, 0, 1)),
-    *(("students_per_step", int, 1, None), ("split#fold", int, 0, None), ("real_share", REAL, 0, 1)),
+    *(("simulated#seed", int, 0, None), ("students_per_step", int, 1, None)),
+    *(("real#share", REAL, 0, 1), ("real_share", REAL, 0, 1)),
+    *((f"{split}#{part}", REAL, 0, 1) for split in SPLITS for part in ("validation", "test")),
+    *(
+        (f"{split}#{key}", int, least, None)
+        for split in SPLITS
+        for key, least in (("seed", 0), ("folds", 2), ("fold", 0))
+    ),
 )
 # Numbers that may be null.
-MAY_BE_NULL = ("split#fold", "real_share")
+MAY_BE_NULL = (*(f"{split}#fold" for split in SPLITS), "real_share")
 
 
 def check_numbers(parser: ConfigParser, config: dict) -> None:

@@ -11,10 +11,11 @@ from scripts.config_checks.values import is_there, replace_value, value_of
 PATHS = (
     *("dataset_dir", "unlabelled_dir", "output_dir", "ckpt_dir", "start_from", "teacher_from", "student_from"),
     *("source#dataset_dir", "target#dataset_dir", "real#dataset_dir"),
+    *("split#split_file", "real#split#split_file"),
 )
 # Paths that may be null.
 MAY_BE_NULL = (
-    *("unlabelled_dir", "start_from", "teacher_from", "student_from"),
+    *("unlabelled_dir", "start_from", "teacher_from", "student_from", "split#split_file", "real#split#split_file"),
     *("source#dataset_dir", "target#dataset_dir", "real#dataset_dir"),  # which have an error of their own
 )
 
@@ -48,16 +49,3 @@ def check_paths(parser: ConfigParser, config: dict) -> None:
             raise UserError(f"{key} is {path!r}, but must be a path: write it with a folder, such as ./{path}.")
         if str(path) == "":
             raise UserError(f"{key} is empty, but must be a path: write . for this folder.")
-
-
-def check_split_file(parser: ConfigParser, config: dict) -> None:
-    """Refuse a ``split#split_file`` that is neither a path nor null.
-
-    Raises:
-        UserError: naming its value.
-    """
-    if not isinstance(config.get("split"), dict):
-        return
-    file = value_of(parser, "split#split_file") if "split#split_file" in parser else None
-    if not isinstance(file, (str, Path, type(None))):
-        raise UserError(f"split#split_file is {file!r}, but must be a path, or null for none.")

@@ -6,7 +6,7 @@ import os
 
 from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
-from scripts.config_checks.values import value_of
+from scripts.config_checks.values import terms_of, value_of
 
 # Keys that are lists of positive whole numbers, and how many; None for three and more: a network of two levels has no
 # deep supervision.
@@ -55,9 +55,10 @@ def check_latent_voxels(parser: ConfigParser, config: dict) -> None:
     Raises:
         UserError: naming the keys of the patch and of the channels.
     """
-    terms = config.get("objective", {}).get("terms", {}) if "train" in config and "evaluating" not in config else {}
-    for name, term in terms.items():
-        loss = term.get("loss") if isinstance(term, dict) else None
+    if "train" not in config or "evaluating" in config:
+        return
+    for name, term in terms_of(config).items():
+        loss = term.get("loss")
         if not isinstance(loss, dict) or not str(loss.get("_target_")).endswith(".BarlowTwins"):
             continue
         key = f"objective#terms#{name}#loss"

@@ -4,8 +4,9 @@
 from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
 from scripts.common.sequences import ordered
+from scripts.config_checks.domains import check_domains
 from scripts.config_checks.shipped import CONFIGS
-from scripts.config_checks.values import value_of
+from scripts.config_checks.values import terms_of, value_of
 
 # Keys of `train.json` that an unpaired training does not read.
 NOT_UNPAIRED = (
@@ -29,13 +30,15 @@ def check_target_folder(parser: ConfigParser, config: dict) -> None:
 
 
 def check_unpaired(parser: ConfigParser, config: dict) -> None:
-    """Refuse what an unpaired training would not read, or only write into its record.
+    """Refuse an unpaired training without its two domains, and what it would not read, or only write into its record.
 
     Raises:
         UserError: naming the key or the overlay.
     """
     if "target" not in config:
         return
+    if "evaluating" not in config:
+        check_domains(value_of(parser, "source"), value_of(parser, "target"))
     student, target = (ordered(value_of(parser, key)) for key in ("student_modalities", "target#sequence"))
     train, unpaired = (ConfigParser.load_config_file(str(CONFIGS / f"{name}.json")) for name in ("train", "unpaired"))
     defaults = train | unpaired
@@ -67,8 +70,7 @@ def check_unpaired(parser: ConfigParser, config: dict) -> None:
 def _check_labels(parser: ConfigParser, config: dict) -> None:
     """Refuse labels of the target from which no segmentation term learns."""
     labels = value_of(parser, "target#labels")
-    terms = config.get("objective", {}).get("terms", {}).values()
-    losses = [term["loss"] for term in terms if isinstance(term, dict) and isinstance(term.get("loss"), dict)]
+    losses = [term["loss"] for term in terms_of(config).values() if isinstance(term.get("loss"), dict)]
     images = {image for loss in losses if loss.get("_target_") == SEGMENTATION for image in loss.get("images", ())}
     if labels != "none" and images and not any(str(image).startswith("target") for image in images):
         raise UserError(

@@ -25,6 +25,16 @@ def value_of(parser: ConfigParser, key: str):
         raise UserError(f"{key} cannot be evaluated ({type(root).__name__}: {root}): correct it.") from error
 
 
+def terms_of(config: dict) -> dict[str, dict]:
+    """The terms of the loss that are written in a config and not switched off (null, or ``_disabled_``)."""
+    terms = config.get("objective", {}).get("terms", {})
+    return {
+        name: term
+        for name, term in terms.items()
+        if isinstance(term, dict) and str(term.get("_disabled_")).lower() != "true"
+    }
+
+
 def replace_value(parser: ConfigParser, config: dict, key: str, value) -> None:
     """Replace the value of a key, at any depth, in the config and in its parser, also while this one evaluates it."""
     *tables, name = key.split("#")

@@ -2,7 +2,6 @@
 """One image whose channels are the sequences of a subject, as other programs hand it over, made a datalist item."""
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from scripts.common.errors import ScanError, UserError
 from scripts.common.printable import shortened
 from scripts.common.sequences import (
     SEQUENCES,
+    names_in,
     nifti_stem,
     ordered,
     parse_filename,
@@ -72,10 +72,9 @@ def stated_sequences(image_sequences: str | Sequence[str] | None) -> tuple[str, 
     Raises:
         UserError: an unknown name, or one named twice.
     """
-    if isinstance(image_sequences, str):
-        image_sequences = [name for name in re.split(r"[,+\s]+", image_sequences.strip("[]() ")) if name]
-    names = [str(name).strip("'\" ").lower() for name in image_sequences or ()]
-    return tuple(names) if not names or ordered(names) else ()
+    if names := names_in(image_sequences):
+        ordered(names)
+    return tuple(names)
 
 
 def _names(count: int, image_sequences, usual: Sequence[str], files: list[str], subject: str) -> tuple[str, ...]:

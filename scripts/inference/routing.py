@@ -46,13 +46,13 @@ def _assign(item: dict, weight_files: dict[tuple[str, ...], str], ckpt_dir: str 
     sequences = sequences_present(item)
     lacking = next((item[name] for name in SEQUENCES if name in item and name not in sequences), None)
     if lacking is not None:
-        file = shortened(str(file_of(lacking)))
-        what = (
-            "is a link to nowhere"
-            if os.path.islink(file)
-            else "is no file" if os.path.lexists(file) else "does not exist"
-        )
-        return item | {"error": f"{item['subject']}: {file} {what}: correct the path, or leave the subject out."}
+        path = str(file_of(lacking))
+        what = "is no file" if os.path.lexists(path) else "does not exist"
+        if os.path.islink(path):
+            what = "is a link to nowhere"
+        return item | {
+            "error": f"{item['subject']}: {shortened(path)} {what}: correct the path, or leave the subject out."
+        }
     if not sequences and "beside" in item:
         return item | {
             "error": f"{item['subject']}: it has only {item['beside']}, none of the chosen sequences: add them to "

@@ -1,16 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Barlow Twins between the latent maps of teacher and student; latent voxels are the samples."""
 
+import ignite.distributed as idist
 import torch
 from scripts.common.errors import UserError
 from scripts.losses.output import Output
-from scripts.losses.shared import (
-    balanced_weights,
-    latent_foreground,
-    process_count,
-    summed_over_processes,
-    voxels_as_samples,
-)
+from scripts.losses.shared import balanced_weights, latent_foreground, summed_over_processes, voxels_as_samples
 from torch.nn.modules.loss import _Loss
 
 
@@ -88,7 +83,7 @@ class BarlowTwins(_Loss):
 
     def _loss(self, teacher: torch.Tensor, student: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
         a, b = self._samples(teacher.detach() if self.detach_teacher else teacher), self._samples(student)
-        samples, width = a.shape[0] * process_count(), a.shape[1]
+        samples, width = a.shape[0] * idist.get_world_size(), a.shape[1]
         if samples < 4 * width:
             raise UserError(
                 f"Barlow Twins has {samples} latent voxels for {width} channels, but needs four times as many "

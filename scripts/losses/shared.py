@@ -4,6 +4,7 @@
 import math
 from collections.abc import Iterable
 
+import ignite.distributed as idist
 import torch
 import torch.distributed as dist
 from scripts.common.sequences import REGIONS
@@ -65,13 +66,9 @@ def region_means(features: torch.Tensor, label: torch.Tensor) -> tuple[torch.Ten
     return sums / voxels.clamp_min(1), voxels.squeeze(2) > 0
 
 
-def process_count() -> int:
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-
-
 def summed_over_processes(value: torch.Tensor) -> torch.Tensor:
     """Sum over all processes, differentiable; the value itself in a run of one process."""
-    return all_reduce(value, "sum", dist.group.WORLD) if process_count() > 1 else value
+    return all_reduce(value, "sum", dist.group.WORLD) if idist.get_world_size() > 1 else value
 
 
 def voxels_as_samples(features: torch.Tensor) -> torch.Tensor:

@@ -17,17 +17,15 @@ def bernoulli_kl(teacher_logits: torch.Tensor, student_logits: torch.Tensor) -> 
     return torch.sigmoid(teacher_logits) * inside + torch.sigmoid(-teacher_logits) * outside
 
 
-def voxel_weights(label: torch.Tensor, foreground: float | None) -> torch.Tensor:
+def voxel_weights(label: torch.Tensor, foreground: float) -> torch.Tensor:
     """Weights of voxels (B, 1, X, Y, Z) with mean 1 over this process's batch.
 
     Args:
         label: (B, 3, X, Y, Z), regions tc, wt, et.
-        foreground: share of the total weight (0 to 1) that lies on the whole tumour and the voxels that touch it; None
-            for equal weights. Where the batch holds only one kind of voxel, all weigh 1.
+        foreground: share of the total weight (0 to 1) that lies on the whole tumour and the voxels that touch it. Where
+            the batch holds only one kind of voxel, all weigh 1.
     """
     tumour = label[:, REGIONS.index("wt")].unsqueeze(1).float()
-    if foreground is None:
-        return torch.ones_like(tumour)
     near = functional.max_pool3d(tumour, kernel_size=3, stride=1, padding=1) > 0
     inside, voxels = near.sum(), near.numel()
     weights = torch.where(near, foreground * voxels / inside, (1 - foreground) * voxels / (voxels - inside))

@@ -14,7 +14,7 @@ from nibabel.affines import apply_affine, voxel_sizes
 from scipy.ndimage import center_of_mass
 from scripts.common.errors import ScanError
 from scripts.common.foreground import bounding_box
-from scripts.preprocess.grid import resample
+from scripts.preprocess.grid import resample, shifted
 from scripts.preprocess.packages import optional
 
 # The registration runs at voxels of this size (or larger, if a scan has larger ones), at which the networks run.
@@ -129,7 +129,7 @@ def cropped(volume, affine) -> tuple[np.ndarray, np.ndarray]:
     volume, affine = np.asarray(volume), np.asarray(affine, dtype=float)
     margins = np.ceil(MARGIN_MM / voxel_sizes(affine)).astype(int)
     box = bounding_box(volume > 0, margins)
-    return volume[box], affine @ shift([part.start for part in box])
+    return volume[box], shifted(affine, [part.start for part in box])
 
 
 def coarse_grid(volume, affine, size: float) -> tuple[tuple[int, ...], np.ndarray]:

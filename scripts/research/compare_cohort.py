@@ -14,6 +14,7 @@ import torch
 from matplotlib.figure import Figure
 from scripts.common.errors import UserError, install_error_hook
 from scripts.common.files import save_atomically
+from scripts.common.foreground import bounding_box
 from scripts.common.sequences import SEQUENCES
 from scripts.data.datalist import subjects_in
 from scripts.research.cohort_statistics import (
@@ -88,11 +89,7 @@ def draw(rows: list[tuple[str, np.ndarray, np.ndarray]]) -> Figure:
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
     for line, (title, images, label) in zip(figure.subplots(len(rows), 5, squeeze=False), rows):
         at = int((label > 0).sum((0, 1)).argmax())
-        brain = (images != 0).any((0, 3))
-        box = tuple(
-            slice(max(hits[0] - MARGIN, 0), hits[-1] + MARGIN)
-            for hits in map(np.flatnonzero, (brain.any(1), brain.any(0)))
-        )
+        box = bounding_box((images != 0).any(0), (MARGIN, MARGIN, 0))[:2]
         for axes, image, name in zip(line, [*images, images[-1]], [*SEQUENCES, "flair with label"]):
             plane = np.where(image[..., at] != 0, image[..., at], WINDOW[0] - 1)
             axes.imshow(plane[box].T, cmap="gray", vmin=WINDOW[0], vmax=WINDOW[1])

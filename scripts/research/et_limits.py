@@ -78,8 +78,15 @@ def gains(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def best(own: pd.DataFrame, resamples: int = 10_000) -> tuple[float, float]:
-    """The limits whose gain has the largest lower end of its 95% interval over patients."""
-    low, _ = bootstrap_interval(own.to_numpy(), resamples=resamples, patients=_patients(own))
+    """The limits whose gain has the largest lower end of its 95% interval over patients.
+
+    Raises:
+        UserError: there are fewer than two patients, so that there is no interval.
+    """
+    patients = _patients(own)
+    if len(set(patients)) < 2:
+        raise UserError("Limits are chosen on two patients or more of the other folds: give more folds with --folds.")
+    low, _ = bootstrap_interval(own.to_numpy(), resamples=resamples, patients=patients)
     return own.columns[int(np.argmax(low))]
 
 

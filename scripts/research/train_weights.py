@@ -21,7 +21,7 @@ from scripts.networks.any_subset import FILE
 from scripts.research.publish_weights import collect, publish
 from scripts.research.real_subjects import ALL, gather
 from scripts.research.runs import PLANS, ensure_simulated, evaluate_once, run_all, train_once
-from scripts.research.stored_networks import short_hash, train_or_take
+from scripts.research.stored_networks import short_hash, take, train_or_take
 
 # Networks of a plan without real subjects.
 SIMULATED = "simulated"
@@ -109,6 +109,8 @@ def train_any_subset(run: WeightsRun, name: str) -> None:
         start["teacher_from"] = str(run.start)
     stages = list(enumerate(zip(run.any_subset(name), run.plan["any_subset"]), 1))
     stored = max((number for number, _ in stages if any(run.stored(name, number).glob("*.pt"))), default=1)
+    for number, (file, _) in stages[: stored - 1]:
+        take(run.stored(name, number), file.parent)  # its record becomes part of the published one
     for number, (file, stage) in stages[stored - 1 :]:
         keys = run.keys(name) | start | stage
         train_or_take(("any_subset", *run.overlays), file.parent, keys, run.stored(name, number))

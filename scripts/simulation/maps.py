@@ -2,6 +2,8 @@
 """Stage 1 of the simulation: the maps of one subject (tissues, vessels, tumour labels) from a seed."""
 
 import os
+import zipfile
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,6 +133,16 @@ def save_maps(path: str | os.PathLike, maps: np.ndarray, affine: np.ndarray) -> 
 
 
 def load_maps(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
-    """The maps, uint8 (5, X, Y, Z), and affine (4, 4) that `save_maps` wrote."""
-    with np.load(path) as stored:
-        return stored["maps"], stored["affine"]
+    """The maps, uint8 (5, X, Y, Z), and affine (4, 4) that `save_maps` wrote.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
+        with np.load(path) as stored:
+            return stored["maps"], stored["affine"]
+    except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError) as error:
+        raise UserError(
+            f"{path} is damaged ({error}): remove the folder of its subject and the cohort's dataset.json, and start again, "
+            "which simulates this subject anew."
+        ) from error

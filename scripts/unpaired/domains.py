@@ -2,7 +2,6 @@
 """The subjects of the two domains: the source has expert labels, the target has few, none, or all."""
 
 import logging
-import os
 from collections.abc import Collection
 
 from scripts.common.errors import UserError
@@ -14,21 +13,17 @@ from scripts.data.splits import in_drawn_order, of_shared_patients, patient_of
 logger = logging.getLogger(__name__)
 
 DOMAINS = ("source", "target")
-NO_FOLDER = "{name}#dataset_dir is null: give the folder of the {name}'s scans with --{name}#dataset_dir."
-ONE_PROCESS = "Unpaired recipes train in one process: start the run without torchrun."
 
 
-def target_subjects(dataset_dir: str | None, sequence: str, label_convention: str | None = None) -> list[dict]:
+def target_subjects(dataset_dir: str, sequence: str, label_convention: str | None = None) -> list[dict]:
     """The target's subjects, with or without label maps, after checking that each has the sequence.
 
     A label map that inference has made does not count as one. Subjects without a label map that dataset.json, or MSD,
     lists outside the training part are training subjects here, as nothing can be measured on them.
 
     Raises:
-        UserError: no folder, no subject, or one without the sequence.
+        UserError: no subject, or one without the sequence.
     """
-    if dataset_dir is None:
-        raise UserError(NO_FOLDER.format(name="target"))
     items = subjects_in(dataset_dir, [sequence], label_convention=label_convention, label_needed=False)
     for item in items:
         if "part" in item and not (has_label_map(item) or "not_expert" in item):
@@ -36,14 +31,12 @@ def target_subjects(dataset_dir: str | None, sequence: str, label_convention: st
     return require_complete(items, [sequence], label=False)
 
 
-def source_subjects(dataset_dir: str | None, sequence: str, label_convention: str | None = None) -> list[dict]:
+def source_subjects(dataset_dir: str, sequence: str, label_convention: str | None = None) -> list[dict]:
     """The source's subjects, after checking that each has the sequence and a label map.
 
     Raises:
-        UserError: no folder, no subject, or an incomplete one.
+        UserError: no subject, or an incomplete one.
     """
-    if dataset_dir is None:
-        raise UserError(NO_FOLDER.format(name="source"))
     return require_complete(subjects_in(dataset_dir, [sequence], label_convention=label_convention), [sequence])
 
 
@@ -101,46 +94,6 @@ def unpaired_datalist(
             | ({} if known else {"unlabelled": True})
         )
     return parts | {"training": training}
-
-
-def check_domains(source: dict, target: dict) -> None:
-    """Refuse a run that lacks a domain or labels that its recipe needs, or in which there is nothing to adapt to.
-
-    Args:
-        source, target: these tables of the config.
-
-    Raises:
-        UserError: no folder, the same folder on both sides, wrong or missing ``target#labels``, wrong
-            ``target#subjects``, or several processes.
-    """
-    if os.environ.get("WORLD_SIZE", "1") not in ("", "1"):
-        raise UserError(ONE_PROCESS)
-    for name, table in (("source", source), ("target", target)):
-        if table["dataset_dir"] is None:
-            raise UserError(NO_FOLDER.format(name=name))
-    if os.path.abspath(source["dataset_dir"]) == os.path.abspath(target["dataset_dir"]):
-        nothing = ", and there is nothing to adapt to" if source["sequence"] == target["sequence"] else ""
-        raise UserError(
-            f"Source and target are the same folder, {target['dataset_dir']}, but no patient may be in both{nothing}: "
-            "give another folder for one of them."
-        )
-    labels, subjects = target["labels"], target["subjects"]
-    if labels not in ("none", "all") and not _are_subjects(labels):
-        raise UserError(
-            f"target#labels is {labels!r}, but must be none, all, a number of patients above 0, or a list of subjects."
-        )
-    if subjects is not None and not _are_subjects(subjects):
-        raise UserError(
-            f"target#subjects is {subjects!r}, but must be null for all, a number of patients above 0, or a list of "
-            "subjects."
-        )
-    if target["needs_labels"] and labels == "none":
-        raise UserError("This recipe needs some labels of the target: set target#labels to a number, a list, or all.")
-
-
-def _are_subjects(wanted) -> bool:
-    """Whether a key names subjects: by a number of patients, or by a list that is not empty."""
-    return type(wanted) is int and wanted > 0 or isinstance(wanted, list) and bool(wanted)
 
 
 def _labelled(target: list[dict], labels, sequence: str, seed: int) -> set[str]:

@@ -3,14 +3,14 @@
 
 from collections.abc import Callable
 
+import ignite.distributed as idist
 import torch
 from ignite.engine import Engine
 from monai.engines import Trainer
 from monai.engines.utils import IterationEvents
 from monai.utils.enums import CommonKeys
 from scripts.common.errors import UserError
-from scripts.losses.shared import process_count
-from scripts.unpaired.domains import ONE_PROCESS
+from scripts.config_checks.domains import ONE_PROCESS
 from scripts.unpaired.networks import UnpairedNetworks
 from scripts.unpaired.step import Step
 from torch.utils.data import DataLoader
@@ -54,7 +54,7 @@ class UnpairedTrainer(Trainer):
             handlers=train_handlers,
             decollate=False,
         )
-        if process_count() > 1:
+        if idist.get_world_size() > 1:
             raise UserError(ONE_PROCESS)
         self.network, self.optimizer, self.discriminator_optimizer = network, optimizer, discriminator_optimizer
 

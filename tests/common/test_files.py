@@ -46,7 +46,11 @@ def _dead_process():
 def test_leftovers_of_dead_processes_alone_are_removed(tmp_path):
     dead, alive = _dead_process(), os.getppid()
     (tmp_path / "S1").mkdir()
-    left = [tmp_path / f".{dead}.model.pt", tmp_path / "S1" / f".{dead}.S1_seg.nii.gz"]
+    left = [
+        tmp_path / f".{dead}.model.pt",
+        tmp_path / "S1" / f".{dead}.S1_seg.nii.gz",
+        tmp_path / f".{dead}.S1.html.part",
+    ]
     kept = [
         *(tmp_path / f".{alive}.model.pt", tmp_path / f".{os.getpid()}.model.json", tmp_path / "model.pt"),
         *(tmp_path / f".{dead}.notes", tmp_path / ".model.pt", tmp_path / f"{dead}.model.pt"),

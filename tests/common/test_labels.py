@@ -81,7 +81,6 @@ def test_geometry_and_the_other_keys_stay():
         ("msd", row(0, 4), "4"),
         ("brats", row(-1, 2), "-1"),
         ("brats", row(0, 300), "300"),
-        ("brats", row(0, 1.5, dtype=torch.float32), "1.5"),
     ],
 )
 def test_an_unknown_value_is_refused_naming_subject_file_and_value(label_convention, label, value):

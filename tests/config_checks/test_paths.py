@@ -31,5 +31,5 @@ def test_a_folder_whose_name_is_a_number_is_understood():
 
 def test_a_split_file_is_a_path_or_null():
     check(split={"split_file": None}, train={}, dataset="@split")
-    with pytest.raises(UserError, match="split#split_file is 5, but must be a path, or null for none"):
-        check(split={"split_file": 5}, train={}, dataset="@split#split_file")
+    with pytest.raises(UserError, match="split#split_file is True, but must be a path"):
+        check(split={"split_file": True}, train={}, dataset="@split#split_file")

@@ -43,4 +43,5 @@ def test_a_patch_with_too_few_latent_voxels_for_barlow_twins_is_refused_before_t
     check_config(shipped(**keys | {"batch_size": 2}))
     check_config(shipped(**keys | {"objective#terms#barlow_twins#loss#project_dim": 63}))
     check_config(shipped(**keys | {"objective#terms#barlow_twins#weight": 0}))
+    check_config(shipped(**keys | {"objective#terms#barlow_twins#_disabled_": True}))
     check_config(shipped("no_distillation", **keys))

@@ -21,8 +21,20 @@ def _check(*overlays, **keys):
     "overlays", [("unpaired", "cmedl", "cmedl_cbct"), ("full", "unpaired", "ummkd"), ("unpaired", "mkd", "evaluate")]
 )
 def test_unpaired_recipes_pass(overlays):
-    _check(*overlays)
-    _check(*overlays, student_modalities=["flair"])
+    labels = {"target#labels": 5} if "ummkd" in overlays else {}
+    _check(*overlays, **labels)
+    _check(*overlays, student_modalities=["flair"], **labels)
+
+
+def test_two_domains_are_wanted_before_anything_is_simulated():
+    for keys, sentence in (
+        ({"source#dataset_dir": None}, "source#dataset_dir is null: give the folder of the source's scans"),
+        ({"source#dataset_dir": "b"}, "Source and target are the same folder, b"),
+        ({"target#labels": "some"}, "target#labels is 'some', but must be none, all, a number"),
+        ({"target#needs_labels": True}, "This recipe needs some labels of the target"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            _check("unpaired", **keys)
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,11 @@ def test_stated_sequences_keep_their_order():
     assert stated_sequences("") == stated_sequences(None) == stated_sequences([]) == ()
 
 
+def test_empty_names_of_stated_sequences_do_not_count():
+    assert stated_sequences(["flair", ""]) == ("flair",) and stated_sequences("['flair', 't1',]") == ("flair", "t1")
+    assert stated_sequences(None) == stated_sequences("") == ()
+
+
 def test_a_file_with_one_volume_along_a_fourth_axis_is_one_channel(tmp_path):
     path = save(scan_array(40)[..., None], tmp_path / "P1_flair.nii.gz")
     assert nib.load(path).ndim == 4 and _peaks(image_item(path)) == {"flair": 40}

@@ -3,6 +3,7 @@
 
 import pandas as pd
 import pytest
+from scripts.common.errors import UserError
 from scripts.research.et_limits import COLUMNS, NEVER, best, chosen_by_others, gains, lines
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -41,6 +42,12 @@ def test_the_gain_of_a_fold_is_that_of_the_limits_which_the_others_choose():
     found = chosen_by_others(gains(_table(fold1=FIRST, fold2=SECOND)), resamples=300)
     # fold 2 chooses the bold pair for fold 1, which chooses the safe one for fold 2
     assert found.tolist() == pytest.approx([0.3, -0.1, 0.01, 0.03])
+
+
+def test_one_fold_alone_cannot_choose_limits_for_itself():
+    own = gains(_table(fold1=FIRST))
+    with pytest.raises(UserError, match="two patients or more of the other folds: give more folds with --folds"):
+        chosen_by_others(own, resamples=100)
 
 
 def test_the_report_names_the_choice_and_the_gain_of_each_collection():

@@ -96,18 +96,24 @@ def test_each_stage_of_the_network_for_any_subset_goes_on_from_the_one_before(pu
     assert set(start.values()) == {"random weights"}
 
 
-def test_the_last_stored_stage_of_the_network_for_any_subset_is_taken_on_another_machine(
-    plan, published, tmp_path, monkeypatch
-):
+def test_stages_of_the_network_for_any_subset_are_taken_on_another_machine(plan, published, tmp_path, monkeypatch):
     monkeypatch.setattr("scripts.research.stored_networks.train_once", lambda *_: pytest.fail("a stage was trained"))
     run = WeightsRun(json.loads(plan.read_text()), tmp_path, published / "results", ("fold1",))
     train_any_subset(run, "fold1")
-    first, second = run.any_subset("fold1")
-    assert not first.exists()  # nothing starts from it
-    assert second.read_bytes() == (run.stored("fold1", 2) / "any_subset.pt").read_bytes()
+    for number, file in enumerate(run.any_subset("fold1"), 1):
+        assert file.read_bytes() == (run.stored("fold1", number) / "any_subset.pt").read_bytes()
     longer = run.plan | {"any_subset": [run.plan["any_subset"][0], {"epochs": 2}]}
     other = WeightsRun(longer, tmp_path, published / "results", ("fold1",))
     assert other.stored("fold1", 1) == run.stored("fold1", 1) and other.stored("fold1", 2) != run.stored("fold1", 2)
+
+
+def test_of_a_stored_stage_those_before_it_are_not_needed(plan, published, tmp_path, monkeypatch):
+    monkeypatch.setattr("scripts.research.stored_networks.train_once", lambda *_: pytest.fail("a stage was trained"))
+    run = WeightsRun(json.loads(plan.read_text()), tmp_path / "work", tmp_path / "results", ("fold1",))
+    shutil.copytree(published / "results" / "weights_starts", tmp_path / "results" / "weights_starts")
+    shutil.rmtree(run.stored("fold1", 1))
+    train_any_subset(run, "fold1")
+    assert [file.exists() for file in run.any_subset("fold1")] == [False, True]
 
 
 def test_a_stage_that_is_not_stored_is_trained_from_the_stored_one_before(plan, published, tmp_path, monkeypatch):

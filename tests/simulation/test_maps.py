@@ -82,6 +82,21 @@ def test_saved_maps_come_back(drawn, tmp_path):
     np.testing.assert_array_equal(affine, drawn[1])
 
 
+@pytest.mark.parametrize("content", [b"", b"not a zip file", b"PK\x03\x04 cut off"])
+def test_a_damaged_file_of_maps_is_named(tmp_path, content):
+    (tmp_path / "S1_maps.npz").write_bytes(content)
+    with pytest.raises(UserError, match="S1_maps.npz is damaged .*: remove the folder of its subject"):
+        load_maps(tmp_path / "S1_maps.npz")
+
+
+def test_a_cut_off_file_of_maps_is_named(drawn, tmp_path):
+    save_maps(tmp_path / "S1_maps.npz", *drawn)
+    whole = (tmp_path / "S1_maps.npz").read_bytes()
+    (tmp_path / "S1_maps.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="is damaged"):
+        load_maps(tmp_path / "S1_maps.npz")
+
+
 def test_an_interrupted_save_leaves_no_file_and_keeps_the_old_one(drawn, tmp_path, monkeypatch):
     def stop(file, **arrays):
         file.write_bytes(b"half")

@@ -7,7 +7,7 @@ import pytest
 from conftest import write_msd, write_subject
 from scripts.common.errors import UserError
 from scripts.common.label_map_state import sha256_of
-from scripts.unpaired.domains import check_domains, source_subjects, target_subjects, unpaired_datalist
+from scripts.unpaired.domains import source_subjects, target_subjects, unpaired_datalist
 
 SEQUENCES = {"source": "t2", "target": "flair"}
 
@@ -80,59 +80,6 @@ def test_incomplete_source_subjects_are_refused(hospitals, tmp_path):
         source_subjects(str(tmp_path / "b"), "flair")
     with pytest.raises(UserError, match="lacks t1"):
         target_subjects(str(tmp_path / "b"), "t1")
-
-
-@pytest.mark.parametrize("call, name", [(source_subjects, "source"), (target_subjects, "target")])
-def test_a_missing_folder_is_named_by_its_key(call, name):
-    with pytest.raises(UserError, match=f"--{name}#dataset_dir"):
-        call(None, "flair")
-
-
-def _tables(**target):
-    source = {"dataset_dir": "a", "sequence": "t2"}
-    defaults = {"dataset_dir": "b", "sequence": "flair", "labels": "none", "subjects": None, "needs_labels": False}
-    return source, defaults | target
-
-
-@pytest.mark.parametrize("labels", ["none", "all", 5, ["b1"]])
-def test_every_kind_of_labels_is_accepted(labels):
-    check_domains(*_tables(labels=labels))
-
-
-@pytest.mark.parametrize(
-    "target, message",
-    [
-        ({"dataset_dir": "a", "sequence": "t2"}, "nothing to adapt to"),
-        ({"labels": "few"}, "target#labels is 'few'"),
-        ({"labels": 0}, "target#labels is 0"),
-        ({"labels": True}, "target#labels is True"),
-        ({"labels": []}, r"target#labels is \[\], but must be none, all, a number"),
-        ({"labels": [], "needs_labels": True}, r"target#labels is \[\]"),
-        ({"subjects": "all"}, "target#subjects is 'all', but must be null for all, a number"),
-        ({"subjects": 1.5}, "target#subjects is 1.5"),
-        ({"subjects": True}, "target#subjects is True"),
-        ({"subjects": 0}, "target#subjects is 0"),
-        ({"subjects": []}, r"target#subjects is \[\]"),
-        ({"needs_labels": True}, "needs some labels"),
-        ({"dataset_dir": None}, "--target#dataset_dir"),
-    ],
-)
-def test_domains_that_cannot_be_used_are_refused(target, message):
-    with pytest.raises(UserError, match=message):
-        check_domains(*_tables(**target))
-
-
-@pytest.mark.parametrize("subjects", [None, 1, ["b1"]])
-def test_every_kind_of_subjects_is_accepted(subjects):
-    check_domains(*_tables(subjects=subjects))
-
-
-def test_several_processes_are_refused(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "1")
-    check_domains(*_tables())
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(UserError, match="without torchrun"):
-        check_domains(*_tables())
 
 
 def test_scans_that_dataset_json_lists_without_a_label_are_training_subjects(tmp_path):

@@ -37,7 +37,10 @@ def test_enhancing_tumour_is_counted_in_three_ways(evaluation, rows_of):
 
 def test_where_every_subject_has_enhancing_tumour_it_is_counted_in_two_ways(cases, evaluation_of):
     cases["true_ml"] = 10.0
-    assert dice_table(evaluation_of(cases))[0] == "| sequences | Dice WT | Dice TC | Dice ET | Dice mean | ET without tiny |"
+    assert (
+        dice_table(evaluation_of(cases))[0]
+        == "| sequences | Dice WT | Dice TC | Dice ET | Dice mean | ET without tiny |"
+    )
 
 
 def test_undefined_distances_are_left_out_and_counted(cases, evaluation_of, evaluation, rows_of):
