@@ -3,7 +3,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -59,15 +59,38 @@ def subjects_in(
 
 
 def _subjects_in(root: Path, sequences, labelled: bool, label_convention: str | None, label_needed: bool) -> list[dict]:
+    _check_folder(root)
+    wanted, places, items = ordered(sequences), {}, []
+    for item, place in _found_in(root.absolute(), labelled, label_needed):
+        item = _with_printable_name(item, place)
+        subject = item["subject"]
+        if subject in places:
+            raise UserError(
+                f"The subject {subject} occurs twice, in {places[subject]} and {place}: rename or remove one."
+            )
+        places[subject] = place
+        item = _expert_labelled(item, label_needed) if labelled else item
+        item = _with_wanted_files(item, wanted, labelled)
+        if labelled and "error" in item:
+            raise UserError(item["error"])
+        items.append(item | ({"label_convention": label_convention} if label_convention else {}))
+    return sorted(items, key=lambda item: item["subject"])
+
+
+def _check_folder(root: Path) -> None:
+    """Refuse a folder that does not exist, may not be read or is empty."""
     if not os.path.exists(root):  # `root.exists()` raises inside a folder that may not be entered
         raise UserError(f"The dataset folder {root} does not exist: give an existing one as dataset_dir.")
     if not root.is_dir():
         raise UserError(f"{root} is a file, and dataset_dir must be a folder: give the folder that holds it.")
     if not os.access(root, os.R_OK | os.X_OK):
         raise UserError(f"The dataset folder {root} may not be read: allow it, or give another dataset_dir.")
-    root = root.absolute()
     if not any(files_and_folders(root) or ()):
-        raise UserError(f"The dataset folder {root} is empty: fill it, or give another dataset_dir.")
+        raise UserError(f"The dataset folder {root.absolute()} is empty: fill it, or give another dataset_dir.")
+
+
+def _found_in(root: Path, labelled: bool, label_needed: bool) -> list[tuple[dict, object]]:
+    """(item, place) of each subject: from dataset.json, or by the names of folders and files."""
     if (root / "dataset.json").is_file():
         found = subjects_in_json(root / "dataset.json", labelled and label_needed)
     elif (root / "imagesTr").is_dir() or (root / "imagesTs").is_dir():
@@ -86,40 +109,34 @@ def _subjects_in(root: Path, sequences, labelled: bool, label_convention: str | 
             f"No subject was found in {root}: name the files in one of these ways, or add a dataset.json: "
             f"{understood()}."
         )
-    unwanted = {*SEQUENCES, "label"} - {*ordered(sequences), *(["label"] if labelled else [])}
-    places, items = {}, []
-    for item, place in found:
-        item = _with_printable_name(item, place)
-        subject = item["subject"]
-        if subject in places:
-            raise UserError(
-                f"The subject {subject} occurs twice, in {places[subject]} and {place}: rename or remove one."
-            )
-        places[subject] = place
-        if labelled and "error" in item:
-            raise UserError(item["error"])
-        if labelled and isinstance(item.get("label"), str) and _made_by_inference(Path(item["label"])):
-            sentence = (
-                f"{subject}: {item['label']} was made by inference, as the record beside it says, so it is no expert's: "
-                "correct it (a changed one counts as yours), or move both files elsewhere."
-            )
-            if label_needed:
-                raise UserError(sentence)
-            item = {key: value for key, value in item.items() if key != "label"} | {"not_expert": sentence}
-        beside = [name for name in SEQUENCES if name in item and name in unwanted]
-        item = {key: value for key, value in item.items() if key not in unwanted}
-        if beside and not labelled and not item.keys() >= set(ordered(sequences)):
-            item["beside"] = ", ".join(beside)
-        for name, source in list(item.items()):
-            if isinstance(source, list):
-                sentence = (
-                    f"{source[0]} and {source[1]} both claim to be the {name}: keep one, and move the other elsewhere."
-                )
-                if labelled:
-                    raise UserError(f"{subject}: {sentence}")
-                item = {"subject": subject, "error": f"{subject}: {printable(sentence)}"}
-        items.append(item | ({"label_convention": label_convention} if label_convention else {}))
-    return sorted(items, key=lambda item: item["subject"])
+    return found
+
+
+def _expert_labelled(item: dict, label_needed: bool) -> dict:
+    """The item without a label map that inference has made, which is refused where a label is needed."""
+    if not isinstance(item.get("label"), str) or not _made_by_inference(Path(item["label"])):
+        return item
+    sentence = (
+        f"{item['subject']}: {item['label']} was made by inference, as the record beside it says, so it is no expert's: "
+        "correct it (a changed one counts as yours), or move both files elsewhere."
+    )
+    if label_needed:
+        raise UserError(sentence)
+    return {key: value for key, value in item.items() if key != "label"} | {"not_expert": sentence}
+
+
+def _with_wanted_files(item: dict, sequences: Sequence[str], labelled: bool) -> dict:
+    """The item with the wanted files alone; with `error` where two files claim to be the same one."""
+    unwanted = {*SEQUENCES, "label"} - {*sequences, *(["label"] if labelled else [])}
+    beside = [name for name in SEQUENCES if name in item and name in unwanted]
+    item = {key: value for key, value in item.items() if key not in unwanted}
+    if beside and not labelled and not item.keys() >= set(sequences):
+        item["beside"] = ", ".join(beside)
+    for name, files in item.items():
+        if isinstance(files, list):
+            sentence = f"{files[0]} and {files[1]} both claim to be the {name}: keep one, and move the other elsewhere."
+            return {"subject": item["subject"], "error": f"{item['subject']}: {printable(sentence)}"}
+    return item
 
 
 def _made_by_inference(label_map: Path) -> bool:
