@@ -68,7 +68,7 @@ def provenance(stages: list[dict]) -> dict:
     for stage in stages:
         own = {key: stage[key] for key in STAGE_KEYS if key in stage}
         history = list(stage["stages"]) if "stages" in stage else [*history, own | {"steps": _steps(stage)}]
-    return last | {"stages": history, "stored_as": "float16", "version": metadata()["version"], "commit": commit()}
+    return last | {"stages": history, "stored_as": "float16", "version": metadata()["version"]}
 
 
 def _steps(stage: dict) -> int:
@@ -111,15 +111,16 @@ def publish(
             not trained on it. Folds in ``work`` that are evaluated replace theirs in the table; the others' cases stay.
         same_patient: lists of real subjects that are scans of one patient.
     """
+    made_by = commit()  # before the files of this folder change
     for name in names:
         if name.startswith("fold"):
             continue
         common = [provenance_of(path) for path in shared]
-        _publish(work / name / shared[-1].name, models / shared[-1].name, common)
+        _publish(work / name / shared[-1].name, models / shared[-1].name, common, made_by)
         for sequences in (SEQUENCES, *limited_subsets()):
             file = "teacher.pt" if sequences == SEQUENCES else student_file(sequences)
             to = models / ("model.pt" if sequences == HEADLINE else file)
-            _publish(work / name / file, to, [*common, provenance_of(work / name / file)])
+            _publish(work / name / file, to, [*common, provenance_of(work / name / file)], made_by)
         _store(results / "simulated.csv", _cases([work / name / "on_simulated"]))
     if folds := sorted(path.parent for path in work.glob("fold*/on_real/finished")):
         cases, table = with_patients(_cases(folds), same_patient), results / "real_kfold.csv"
@@ -129,8 +130,8 @@ def publish(
         _store(table, cases)
 
 
-def _publish(source: Path, to: Path, stages: list[dict]) -> None:
-    save_json(provenance_path(to), provenance(stages))
+def _publish(source: Path, to: Path, stages: list[dict], made_by: str | None) -> None:
+    save_json(provenance_path(to), provenance(stages) | {"commit": made_by})
     copy_file(source, to)
 
 
