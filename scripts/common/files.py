@@ -9,7 +9,7 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -90,6 +90,11 @@ def stamp_of(file: str | Path) -> tuple[int, int] | None:
         return None
     facts = os.stat(file)
     return facts.st_mtime_ns, facts.st_size
+
+
+def first_free(paths: Iterable[Path]) -> Path:
+    """The first of these paths that does not exist."""
+    return next(path for path in paths if not path.exists())
 
 
 def remove_leftovers(folder: str | Path) -> list[Path]:

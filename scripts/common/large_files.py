@@ -6,6 +6,7 @@ hash; ``repair`` renames such a file and downloads it again.
 """
 
 import argparse
+import itertools
 import re
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import yaml
 from monai.apps.utils import SUPPORTED_HASH_TYPES, HashCheckError
 from monai.bundle import download_large_files
 from scripts.common.errors import UserError, install_error_hook
-from scripts.common.files import hash_of, save_text
+from scripts.common.files import first_free, hash_of, save_text
 
 LIST = "large_files.yml"
 # Of the lists that ``write`` makes; ``repair`` reads any type that MONAI knows.
@@ -152,10 +153,8 @@ def _download(root: Path, wanted: list[dict]) -> None:
 
 
 def _free_name(file: Path) -> Path:
-    name, number = file.with_name(f"{file.name}.broken"), 2
-    while name.exists():
-        name, number = file.with_name(f"{file.name}.broken{number}"), number + 1
-    return name
+    endings = itertools.chain([""], itertools.count(2))
+    return first_free(file.with_name(f"{file.name}.broken{ending}") for ending in endings)
 
 
 def _write_command() -> str:

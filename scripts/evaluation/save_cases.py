@@ -9,7 +9,7 @@ from pathlib import Path
 from ignite.engine import Engine, Events
 from monai.data.utils import affine_to_spacing
 from scripts.common.errors import UserError
-from scripts.common.files import remove_leftovers
+from scripts.common.files import first_free, remove_leftovers
 from scripts.common.metrics import case_measures
 from scripts.common.sequences import REGIONS, subset_name
 from scripts.data.splits import patient_of
@@ -130,4 +130,4 @@ def _made_by_an_evaluation(paths: list[Path]) -> list[Path]:
 def _free(path: Path) -> Path:
     """The path, or the first of ``name_2``, ``name_3``, ... that does not exist."""
     numbered = (path.with_stem(f"{path.stem}_{number}") for number in itertools.count(2))
-    return next(each for each in itertools.chain([path], numbered) if not each.exists())
+    return first_free(itertools.chain([path], numbered))

@@ -18,6 +18,7 @@ from scripts.common.errors import UserError, install_error_hook
 from scripts.common.files import ROOT, save_atomically
 from scripts.common.json_files import read_given_json
 from scripts.networks.any_subset import FILE
+from scripts.research.plan_entries import check_entries
 from scripts.research.publish_weights import collect, publish
 from scripts.research.real_subjects import ALL, gather
 from scripts.research.runs import PLANS, ensure_simulated, evaluate_once, run_all, train_once
@@ -221,12 +222,7 @@ def extract_start(source: str, file: Path) -> None:
 
 def _read_plan(path: str | Path) -> dict:
     plan = read_given_json(path)
-    if not isinstance(plan, dict):
-        raise UserError(f"{path} must be a JSON object, {{...}}, with {', '.join(sorted(ENTRIES))}.")
-    if unknown := sorted(plan.keys() - ENTRIES):
-        raise UserError(f"{path} has the unknown key '{unknown[0]}': it may have {', '.join(sorted(ENTRIES))}.")
-    if missing := sorted(ENTRIES - plan.keys()):
-        raise UserError(f"{path} lacks the key '{missing[0]}': add it.")
+    check_entries(path, "", plan, ENTRIES, ENTRIES)
     if not (isinstance(plan["any_subset"], list) and plan["any_subset"]):
         raise UserError(f"'any_subset' in {path} must be a list of one stage or more: [{{keys}}, ...].")
     if not isinstance(plan["networks"], dict):

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train on the images that MONAI Label gives, each with its sequences as channels, as on a dataset of one's own."""
 
+import itertools
 import logging
 from pathlib import Path
 
 from monai.bundle import ConfigParser
 from scripts.common.errors import UserError
-from scripts.common.files import ROOT
+from scripts.common.files import ROOT, first_free
 from scripts.common.printable import shortened
 from scripts.common.sequences import SEQUENCES, subset_name
 from scripts.common.weights import weight_files_in
@@ -113,10 +114,7 @@ def _common_sequences(items: list[dict]) -> tuple[str, ...]:
 
 
 def _free_folder(output_dir: Path) -> Path:
-    number = 1
-    while (folder := output_dir / f"train_{number:02d}").exists():
-        number += 1
-    return folder
+    return first_free(output_dir / f"train_{number:02d}" for number in itertools.count(1))
 
 
 def _without_loaders(handlers: list) -> tuple[list, Path | None]:

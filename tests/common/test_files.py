@@ -9,7 +9,7 @@ import time
 
 import pytest
 from scripts.common.errors import UserError
-from scripts.common.files import ROOT, hold, locked, release, remove_leftovers, save_atomically, stamp_of
+from scripts.common.files import ROOT, first_free, hold, locked, release, remove_leftovers, save_atomically, stamp_of
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -41,6 +41,12 @@ def _dead_process():
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
+
+
+def test_the_first_free_path_is_the_first_that_does_not_exist(tmp_path):
+    paths = [tmp_path / name for name in ("a", "b", "c")]
+    paths[0].touch()
+    assert first_free(iter(paths)) == paths[1]
 
 
 def test_leftovers_of_dead_processes_alone_are_removed(tmp_path):

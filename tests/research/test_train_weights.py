@@ -242,7 +242,7 @@ def test_a_wrong_plan_is_refused_before_anything_runs(plan, tmp_path, changes, c
     [
         ("{", "is not valid JSON .*: correct it"),
         ("[" * 200_000, "is not valid JSON .it is nested too deeply.: correct it"),
-        ("[]", "must be a JSON object, .* any_subset"),
+        ("[]", "must be a JSON object, "),
     ],
 )
 def test_a_file_that_is_no_plan_is_refused(tmp_path, text, complaint):

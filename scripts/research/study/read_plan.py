@@ -5,6 +5,7 @@ from pathlib import Path
 
 from scripts.common.errors import UserError
 from scripts.common.json_files import read_given_json
+from scripts.research.plan_entries import check_entries
 from scripts.research.study.plan import Plan
 
 PLAN_KEYS = {"page", "keys", "evaluation", "parts"}
@@ -21,17 +22,17 @@ def read_plan(path: str | Path, work: str | Path) -> Plan:
             seed that the control lacks.
     """
     content = read_given_json(path)
-    _check(path, "", content, PLAN_KEYS, {"parts"})
+    check_entries(path, "", content, PLAN_KEYS, {"parts"})
     content["parts"] = _with_likes(path, content["parts"])
     for name, part in content["parts"].items():
-        _check(path, f"parts#{name}#", part, PART_KEYS, {"title", "control", "subsets", "seeds", "arms"})
+        check_entries(path, f"parts#{name}#", part, PART_KEYS, {"title", "control", "subsets", "seeds", "arms"})
         for number, fold in enumerate(part.get("folds", [])):
-            _check(path, f"parts#{name}#folds#{number}#", fold, {"keys", "evaluation"}, set())
+            check_entries(path, f"parts#{name}#folds#{number}#", fold, {"keys", "evaluation"}, set())
         for stage in ("once", "shared"):
             for training, entry in part.get(stage, {}).items():
-                _check(path, f"parts#{name}#{stage}#{training}#", entry, {"overlays", "keys"}, {"overlays"})
+                check_entries(path, f"parts#{name}#{stage}#{training}#", entry, {"overlays", "keys"}, {"overlays"})
         for arm, entry in part["arms"].items():
-            _check(path, f"parts#{name}#arms#{arm}#", entry, ARM_KEYS, {"overlays"})
+            check_entries(path, f"parts#{name}#arms#{arm}#", entry, ARM_KEYS, {"overlays"})
         named = [(key, part[key]) for key in ("control", "ceiling") if key in part]
         for number, pair in enumerate(part.get("pairs", [])):
             if not isinstance(pair, list) or len(pair) != 2:
@@ -75,13 +76,3 @@ def _merged(target, patch):
         else:
             merged[key] = _merged(merged.get(key), value)
     return merged
-
-
-def _check(path, where: str, block: dict, known: set[str], needed: set[str]) -> None:
-    if not isinstance(block, dict):
-        place = f"'{where.removesuffix('#')}' in {path}" if where else path
-        raise UserError(f"{place} must be a JSON object, {{...}}: correct it.")
-    if unknown := sorted(block.keys() - known):
-        raise UserError(f"{path} has the unknown key '{where}{unknown[0]}': it may have {', '.join(sorted(known))}.")
-    if missing := sorted(needed - block.keys()):
-        raise UserError(f"{path} lacks the key '{where}{missing[0]}': add it.")
