@@ -15,10 +15,14 @@ from scripts.data.splits import patient_of
 LISTS = ("real_subjects", "unlabelled_subjects", "start_subjects")
 
 
+def stages_of(record: dict) -> list[dict]:
+    """A record (`scripts.common.weights.provenance_of`) and those of the stages that it names."""
+    return [stage for stage in (record, *(record.get("stages") or ())) if isinstance(stage, dict)]
+
+
 def subjects_of(record: dict) -> set[str]:
-    """The real subjects that a record (`scripts.common.weights.provenance_of`) names."""
-    stages = [record, *(stage for stage in record.get("stages") or () if isinstance(stage, dict))]
-    return {str(name) for stage in stages for key in LISTS for name in stage.get(key) or ()}
+    """The real subjects that a record names."""
+    return {str(name) for stage in stages_of(record) for key in LISTS for name in stage.get(key) or ()}
 
 
 def known_to(record: dict, items: Iterable[dict], dataset_dir: str | Path) -> list[str]:
@@ -35,7 +39,7 @@ def known_to(record: dict, items: Iterable[dict], dataset_dir: str | Path) -> li
     """
     names = subjects_of(record)
     patients = {patient_of_subject(name) for name in names}
-    stages = [stage for stage in (record, *(record.get("stages") or ())) if isinstance(stage, dict)]
+    stages = stages_of(record)
     folder = os.path.basename(os.path.abspath(dataset_dir))
     of_cohort = [stage.get("simulated_subjects") for stage in stages if stage.get("dataset") == folder]
     sources = [stage["source"] for stage in stages if isinstance(stage.get("source"), dict)]

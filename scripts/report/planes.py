@@ -111,8 +111,9 @@ def planes_through(tumour: np.ndarray, head: np.ndarray, affine, slices: int = 1
     turn = _turn(affine)
     size, flipped = display_sizes(affine), np.empty(3, dtype=bool)
     flipped[turn[:, 0].astype(int)] = turn[:, 1] < 0
-    extent = [(part.start, part.stop) for part in bounding_box(head if head.any() else np.ones_like(head))]
-    box = [_with_margin(*extent[axis], head.shape[axis], size[axis]) for axis in range(3)]
+    whole = head if head.any() else np.ones_like(head)
+    extent = [(part.start, part.stop) for part in bounding_box(whole)]
+    box = bounding_box(whole, np.ceil(MARGIN_MM / size).astype(int))
     planes = []
     for name in NAMES:
         axis = _AXIS[name]
@@ -132,8 +133,3 @@ def spread(at: int, first: int, stop: int, slices: int) -> range:
     first, stop = min(first, at), max(stop, at + 1)
     step = math.ceil((stop - first) / slices)
     return range(at - (at - first) // step * step, stop, step)
-
-
-def _with_margin(first: int, stop: int, length: int, voxel_mm: float) -> slice:
-    margin = int(np.ceil(MARGIN_MM / voxel_mm))
-    return slice(max(0, first - margin), min(length, stop + margin))
