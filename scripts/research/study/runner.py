@@ -104,7 +104,7 @@ def run_study(
         collect(plan, part, results)
         take_stored_starts(plan, part, results)
     for part in (name for name in plan.parts if name in chosen):
-        cells = pending(plan, part, results)
+        cells = sorted(pending(plan, part, results), key=lambda cell: cell.seed)  # arms can be compared early
         if not cells:
             continue
         for name, table in plan.parts[part].get("subjects", {}).items():

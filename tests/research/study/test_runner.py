@@ -126,6 +126,21 @@ def test_subjects_of_a_part_are_gathered_before_its_trainings(tmp_path, cohort, 
     assert (gathered / "subjects" / "S1").is_dir() and (gathered / "fold0.json").is_file()
 
 
+def test_the_first_seed_of_every_arm_is_run_before_further_seeds(tmp_path, cohort, monkeypatch):
+    names = []
+    monkeypatch.setattr(
+        "scripts.research.study.runner.run_all", lambda tasks, *_, **__: names.extend(name for name, *_ in tasks)
+    )
+    study = _study(tmp_path, cohort)
+    plan = json.loads(study["plan_file"].read_text())
+    plan["parts"]["tiny"]["arms"]["no_distillation"]["seeds"] = [0, 1]
+    study["plan_file"].write_text(json.dumps(plan))
+    run_study(**study, only=["tiny"])
+    cells = [name.split("/")[1:] for name in names if "shared" not in name]
+    assert [arm for arm, _ in cells] == ["no_distillation", "soft_targets", "any_subset", "no_distillation"]
+    assert "seed1" in cells[-1][1]
+
+
 def test_a_network_that_all_folds_start_from_is_trained_once_and_stored_for_other_machines(tmp_path, monkeypatch):
     trained = _without_training(monkeypatch)
     part = {"title": "T", "control": "a", "subsets": [["flair"]], "seeds": [0], "arms": {"a": {"overlays": []}}}
