@@ -208,16 +208,19 @@ def teacher_line(table: pd.DataFrame, starts: str) -> list[str]:
 
 
 def pair_table(table: pd.DataFrame, pairs: list[list[str]], groups: dict | None, resamples: int = 10_000) -> list[str]:
-    """A row for each pair of arms and each group: the mean Dice of the first arm minus that of the second."""
-    rows = []
-    for arm, other in pairs:
+    """A row for each pair of arms and each group: the mean Dice of the first arm minus that of the second.
+
+    Pairs of arms that are not both in the table are left out; without any there are no lines.
+    """
+    rows, there = [], set(table.arm)
+    for arm, other in (pair for pair in pairs if there.issuperset(pair)):
         found = gains(table[table.arm.isin([arm, other])], other, groups, resamples=resamples)
         for line in found.itertuples():
             if (line.arm, line.network, line.subset, line.region) == (arm, "student", ALL, "mean"):
                 size = [str(len(line.subsets)), str(len(line.seeds)), str(line.subjects)]
                 rows.append([arm_label(arm), arm_label(other), line.group, *size, *_gain_cells(line)])
     head = ["arm", "against", "group", "subsets", "seeds", "subjects", "gain [95%]", "each fold", "new seeds too", "p"]
-    return markdown_table(head, rows)
+    return markdown_table(head, rows) if rows else []
 
 
 def _gain_cells(line) -> list[str]:

@@ -68,6 +68,12 @@ def test_arms_of_a_pair_are_compared_in_each_group():
     ]
 
 
+def test_pairs_of_arms_that_are_not_run_yet_are_left_out():
+    assert pair_table(_table(), [["soft", "later"], ["later", "masked"]], None, resamples=300) == []
+    lines = pair_table(_table(), [["later", "soft"], ["soft", "masked"]], None, resamples=300)
+    assert len(lines) == 3 and lines[2].startswith("| soft | masked | all |")
+
+
 def test_the_teacher_is_told_where_an_arm_has_measured_it():
     table = _table()
     teacher = table[table.arm == "soft"].assign(network="teacher", subset="t1+t1ce+t2+flair")
