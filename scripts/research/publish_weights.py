@@ -37,9 +37,8 @@ def collect(training: Path, folder: Path) -> None:
     for path in sorted(training.glob("*.pt")):
         if path.name != "last.pt":
             save_json(folder / provenance_path(path).name, provenance_of(path))
-            save_state(
-                folder / path.name, halved(torch.load(path, weights_only=True))
-            )  # the same weights, the same bytes
+            state = halved(torch.load(path, weights_only=True))
+            save_state(folder / path.name, state)  # the same weights give the same bytes
 
 
 def halved(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
