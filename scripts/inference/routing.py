@@ -135,9 +135,9 @@ class TrainedNetworks(nn.Module):
 class RoutedInferer(BrainBoxInferer):
     """``BrainBoxInferer`` that runs the network of the weight file that an image names, or else the given network.
 
-    The ``meta`` of an image has its sequences and the file (`scripts.inference.load_scans.LoadScansd`): each one in a
-    batch, and one of other sequences than the given network's in MONAI Label and MONAI Deploy, which build one network
-    and give images of any channels.
+    The ``meta`` of an image has its sequences and the file (`scripts.inference.load_scans.LoadScansd`). In a batch every
+    image has them. MONAI Label and MONAI Deploy build one network and give images of any channels: there, those of other
+    sequences than the network's have them.
 
     Args:
         others: builds and keeps the networks of files.

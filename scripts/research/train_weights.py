@@ -184,9 +184,7 @@ def train_weights(
     ensure_simulated((*STUDENTS, *run.overlays), run.keys(names[0]))
     for tasks in phases(run):
         run_all(tasks, workers)
-    stages = [
-        path for path in run.any_subset(names[0]) if path.is_file()
-    ]  # of a stored one, those before it are left out
+    stages = [path for path in run.any_subset(names[0]) if path.is_file()]  # those before a stored one may be missing
     shared = ([run.start] if content["start"] else []) + stages
     same_patient = (content["real"] or {}).get("same_patient", ())
     publish(run.work, run.names, shared, Path(models), run.results, same_patient)
