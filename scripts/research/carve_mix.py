@@ -49,9 +49,7 @@ def carved(whole_tumour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def mix(
-    target: tuple[np.ndarray, np.ndarray],
-    source: tuple[np.ndarray, np.ndarray],
-    rng: np.random.Generator,
+    target: tuple[np.ndarray, np.ndarray], source: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The target with the carved region of the source (equations 5 and 6).
 

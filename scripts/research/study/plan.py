@@ -188,8 +188,12 @@ class Plan:
         if fold is None:
             subjects = block.get("subjects") if GATHERED in json.dumps(entries) else None
             return short_hash([self.content.get("keys"), subjects, entries])
-        given = [self.content.get("keys"), block.get("keys"), block.get("folds", [{}])[fold], entries]
-        return short_hash([fold, *given, self._once_of(part, given), block.get("subjects")])
+        # a key of the part that the training sets itself does not change it
+        below = {}
+        for level in (self.content, block, block.get("folds", [{}])[fold]):
+            below |= level.get("keys", {})
+        entries = [(name, entry | {"keys": below | entry.get("keys", {})}) for name, entry in entries]
+        return short_hash([fold, entries, self._once_of(part, entries), block.get("subjects")])
 
     def _once_of(self, part: str, given: list) -> dict:
         """The trainings of ``once`` that these entries start from, and those before them."""

@@ -73,6 +73,8 @@ def run_study(
     results: str | Path,
     page: str | Path | None = None,
     only: list[str] | None = None,
+    arms: list[str] | None = None,
+    folds: list[int] | None = None,
     workers: int = 2,
     resamples: int = 10_000,
 ) -> None:
@@ -84,11 +86,12 @@ def run_study(
         results: folder of the tables.
         page: markdown file with the two markers of this command; the figure is written beside it. Default: the plan's.
         only: parts of the plan, or "page"; all by default.
+        arms, folds: arms of these parts and numbers of folds that are run; all by default.
         workers: trainings at a time, which share the cores.
         resamples: of the bootstraps.
 
     Raises:
-        UserError: a wrong plan or part, no page or one without markers, or trainings that failed; the others are stored
+        UserError: a wrong plan, part, arm or fold, no page or one without markers, or trainings that failed; the others are stored
             then.
     """
     plan = read_plan(plan_file, work)
@@ -96,6 +99,7 @@ def run_study(
     chosen = only or [*plan.parts, PAGE]
     if unknown := sorted(set(chosen) - {*plan.parts, PAGE}):
         raise UserError(f"{plan_file} has no part '{unknown[0]}': choose from {', '.join([*plan.parts, PAGE])}.")
+    _check_chosen(plan, [part for part in plan.parts if part in chosen] or [*plan.parts], arms, folds)
     if PAGE in chosen:
         if page is None:
             raise UserError(f"{plan_file} names no page: add 'page' to it, or give --page.")
@@ -104,7 +108,8 @@ def run_study(
         collect(plan, part, results)
         take_stored_starts(plan, part, results)
     for part in (name for name in plan.parts if name in chosen):
-        cells = sorted(pending(plan, part, results), key=lambda cell: cell.seed)  # arms can be compared early
+        left = pending(plan, part, results)
+        cells = [c for c in left if c.arm in (arms or [c.arm]) and (folds is None or c.fold in folds)]
         if not cells:
             continue
         for name, table in plan.parts[part].get("subjects", {}).items():
@@ -122,3 +127,13 @@ def run_study(
     if PAGE in chosen:
         lines = study_lines(plan, results, Path(page).with_suffix(".png"), resamples)
         fill_between_markers(page, COMMAND, lines)
+
+
+def _check_chosen(plan: Plan, parts: list[str], arms: list[str] | None, folds: list[int] | None) -> None:
+    """Refuse an arm that none of the parts has, and a fold."""
+    known_arms = [arm for part in parts for arm in plan.parts[part]["arms"]]
+    known_folds = [fold for part in parts for fold in plan.folds(part)]
+    for what, given, known in (("arm", arms, known_arms), ("fold", folds, known_folds)):
+        if unknown := [name for name in given or () if name not in known]:
+            choices = ", ".join(map(str, dict.fromkeys(known)))
+            raise UserError(f"The parts {', '.join(parts)} have no {what} '{unknown[0]}': choose from {choices}.")

@@ -2,6 +2,7 @@
 """A plan gives the cells of a study and the keys of each."""
 
 import copy
+from pathlib import Path
 
 from scripts.common.files import ROOT
 from scripts.research.study.plan import Cell, Plan
@@ -88,6 +89,15 @@ def test_hash_holds_the_trainings_of_all_folds_that_the_cell_starts_from_and_no_
 
     assert hash_with(1) == hash_with(1, third={"overlays": []})
     assert hash_with(1) != hash_with(2)  # the second may start from the first
+
+
+def test_a_stored_start_stays_valid_when_the_part_changes_a_key_that_it_sets_itself(tmp_path):
+    def stored(**keys) -> Path:
+        content = copy.deepcopy(CONTENT)
+        content["parts"]["real"]["keys"] |= keys
+        return _plan(tmp_path, content).stored_start("real", 0, "teacher", tmp_path)
+
+    assert stored(epochs=2) == stored(epochs=4) != stored(seed=1)
 
 
 def test_an_arm_may_be_run_on_some_folds_and_arms_be_compared_without_other_results(tmp_path):

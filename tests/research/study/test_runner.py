@@ -101,6 +101,30 @@ def test_an_unknown_part_is_refused_before_anything_runs(tmp_path, cohort):
         run_study(**_study(tmp_path, cohort), only=["real"])
 
 
+@pytest.mark.parametrize(
+    "chosen, sentence",
+    [
+        (
+            {"arms": ["masked"]},
+            "The parts tiny have no arm 'masked': choose from no_distillation, soft_targets, any_subset",
+        ),
+        ({"folds": [1]}, "The parts tiny have no fold '1': choose from 0"),
+    ],
+)
+def test_an_unknown_arm_or_fold_is_refused_before_anything_runs(tmp_path, cohort, chosen, sentence):
+    with pytest.raises(UserError, match=sentence):
+        run_study(**_study(tmp_path, cohort), **chosen)
+
+
+def test_chosen_arms_alone_are_run(tmp_path, cohort, monkeypatch):
+    names = []
+    monkeypatch.setattr(
+        "scripts.research.study.runner.run_all", lambda tasks, *_, **__: names.extend(name for name, *_ in tasks)
+    )
+    run_study(**_study(tmp_path, cohort), only=["tiny"], arms=["any_subset"], folds=[0])
+    assert names == ["tiny, shared trainings, fold 0", "tiny/any_subset/together_seed0_fold0"]
+
+
 def test_a_page_that_cannot_be_written_to_is_refused_before_anything_runs(tmp_path, cohort, monkeypatch):
     names, study = _in_this_process(monkeypatch), _study(tmp_path, cohort)
     study["page"].write_text("no markers\n")
