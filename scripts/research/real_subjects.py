@@ -10,7 +10,9 @@ from scripts.common.json_files import read_json, save_json
 from scripts.common.namings import patient_of_subject
 from scripts.data.splits import in_drawn_order
 
+# Those that a table of subjects in a plan may have, and must have.
 ENTRIES = {"trained", "collections", "folds", "left_out", "same_patient", "unlabelled"}
+NEEDED = {"collections", "folds"}
 # The split file of the networks that are published, which have been trained on every subject.
 ALL = "all"
 
@@ -31,13 +33,9 @@ def gather(real: Mapping, folder: str | Path) -> list[str]:
         ``fold0_labelled``, and a folder ``fold0_unlabelled`` of links to the other training subjects.
 
     Raises:
-        UserError: an unknown or missing entry, an unknown collection, a folder that does not exist, or split files of
+        UserError: an unknown collection, a folder that does not exist, or split files of
             another draw.
     """
-    if unknown := sorted(real.keys() - ENTRIES):
-        raise UserError(f"'real' has the unknown entry '{unknown[0]}': it may have {', '.join(sorted(ENTRIES))}.")
-    if missing := sorted({"collections", "folds"} - real.keys()):
-        raise UserError(f"'real' lacks the entry '{missing[0]}': add it.")
     left_out = set(real.get("left_out", ()))
     trained = _subjects(real.get("trained", ()), left_out)
     collections = {name: _subjects(folders, left_out) for name, folders in real["collections"].items()}
@@ -164,7 +162,7 @@ def _subjects(folders: Sequence[str], left_out: set[str]) -> dict[str, Path]:
     found = {}
     for folder in map(Path, folders):
         if not folder.is_dir():
-            raise UserError(f"The folder of real subjects {folder} does not exist: correct 'real' in the plan.")
+            raise UserError(f"The folder of real subjects {folder} does not exist: correct it in the plan.")
         for path in (path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")):
             if path.name in found:
                 raise UserError(f"{found[path.name]} and {path} have the same name: rename one, or leave it out.")

@@ -18,6 +18,7 @@ from scripts.common.errors import UserError, install_error_hook
 from scripts.common.files import ROOT, save_atomically
 from scripts.common.json_files import read_given_json
 from scripts.networks.any_subset import FILE
+from scripts.research import real_subjects
 from scripts.research.plan_entries import check_entries
 from scripts.research.publish_weights import collect, publish
 from scripts.research.real_subjects import ALL, gather
@@ -221,6 +222,8 @@ def extract_start(source: str, file: Path) -> None:
 def _read_plan(path: str | Path) -> dict:
     plan = read_given_json(path)
     check_entries(path, "", plan, ENTRIES, ENTRIES)
+    if plan["real"]:
+        check_entries(path, "real#", plan["real"], real_subjects.ENTRIES, real_subjects.NEEDED)
     if not (isinstance(plan["any_subset"], list) and plan["any_subset"]):
         raise UserError(f"'any_subset' in {path} must be a list of one stage or more: [{{keys}}, ...].")
     if not isinstance(plan["networks"], dict):

@@ -223,12 +223,13 @@ def test_without_real_subjects_there_are_no_folds(plan, tmp_path):
 @pytest.mark.parametrize(
     "changes, complaint",
     [
-        ({"real": {"collections": {"SIM": ["nowhere"]}, "folds": 2}}, "nowhere does not exist: correct 'real'"),
+        ({"real": {"collections": {"SIM": ["nowhere"]}, "folds": 2}}, "nowhere does not exist: correct it in the plan"),
         ({"network": {}}, "has the unknown key 'network': .* networks"),
         ({"any_subset": {}}, "'any_subset' in .* must be a list of one stage or more"),
         ({"networks": [{}]}, "'networks' in .* must be an object with the keys of one training"),
         ({"any_subset": ...}, "lacks the key 'any_subset'"),
         ({"keys": ...}, "lacks the key 'keys'"),
+        ({"real": {"collections": {}, "folds": 3, "fold": 1}}, "has the unknown key 'real#fold'"),
         ({"start": "HEAD:models/nowhere.pt"}, "git has no HEAD:models/nowhere.pt"),
     ],
 )

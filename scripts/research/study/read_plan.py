@@ -6,6 +6,7 @@ from pathlib import Path
 from scripts.common.errors import UserError
 from scripts.common.json_files import read_given_json
 from scripts.research.plan_entries import check_entries
+from scripts.research.real_subjects import ENTRIES, NEEDED
 from scripts.research.study.plan import Plan
 
 PLAN_KEYS = {"page", "keys", "evaluation", "parts"}
@@ -31,6 +32,8 @@ def read_plan(path: str | Path, work: str | Path) -> Plan:
         for stage in ("once", "shared"):
             for training, entry in part.get(stage, {}).items():
                 check_entries(path, f"parts#{name}#{stage}#{training}#", entry, {"overlays", "keys"}, {"overlays"})
+        for table, entry in part.get("subjects", {}).items():
+            check_entries(path, f"parts#{name}#subjects#{table}#", entry, ENTRIES, NEEDED)
         for arm, entry in part["arms"].items():
             check_entries(path, f"parts#{name}#arms#{arm}#", entry, ARM_KEYS, {"overlays"})
         named = [(key, part[key]) for key in ("control", "ceiling") if key in part]

@@ -45,6 +45,7 @@ def test_a_part_like_another_differs_in_its_own_entries(tmp_path):
         ({"folds": [{}, {"key": {}}]}, "unknown key 'parts#real#folds#1#key'"),
         ({"once": {"base": {"keys": {}}}}, "lacks the key 'parts#real#once#base#overlays'"),
         ({"shared": {"base": {"overlays": [], "seeds": [1]}}}, "unknown key 'parts#real#shared#base#seeds'"),
+        ({"subjects": {"arena": {"collections": {}}}}, "lacks the key 'parts#real#subjects#arena#folds'"),
         ({"ceiling": "kd"}, "parts#real#ceiling in .* is 'kd', but must be one of its arms"),
         ({"arms": {"alone": {"overlays": [], "control": "soft"}}}, "unknown key 'parts#real#arms#alone#control'"),
         (
