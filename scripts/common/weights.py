@@ -161,7 +161,11 @@ def save_state(path: str | Path, state: dict) -> None:
 
 
 def load_weights(
-    network: nn.Module, path: str | Path, sequences: tuple[str, ...], spacing: float | None = None
+    network: nn.Module,
+    path: str | Path,
+    sequences: tuple[str, ...],
+    spacing: float | None = None,
+    key: str = "ckpt_dir",
 ) -> nn.Module:
     """Load a state dict into a network after checking that it was trained for these sequences and this spacing.
 
@@ -170,11 +174,12 @@ def load_weights(
         path: a state dict; its ``<name>.json`` records the sequences and spacing of its training.
         sequences: the input channels in order.
         spacing: voxel size in mm at which the network will run; None to train it further at any spacing.
+        key: the config key that gave the path, for the errors.
 
     Raises:
         UserError: no such file, not a checkpoint, trained for other sequences, at another spacing, or of another shape.
     """
-    state, trained = _read(Path(path), sequences)
+    state, trained = _read(Path(path), sequences, key)
     if spacing is not None and trained.get("spacing", spacing) != spacing:
         raise UserError(
             f"{path} was trained at {trained['spacing']:g} mm, not at {spacing:g}: set --spacing "
@@ -183,7 +188,9 @@ def load_weights(
     return fill(network, state, f"{path} (filters {trained.get('filters', 'unknown')})", sequences)
 
 
-def start_from_teacher(network: nn.Module, path: str | Path, sequences: tuple[str, ...]) -> bool:
+def start_from_teacher(
+    network: nn.Module, path: str | Path, sequences: tuple[str, ...], key: str = "teacher_from"
+) -> bool:
     """Fill a network, in place, with the weights of a trained teacher of the same topology.
 
     Of the teacher's first layer the network takes the columns of its own sequences (`input_columns`). Its
@@ -193,6 +200,7 @@ def start_from_teacher(network: nn.Module, path: str | Path, sequences: tuple[st
         network: a student's network, or a teacher's.
         path: the trained teacher's state dict.
         sequences: the input channels of the network, in order.
+        key: the config key that gave the path, for the errors.
 
     Returns:
         True; False, with the network unchanged, if the teacher has other filters.
@@ -200,7 +208,7 @@ def start_from_teacher(network: nn.Module, path: str | Path, sequences: tuple[st
     Raises:
         UserError: no such file, or not a checkpoint of all four sequences.
     """
-    state, _ = _read(Path(path), SEQUENCES)
+    state, _ = _read(Path(path), SEQUENCES, key)
     own = {name: tensor for name, tensor in network.state_dict().items() if not _of_a_head(name)}
     taken = {
         name: input_columns(tensor, sequences) if name in own and _fewer_inputs(own[name], tensor) else tensor
@@ -231,18 +239,17 @@ def _fewer_inputs(own: torch.Tensor, given: torch.Tensor) -> bool:
     return given.ndim == 5 and given.shape[1] == len(SEQUENCES) != own.shape[1]
 
 
-def _read(path: Path, sequences: tuple[str, ...]) -> tuple[dict[str, torch.Tensor], dict]:
+def _read(path: Path, sequences: tuple[str, ...], key: str) -> tuple[dict[str, torch.Tensor], dict]:
     if not path.is_file():
         raise UserError(
-            f"There are no weights at {path}: train first, or point the key 'ckpt_dir' (of a recipe with a trained "
-            "teacher: 'teacher_from') to the folder that has them."
+            f"There are no weights at {path}: train first, or point the key '{key}' to the folder that has them."
         )
     trained = provenance_of(path)
     if trained.get("sequences", list(sequences)) != list(sequences):
+        choose = "" if sequences == SEQUENCES else f"set student_modalities to \"{trained['sequences']}\", or "
         raise UserError(
-            f"{path} was trained for {' + '.join(trained['sequences'])}, not for {' + '.join(sequences)}: set "
-            f"student_modalities to \"{trained['sequences']}\", or point ckpt_dir to a student of "
-            f"{' + '.join(sequences)}."
+            f"{path} was trained for {' + '.join(trained['sequences'])}, not for {' + '.join(sequences)}: {choose}point "
+            f"the key '{key}' to a network of {' + '.join(sequences)}."
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

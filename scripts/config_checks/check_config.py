@@ -14,6 +14,7 @@ from scripts.config_checks.no_effect import (
     check_image_sequences,
     check_one_network,
     check_sequences_of_all_students,
+    check_student_from,
     check_teacher_filters,
     check_unlabelled,
 )
@@ -65,6 +66,7 @@ def check_config(parser: ConfigParser | None = None) -> None:
     check_sequences_of_all_students(parser, config)
     check_unlabelled(parser, config)
     check_image_sequences(parser, config)
+    check_student_from(parser, config)
     check_one_network(parser, config)
     check_teacher_filters(parser, config)
     check_evaluate_last(config)

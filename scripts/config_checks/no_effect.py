@@ -75,6 +75,23 @@ def check_one_network(parser: ConfigParser, config: dict) -> None:
         )
 
 
+def check_student_from(parser: ConfigParser, config: dict) -> None:
+    """Refuse a start of the students in a training whose students start from something else.
+
+    Raises:
+        UserError: naming it, and what they start from.
+    """
+    if "train" not in config or "evaluating" in config or "student_from" not in config:
+        return
+    given, start_from = value_of(parser, "student_from"), value_of(parser, "start_from")
+    if given == value_of(parser, "teacher_from") or (value_of(parser, "warm_start") and not start_from):
+        return
+    other = f"start_from is {start_from!r}" if start_from else "with warm_start false they start from random weights"
+    raise UserError(
+        f"student_from is {given!r}, but has no effect on the students, as {other}: leave one of the two out."
+    )
+
+
 def check_teacher_filters(parser: ConfigParser, config: dict) -> None:
     """Refuse filters of a teacher in a training that has none, nor a term of the loss that needs one.
 

@@ -54,6 +54,8 @@ class BarlowTwins(_Loss):
         UserError: at the first call, if the global batch has fewer than 4 d latent voxels.
     """
 
+    over_processes = True
+
     def __init__(
         self,
         channels: int,

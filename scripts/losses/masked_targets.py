@@ -41,7 +41,7 @@ class MaskedTargets(_Loss):
         """
         Args:
             teacher, student: outputs with ``logits[0]`` of shape (B, 3, X, Y, Z).
-            label: (B, 3, X, Y, Z), 0 or 1 per region.
+            label: (B, 3, X, Y, Z), 0 or 1 per region; soft labels between.
         """
         target, logits, label = teacher.logits[0].detach().float(), student.logits[0].float(), label.float()
         mask = self._mask(target, logits.detach(), label)

@@ -3,6 +3,7 @@
 
 import math
 
+import ignite.distributed as idist
 import torch
 from scripts.common.errors import UserError
 from scripts.losses.output import Output
@@ -15,8 +16,9 @@ class Term(nn.Module):
     Args:
         loss: a module ``loss(teacher, student, label) -> scalar`` with an attribute ``layers``: the module paths whose
             outputs it wants in ``Output.features``. A loss of one network has an attribute ``network``, ``"teacher"`` or
-            ``"student"``; any other is taken to read the outputs of both. A new distillation loss is such a class and
-            one entry in the config.
+            ``"student"``; any other is taken to read the outputs of both. One that takes its statistics over all
+            processes has ``over_processes = True``. A new distillation loss is such a class and one entry in the config.
+            (Losses of unpaired trainings: `scripts.unpaired.objective`.)
         weight: its full weight.
         start: fraction of the training before which the weight is 0.
         ramp: fraction of the training in which it then grows to its full value as exp(-5 (1 - t)^2)
@@ -25,7 +27,8 @@ class Term(nn.Module):
             (``scripts.training.teacher_labels``).
 
     Raises:
-        UserError: on a negative weight or a start or ramp outside 0 to 1.
+        UserError: on a negative weight or a start or ramp outside 0 to 1; in a run of several processes, whose batches
+            differ in this, if a loss over all of them needs an expert's label.
     """
 
     def __init__(
@@ -43,6 +46,11 @@ class Term(nn.Module):
                 f"A term of the loss has weight {weight!r}, start {start!r} and ramp {ramp!r}: give a weight of at least 0, "
                 "and the others from 0 to 1."
             )
+        if needs_expert_label and getattr(loss, "over_processes", False) and idist.get_world_size() > 1:
+            raise UserError(
+                f"needs_expert_label of a {type(loss).__name__} term cannot be true in a run of several processes: the "
+                "loss is over all of them, and some may have no such label. Set it to false, or run one process."
+            )
         self.loss = loss
         self.weight = weight
         self.start = start
@@ -52,7 +60,7 @@ class Term(nn.Module):
     @property
     def may_be_left_out(self) -> bool:
         """Whether a step may go without this term, so that what it alone trains gets no gradient."""
-        return self.start > 0 or self.needs_expert_label
+        return self.weight == 0 or self.start > 0 or self.needs_expert_label
 
     def weight_at(self, progress: float) -> float:
         """The weight at a fraction (0 to 1) of the training."""
@@ -70,7 +78,8 @@ class Objective(nn.Module):
         terms: terms by name; None (a term with ``"_disabled_": true`` in the config) is left out.
 
     Attributes:
-        progress: fraction of the training done, kept up to date by ``scripts.training.handlers.TrainingProgress``.
+        progress: fraction of the training done, kept up to date by ``scripts.training.handlers.TrainingProgress``, or
+            by the network group of several objectives.
         measured: parameters for which each call stores `gradient_norms`; None for no measurement. See
             ``scripts.training.gradient_ratios``.
         gradient_norms: norm of the gradient of each weighted term of the last measured call, by name.
@@ -164,5 +173,5 @@ def gradient_norm(value: torch.Tensor, parameters: list[nn.Parameter]) -> float:
 
 
 def total_loss(prediction: dict[str, torch.Tensor], label: torch.Tensor) -> torch.Tensor:
-    """The trainer's loss function: ``TeacherStudent`` has already computed it (DDP must see all parameters)."""
+    """The trainer's loss function: the ``NetworkGroup`` has already computed it (DDP must see all parameters)."""
     return prediction["loss"]

@@ -37,6 +37,8 @@ class ProjectedCosine(_Loss):
         ValueError: on less than one channel; at the first call, if the two feature maps have different grids.
     """
 
+    over_processes = True
+
     def __init__(self, channels: int, layer: str = "bottleneck", teacher_channels: int | None = None) -> None:
         super().__init__()
         teacher_channels = channels if teacher_channels is None else teacher_channels

@@ -43,13 +43,13 @@ EXCLUSIVE_REGIONS = ("background", "oedema", "core", "enhancing")
 
 
 def exclusive_regions(label: torch.Tensor) -> torch.Tensor:
-    """Nested regions (B, 3, X, Y, Z) to exclusive ones (B, 4, X, Y, Z), float32, one of them 1 at each voxel."""
+    """Nested regions (B, 3, X, Y, Z) to exclusive ones (B, 4, X, Y, Z), float32, whose sum is 1 at each voxel (soft labels: shares)."""
     tc, wt, et = (label[:, REGIONS.index(name)].float() for name in ("tc", "wt", "et"))
     return torch.stack([1 - wt, wt - tc, tc - et, et], dim=1)
 
 
 def region_means(features: torch.Tensor, label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean feature vector of each exclusive region, in the precision of ``features``.
+    """Mean feature vector of each exclusive region, in the precision of ``features`` (soft labels: weighted by them).
 
     Args:
         features: (B, C, x, y, z).

@@ -66,20 +66,23 @@ def load_starting_weights(
             "teacher needs one in any case)."
         )
 
-    def trained_for(name: str) -> str:
-        return teacher_path(teacher_from if name == "teacher" else student_from or teacher_from)
+    def trained_for(name: str) -> tuple[str, str]:
+        """The trained network of all sequences that a network starts from, and the key that names it."""
+        if name == "teacher" or not student_from:
+            return teacher_path(teacher_from), "teacher_from"
+        return teacher_path(student_from), "teacher_from" if student_from == teacher_from else "student_from"
 
     starts = {}
     for name, (path, sequences) in networks.weights(start_from or "").items():
         network = networks.network(name)
         if name in networks.frozen:
-            load_weights(network, teacher_path(teacher_from), SEQUENCES, spacing)
+            load_weights(network, teacher_path(teacher_from), SEQUENCES, spacing, "teacher_from")
             starts[name] = teacher_path(teacher_from) + FROZEN
         elif start_from:
-            load_weights(network, path, sequences)
+            load_weights(network, path, sequences, key="start_from")
             starts[name] = path
-        elif warm_start and start_from_teacher(network, trained := trained_for(name), sequences):
-            starts[name] = trained
+        elif warm_start and start_from_teacher(network, (trained := trained_for(name))[0], sequences, trained[1]):
+            starts[name] = trained[0]
         else:
             starts[name] = RANDOM + (OTHER_FILTERS if warm_start else "")
     logger.info("%s; %s", "; ".join(_start_text(starts)), networks.loss_text())
@@ -120,7 +123,8 @@ def load_trained_weights(networks: NetworkGroup, folder: str, spacing: float, te
         UserError: if weights are missing or do not fit.
     """
     for name, (path, sequences) in trained_files(networks, folder, teacher_from).items():
-        load_weights(networks.network(name), path, sequences, spacing)
+        key = "teacher_from" if name in networks.frozen else "ckpt_dir"
+        load_weights(networks.network(name), path, sequences, spacing, key)
 
 
 def trained_files(

@@ -30,6 +30,7 @@ MAY_CHANGE = {
         "image_sequences",
         "provenance#learning_rate",
         "provenance#real_share",
+        "provenance#real_subjects",
         "checkpoints",
         "train#sampler#num_samples",
     ),

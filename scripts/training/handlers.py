@@ -217,9 +217,13 @@ class EpochMeans:
         self.values: dict[str, list[float]] = {}
 
     def attach(self, engine: Engine) -> None:
-        engine.add_event_handler(Events.EPOCH_STARTED, lambda engine: self.values.clear())
+        engine.add_event_handler(Events.EPOCH_STARTED, self._start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._add)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._report)
+
+    def _start(self, engine: Engine) -> None:
+        self.values.clear()
+        engine.state.metrics.clear()  # what this epoch does not measure is not shown with an earlier epoch's value
 
     def _add(self, engine: Engine) -> None:
         for name, value in loss_terms(engine.state.output).items():
@@ -262,8 +266,14 @@ class LossProgressBar(ProgressBar):
 
 
 def loss_terms(output) -> dict[str, float]:
-    """``loss`` and each term of the last step, and each term's share of the loss, for console and TensorBoard."""
+    """``loss`` and each term of the last step, and each term's share of the sum of all terms."""
     prediction = output[0]["pred"] if isinstance(output, list) else output["pred"]
     values = {name: value.item() for name, value in prediction.items()}
     terms = [name for name in values if name != "loss" and not name.startswith("discriminator_")]
-    return values | {f"share_{name}": values[name] / values["loss"] for name in terms if values["loss"]}
+    total = sum(values[name] for name in terms)  # of several students, the terms are means and the loss is a sum
+    return values | {f"share_{name}": values[name] / total for name in terms if total}
+
+
+def terms_of_step(output) -> dict[str, float]:
+    """`loss_terms` for TensorBoard, as ``step/loss``, ...: the epoch's means have the plain names and count epochs."""
+    return {f"step/{name}": value for name, value in loss_terms(output).items()}

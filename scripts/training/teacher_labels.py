@@ -64,7 +64,8 @@ class LabelByTeacher(Transform):
         """
         with self.lock:  # a cache is filled by several threads
             if not self.loaded:
-                load_weights(self.network, teacher_path(self.teacher_from), SEQUENCES, self.spacing).eval()
+                path = teacher_path(self.teacher_from)
+                load_weights(self.network, path, SEQUENCES, self.spacing, "teacher_from").eval()
                 self.loaded = True
         image = data["image"]
         device = next(self.network.parameters()).device

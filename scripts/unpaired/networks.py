@@ -135,15 +135,15 @@ class UnpairedNetworks(NetworkGroup):
                 "correct the term, or list the overlay that has this network first."
             )
         network = self.segmentors[name]
-        return self.recorded(network, image.device, lambda: without_parameters(network, image, to_network))
+        return self.recorded(network, image.device, lambda: run_network(network, image, to_network))
 
     def forward(self, step: Step) -> dict[str, torch.Tensor]:
         """``loss`` (a scalar to minimise) and, detached, each weighted term of it by name."""
         return self.objective(step)
 
 
-def without_parameters(network: nn.Module, image, to_network: bool = False):
-    """The network's result; its parameters get no gradient unless ``to_network``, while the image does."""
+def run_network(network: nn.Module, image, to_network: bool = False):
+    """The network's result; the image gets a gradient, and its parameters with ``to_network`` alone."""
     if to_network:
         return network(image)
     frozen = {name: parameter.detach() for name, parameter in network.named_parameters()}

@@ -32,7 +32,7 @@ def load_unpaired_start(
     if start_from is not None:
         path, sequence = _file(Path(start_from), sequences)
         for network in networks.segmentors.values():
-            load_weights(network, path, (sequence,), spacing)
+            load_weights(network, path, (sequence,), spacing, "start_from")
         start = str(path)
     provenance |= {"starts_from": dict.fromkeys(networks.segmentors, start), "loss": networks.loss_text()}
     logger.info("%s start from %s; %s", ", ".join(networks.segmentors), start, networks.loss_text())

@@ -57,6 +57,15 @@ def test_other_sequences_are_refused_even_where_the_shape_fits(saved):
         load_weights(nn.Conv3d(2, 3, 1), saved[1], ("t1", "t2"))
 
 
+def test_an_error_names_the_key_that_gave_the_path(saved, tmp_path):
+    with pytest.raises(UserError, match="no weights at .*none.pt: train first, or point the key 'start_from' to"):
+        load_weights(nn.Conv3d(2, 3, 1), tmp_path / "none.pt", ("t1", "t2"), key="start_from")
+    with pytest.raises(
+        UserError, match=r"not for t1 \+ t1ce \+ t2 \+ flair: point the key 'student_from' to a network"
+    ):
+        start_from_teacher(nn.Conv3d(1, 3, 1), saved[1], ("t2",), "student_from")
+
+
 def test_another_network_is_refused_with_what_the_weights_say_of_themselves(saved):
     with pytest.raises(UserError, match=r"filters \[16, 32\].*does not fit"):
         load_weights(nn.Conv3d(2, 8, 3), saved[1], ("t1ce", "flair"))

@@ -45,6 +45,20 @@ def test_overlays_and_keys_that_do_not_go_together_are_refused(overlays, keys, s
         check_config(shipped(*overlays, **keys))
 
 
+@pytest.mark.parametrize(
+    "keys, other",
+    [
+        ({"start_from": "."}, "start_from is '.'"),
+        ({"warm_start": False}, "with warm_start false they start from random weights"),
+    ],
+)
+def test_a_start_of_the_students_that_has_no_effect_is_refused(keys, other):
+    with pytest.raises(UserError, match=f"student_from is 'models/any_subset.pt', but has no effect .* {other}"):
+        check_config(shipped(student_from="models/any_subset.pt", **keys))
+    check_config(shipped(student_from="models/any_subset.pt"))
+    check_config(shipped(**keys))
+
+
 def test_what_goes_together_passes():
     check_config(shipped("any_subset", "self_distillation"))
     check_config(shipped("train_teacher", filters=[8, 16, 32]))

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from scripts.common.errors import UserError
+from scripts.losses.barlow_twins import BarlowTwins
 from scripts.losses.objective import Objective, Term
 from scripts.losses.output import Output
 from scripts.losses.segmentation_loss import SegmentationLoss
@@ -42,6 +43,20 @@ def test_term_of_weight_zero_is_not_computed():
     assert "late" not in objective(None, None, torch.zeros(1)) and late.calls == 0
     objective.progress = 0.5
     assert "late" in objective(None, None, torch.zeros(1)) and late.calls == 1
+
+
+@pytest.mark.parametrize("changes", [{"weight": 0.0}, {"start": 0.5}, {"needs_expert_label": True}])
+def test_a_step_may_go_without_a_term(changes):
+    assert Term(_Constant(1.0), **changes).may_be_left_out and not Term(_Constant(1.0)).may_be_left_out
+
+
+def test_a_loss_over_all_processes_cannot_be_left_out_on_one_of_them(monkeypatch):
+    loss = BarlowTwins(4)
+    Term(loss, needs_expert_label=True)  # of one process it can
+    monkeypatch.setattr("ignite.distributed.get_world_size", lambda: 2)
+    with pytest.raises(UserError, match="needs_expert_label of a BarlowTwins term cannot be true in a run of several"):
+        Term(loss, needs_expert_label=True)
+    Term(_Constant(1.0), needs_expert_label=True)
 
 
 def test_disabled_terms_are_left_out_and_taps_collected():

@@ -25,6 +25,7 @@ from scripts.training.handlers import (
     TrainingProgress,
     early_stop,
     loss_terms,
+    terms_of_step,
 )
 from torch import nn
 
@@ -36,6 +37,21 @@ def _output(**terms):
 
 def test_terms_are_logged_by_name_with_their_share():
     assert loss_terms(_output(a=3.0, b=1.0)) == {"loss": 4.0, "a": 3.0, "b": 1.0, "share_a": 0.75, "share_b": 0.25}
+    # of two students: the loss is their sum, a term their mean
+    two = {name: torch.tensor(value) for name, value in (("loss", 8.0), ("a", 3.0), ("b", 1.0))}
+    assert loss_terms({"pred": two})["share_a"] == 0.75
+
+
+def test_single_steps_have_other_names_than_the_means_of_epochs():
+    assert terms_of_step(_output(a=3.0)) == {"step/loss": 3.0, "step/a": 3.0, "step/share_a": 1.0}
+
+
+def test_an_epoch_does_not_show_what_only_an_earlier_one_measured():
+    outputs = [_output(a=1.0, late=2.0), _output(a=3.0)]
+    engine = Engine(lambda engine, batch: outputs[engine.state.epoch - 1])
+    EpochMeans().attach(engine)
+    engine.run([0], max_epochs=2)
+    assert engine.state.metrics == {"loss": 3.0, "a": 3.0, "share_a": 1.0}
 
 
 def test_epoch_means_by_hand_with_a_term_that_starts_late():

@@ -2,7 +2,7 @@
 
 import torch
 from scripts.losses.output import Output
-from scripts.unpaired.networks import without_parameters
+from scripts.unpaired.networks import run_network
 from scripts.unpaired.pairs import Side
 from scripts.unpaired.step import Step
 from torch import nn
@@ -38,7 +38,7 @@ class StubNetworks(nn.Module):
 
     def run_on(self, name, image, domain, to_network=True):
         self.runs.append((name, domain, to_network))
-        product = without_parameters(getattr(self, name), image, to_network)
+        product = run_network(getattr(self, name), image, to_network)
         return Output([product.repeat(1, 3, 1, 1, 1)], {"layer": product})
 
 

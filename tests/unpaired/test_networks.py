@@ -4,7 +4,7 @@ import pytest
 import torch
 from scripts.common.errors import UserError
 from scripts.unpaired.losses.adversary import Adversary
-from scripts.unpaired.networks import UnpairedNetworks, without_parameters
+from scripts.unpaired.networks import UnpairedNetworks, run_network
 from scripts.unpaired.translators import Translator
 from unpaired.segmentors import networks, objective, real_step, segmentor
 from unpaired.stubs import Times
@@ -69,9 +69,9 @@ def test_output_has_logits_of_each_scale():
 
 def test_parameters_get_a_gradient_on_request_only():
     times, x = Times(2.0), torch.tensor(3.0, requires_grad=True)
-    without_parameters(times, x).backward()
+    run_network(times, x).backward()
     assert times.factor.grad is None and x.grad == 2
-    without_parameters(times, x, to_network=True).backward()
+    run_network(times, x, to_network=True).backward()
     assert times.factor.grad == 3
 
 

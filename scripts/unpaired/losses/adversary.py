@@ -4,7 +4,7 @@
 import torch
 from monai.losses import PatchAdversarialLoss
 from scripts.unpaired.image_pool import ImagePool
-from scripts.unpaired.networks import without_parameters
+from scripts.unpaired.networks import run_network
 from scripts.unpaired.step import Step, check_images
 from torch import nn
 from torch.nn.modules.loss import _Loss
@@ -66,6 +66,6 @@ class Adversary(_Loss):
 
     def _judge(self, step: Step, seen: torch.Tensor, is_real: bool, to_discriminator: bool = True) -> torch.Tensor:
         with torch.autocast(seen.device.type, torch.bfloat16, enabled=step.networks.amp):
-            result = without_parameters(self.discriminator, seen, to_discriminator)
+            result = run_network(self.discriminator, seen, to_discriminator)
         verdict = result[-1] if isinstance(result, list) else result
         return self.loss(verdict.float(), is_real, for_discriminator=to_discriminator)

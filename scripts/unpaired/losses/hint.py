@@ -11,11 +11,11 @@ from torch.nn.modules.loss import _Loss
 class Hint(_Loss):
     r"""Hint loss of CMEDL.
 
-    .. math:: L = \sum_l \mathrm{mean} \, (f_S^l(x) - \mathrm{sg} f_T^l(G(x)))^2
+    .. math:: L = \sum_l \mathrm{mean} \, (f_S^l(x) - \mathrm{sg} f_T^l(F(x)))^2
 
     Source: Jiang et al. 2022 (CMEDL, arXiv:2107.07985): the last two layers. The mean over elements is ours.
 
-    ``x`` is a scan of the target, ``G(x)`` its translation to the source's style, ``S`` the student, ``T`` the teacher.
+    ``x`` is a scan of the target, ``F(x)`` its translation to the source's style, ``S`` the student, ``T`` the teacher.
 
     Args:
         layers: module paths of the layers, equal in both segmentors.
