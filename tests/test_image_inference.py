@@ -106,6 +106,31 @@ def test_a_list_of_files_is_told_apart_by_its_names(one_subject, fifteen, tmp_pa
     assert np.array_equal(np.asarray(saved.dataobj), _expected(one_subject, fifteen, ["t1", "flair"]).label_map)
 
 
+def test_a_folder_with_the_network_of_the_images_sequences_alone_will_do(one_subject, fifteen, tmp_path):
+    (tmp_path / "networks").mkdir()
+    (tmp_path / "networks" / "model_flair.pt").symlink_to(fifteen / "model_flair.pt")
+    file = str(one_subject / f"{one_subject.name}_flair.nii.gz")
+    keys = KEYS | {
+        "bundle_root": str(ROOT),
+        "ckpt_dir": str(tmp_path / "networks"),
+        "output_dir": str(tmp_path / "out"),
+    }
+    run("inference.json", kind="infer", **keys, image=file, report_slices=1)
+    saved = nib.load(tmp_path / "out" / one_subject.name / f"{one_subject.name}_seg.nii.gz")
+    assert np.array_equal(np.asarray(saved.dataobj), _expected(one_subject, fifteen, ["flair"]).label_map)
+    facts = json.loads((tmp_path / "out" / "report" / "run.json").read_text())["facts"]
+    assert facts["image"] == file and facts["et_by_contrast"] is True and "dataset_dir" not in facts
+
+
+def test_an_image_after_whose_name_no_result_can_be_named_is_refused(one_subject, fifteen, tmp_path):
+    file = tmp_path / f"{'P' * 240}_flair.nii.gz"
+    file.symlink_to(one_subject / f"{one_subject.name}_flair.nii.gz")
+    keys = KEYS | {"bundle_root": str(ROOT), "ckpt_dir": str(fifteen), "output_dir": str(tmp_path / "out")}
+    with pytest.raises(Exception) as caught:
+        run("inference.json", kind="infer", **keys, image=str(file))
+    assert "the name of this subject" in user_message(caught.value) and "rename" in user_message(caught.value)
+
+
 @pytest.mark.parametrize(
     "sequences, stated",
     [(SEQUENCES, ""), (["t1ce", "flair"], ""), (["t2"], "t2"), (["flair", "t1ce", "t1"], "flair t1ce,t1")],

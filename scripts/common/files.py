@@ -3,6 +3,7 @@
 folder. Also where the bundle lies (`ROOT`)."""
 
 import hashlib
+import itertools
 import logging
 import os
 import re
@@ -95,6 +96,12 @@ def stamp_of(file: str | Path) -> tuple[int, int] | None:
 def first_free(paths: Iterable[Path]) -> Path:
     """The first of these paths that does not exist."""
     return next(path for path in paths if not path.exists())
+
+
+def free_path(path: Path) -> Path:
+    """The path, or the first of ``name_2``, ``name_3``, ... that does not exist."""
+    numbered = (path.with_stem(f"{path.stem}_{number}") for number in itertools.count(2))
+    return first_free(itertools.chain([path], numbered))
 
 
 def remove_leftovers(folder: str | Path) -> list[Path]:

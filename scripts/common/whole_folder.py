@@ -16,9 +16,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
     What killed runs have left of such folders is removed first. So only one process at a time may write to `target`:
     lock the folder around it (`scripts.common.files.locked`).
     """
-    for path in target.parent.iterdir() if target.parent.is_dir() else ():
-        if re.fullmatch(rf"\.\d+\.{re.escape(target.name)}", path.name):
-            shutil.rmtree(path)
+    remove_unfinished(target.parent, target.name)
     temporary = target.with_name(f".{os.getpid()}.{target.name}")
     temporary.mkdir(parents=True)
     try:
@@ -27,3 +25,11 @@ def whole_folder(target: Path) -> Iterator[Path]:
         temporary.rename(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_unfinished(folder: Path, name: str | None = None) -> None:
+    """Remove what killed runs have left of `whole_folder` in a folder, of all targets or of the one with this name."""
+    left = re.compile(r"\.\d+\." + (".+" if name is None else re.escape(name)))
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if left.fullmatch(path.name):
+            shutil.rmtree(path)

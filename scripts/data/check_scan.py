@@ -178,7 +178,7 @@ def check_distinct(
     """
     common = {}
     for other, loaded in scans.items():
-        files = f"{data[other]} and {data[name]}, given as {other} and {name},"
+        files = f"{_said(data[other])} and {_said(data[name])}, given as {other} and {name},"
         files = files if not isinstance(data[name], torch.Tensor) else f"the arrays given as {other} and {name}"
         if _is_same(loaded, scan):
             raise ScanError(
@@ -194,6 +194,10 @@ def check_distinct(
             )
         common[other, name] = float(both / either)
     return common
+
+
+def _said(source) -> str:
+    return f"volume {source['volume']} of {source['file']}" if isinstance(source, dict) else str(source)
 
 
 def little_in_common(common: Mapping[tuple[str, str], float]) -> str | None:

@@ -62,7 +62,7 @@ def _subjects_in(root: Path, sequences, labelled: bool, label_convention: str | 
     _check_folder(root)
     wanted, places, items = ordered(sequences), {}, []
     for item, place in _found_in(root.absolute(), labelled, label_needed):
-        item = _with_printable_name(item, place)
+        item = with_printable_name(item, place)
         subject = item["subject"]
         if subject in places:
             raise UserError(
@@ -143,7 +143,7 @@ def _made_by_inference(label_map: Path) -> bool:
     return os.path.isfile(record_path(label_map)) and state_of(label_map) == MADE
 
 
-def _with_printable_name(item: dict, place) -> dict:
+def with_printable_name(item: dict, place) -> dict:
     """The item, with an `error` if its subject's name cannot be that of the results."""
     problem = name_problem(item["subject"])
     if problem is None:

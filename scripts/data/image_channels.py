@@ -54,9 +54,9 @@ def image_item(image, image_sequences: str | Sequence[str] | None = "", usual: S
             the channels.
     """
     if isinstance(image, (str, Path)):
-        subject, sources, files = _of_file(os.path.expanduser(image))
+        subject, sources, files = _of_file(_absolute(image))
     elif isinstance(image, (list, tuple)) and image and all(isinstance(file, (str, Path)) for file in image):
-        files = [os.path.expanduser(file) for file in image]
+        files = [_absolute(file) for file in image]
         subject, sources = _subject_of(files[0]), files
     elif isinstance(image, (np.ndarray, torch.Tensor)):
         subject, sources, files = _of_array(image)
@@ -64,6 +64,11 @@ def image_item(image, image_sequences: str | Sequence[str] | None = "", usual: S
         raise UserError(f"image is {shortened(repr(image))}, but must be the path of a NIfTI file or a list of paths.")
     names = _names(len(sources), image_sequences, usual, files, subject)
     return {"subject": subject, "label_convention": "brats"} | dict(zip(names, sources))
+
+
+def _absolute(file: str | Path) -> str:
+    """A report may be drawn again from another folder."""
+    return os.path.abspath(os.path.expanduser(file))
 
 
 def stated_sequences(image_sequences: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -107,7 +107,7 @@ class LoadSequencesd(Transform):
         out["image"] = MetaTensor(image, meta=_meta(*first))
         if self.label:
             label, path = load_volume(subject, "label", data["label"], files)
-            check_grid(subject, first, (label, path))
+            check_grid(subject, first, (label, path), label_map=True)
             values = torch.from_numpy(whole_numbers(subject, path, label))[None]
             out["label"] = MetaTensor(values, meta=_meta(label, path))
         return out
@@ -129,8 +129,9 @@ def _missing_file(subject: str, name: str, found: list[str], ignored: str | None
         what = "label map" if name == "label" else f"{name} file"
         return f"{subject}: no {what} was found{hint}: add the file, or leave the subject out."
     return (
-        f"{subject}: no {name} file was found, only {', '.join(found)}{hint}: add the file, choose other sequences "
-        "with --student_modalities, or segment each subject with what it has by configs/batch_inference.json."
+        f"{subject}: no {name} file was found, only {', '.join(found)}{hint}: add the file, segment each subject with "
+        "what it has by configs/batch_inference.json, or choose other sequences with --student_modalities (not with "
+        "configs/ensemble_inference.json, which needs all four)."
     )
 
 

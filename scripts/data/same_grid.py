@@ -23,13 +23,20 @@ def grid_difference(first: MetaTensor, other: MetaTensor) -> str | None:
     return None
 
 
-def check_grid(subject: str, first: tuple[MetaTensor, str], other: tuple[MetaTensor, str]) -> None:
-    """Refuse a scan that lies on another grid than the subject's first; both are given with their paths.
+def check_grid(
+    subject: str, first: tuple[MetaTensor, str], other: tuple[MetaTensor, str], label_map: bool = False
+) -> None:
+    """Refuse a scan, or a label map, that lies on another grid than the subject's first scan; with their paths.
 
     Raises:
         ScanError: it does; the message names both files.
     """
     what = grid_difference(first[0], other[0])
+    if what is not None and label_map:
+        raise ScanError(
+            f"{subject}: the label map {other[1]} lies on another grid than {first[1]} ({what}): resample it to that "
+            "grid by nearest neighbours."
+        )
     if what is not None:
         raise ScanError(
             f"{subject}: {first[1]} and {other[1]} lie on different grids ({what}): co-register and resample them to "

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Handler that measures an evaluator's segmentations and writes cases.csv, summary.json and evaluation.png."""
 
-import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from ignite.engine import Engine, Events
 from monai.data.utils import affine_to_spacing
 from scripts.common.errors import UserError
-from scripts.common.files import first_free, remove_leftovers
+from scripts.common.files import free_path, remove_leftovers
 from scripts.common.metrics import case_measures
 from scripts.common.sequences import REGIONS, subset_name
 from scripts.data.splits import patient_of
@@ -73,7 +72,7 @@ class SaveCases:
         for path in ours:
             path.unlink()
         for path in (path for path in earlier if path not in ours):
-            to = _free(path.with_stem(f"{path.stem}_other"))
+            to = free_path(path.with_stem(f"{path.stem}_other"))
             path.rename(to)
             logger.warning(f"{path} is of no evaluation: it is kept as {to.name}.")
         if ours:
@@ -125,9 +124,3 @@ def _made_by_an_evaluation(paths: list[Path]) -> list[Path]:
     checks = {"cases.csv": is_cases, "summary.json": is_summary}
     tables = {path for path in paths if path.name in checks and checks[path.name](path)}
     return [path for path in paths if path in tables or (tables and path.name not in checks)]
-
-
-def _free(path: Path) -> Path:
-    """The path, or the first of ``name_2``, ``name_3``, ... that does not exist."""
-    numbered = (path.with_stem(f"{path.stem}_{number}") for number in itertools.count(2))
-    return first_free(itertools.chain([path], numbered))

@@ -226,10 +226,9 @@ def write_summary(
 
 
 def _settings_in(summary: Path) -> dict | None:
-    try:
-        return read_json(summary).get("settings")
-    except (ValueError, OSError, AttributeError) as error:
-        raise UserError(f"{summary} is not the summary of an evaluation: move it away, and run again.") from error
+    if not is_summary(summary):
+        raise UserError(f"{summary} is not the summary of an evaluation: move it away, and run again.")
+    return read_json(summary).get("settings")
 
 
 def main(arguments: list[str] | None = None) -> None:

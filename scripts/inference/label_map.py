@@ -21,8 +21,6 @@ class LabelMapd(Transform):
         et_min_ml: enhancing tumour whose total volume is smaller than this, in ml, becomes necrotic core (source: see
             `scripts.common.metrics.remove_tiny`); 0 for never.
         largest_component: keep only the largest connected component of the whole tumour (`largest_component`).
-        et_by_contrast: draw the enhancing tumour inside the core by its brightness on T1ce
-            (`scripts.inference.enhancement.et_by_contrast`), if the item has T1ce (`scripts.inference.enhancement.KeepT1ced`).
         et_without_t1ce: keep the enhancing tumour of networks that do not see T1ce, where it is a guess; false makes it
             core.
 
@@ -37,19 +35,18 @@ class LabelMapd(Transform):
         et_min_ml: float = 0.0,
         largest_component: bool = False,
         et_without_t1ce: bool = True,
-        et_by_contrast: bool = False,
     ) -> None:
         self.key = key
         self.label_convention = check_written_convention(label_convention)
         self.et_min_ml = et_min_ml
         self.largest_component = largest_component
         self.et_without_t1ce = et_without_t1ce
-        self.et_by_contrast = et_by_contrast
 
     def __call__(self, data):
         """
         Args:
-            data: with the probabilities and, unless ``et_without_t1ce``, ``sequences`` such as ``t2+flair``.
+            data: with the probabilities and, unless ``et_without_t1ce``, ``sequences`` such as ``t2+flair``. If it has the
+                T1ce (`scripts.inference.enhancement.KeepT1ced`), ET is drawn inside the core by its brightness there.
 
         Returns:
             The item with ``label_map``, a uint8 MetaTensor (X, Y, Z), and ``volumes_ml``, the volumes of the regions wt
@@ -65,7 +62,7 @@ class LabelMapd(Transform):
         if not self.et_without_t1ce and "t1ce" not in data["sequences"].split("+"):
             et[:] = False
         ml = voxel_ml(probabilities.affine.cpu())
-        if self.et_by_contrast and T1CE in data:
+        if T1CE in data:
             et[:] = et_by_contrast(above, data[T1CE], ml)
         et[:] = remove_tiny(et, ml, self.et_min_ml)
         labels = label_from_regions(above, self.label_convention)

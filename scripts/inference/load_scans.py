@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from monai.transforms import MapTransform
-from scripts.common.errors import ScanError
+from scripts.common.errors import ScanError, UserError
 from scripts.common.files import ROOT
 from scripts.common.sequences import ordered, subset_name
 from scripts.common.weights import provenance_of, weight_files_in
-from scripts.data.datalist import sequences_present, subjects_in
+from scripts.data.datalist import sequences_present, subjects_in, with_printable_name
 from scripts.data.image_channels import image_item
 from scripts.data.item_files import scan_hashes
 from scripts.data.load_scan import LoadSequencesd
@@ -29,10 +29,16 @@ def subjects_to_segment(
         dataset_dir, sequences: of the folder, see `scripts.data.datalist.subjects_in`.
         ckpt_dir: folder of the networks; an image with other channels than ``sequences`` gets its network from there.
         image, image_sequences: see `scripts.data.image_channels.image_item`.
+
+    Raises:
+        UserError: an image after whose name no result can be named; see also these functions.
     """
     if image is None:
         return subjects_in(dataset_dir, sequences, labelled=False)
-    return [with_network(image_item(image, image_sequences, sequences), sequences, ckpt_dir)]
+    item = with_printable_name(image_item(image, image_sequences, sequences), image)
+    if "error" in item:
+        raise UserError(item["error"])
+    return [with_network(item, sequences, ckpt_dir)]
 
 
 def with_network(item: dict, own: Sequence[str], ckpt_dir: str | Path) -> dict:

@@ -25,8 +25,8 @@ from scripts.inference.routing import assign_networks
 from scripts.inference.save_segmentation import save_segmentation
 
 CONFIGS = [str(ROOT / "configs" / name) for name in ("inference.json", "batch_inference.json")]
-# Keys of ``configs/inference.json`` that only apply to whole folders.
-FOLDER_KEYS = {
+# Keys of ``configs/inference.json`` that only apply to runs from the command line.
+RUN_KEYS = {
     *("dataset_dir", "output_dir", "student_modalities", "existing", "report", "report_slices", "load_ahead"),
     "load_pretrain",
 }
@@ -134,8 +134,8 @@ def as_arguments(sentence: str) -> str:
 
 def _segment(scans: dict, affine, output, ckpt_dir, probabilities: bool, keys: dict) -> Segmentation:
     _check_names(keys)
-    if folder_keys := sorted(keys.keys() & FOLDER_KEYS):
-        raise UserError(f"{folder_keys[0]} only applies to whole folders: leave it out.")
+    if run_keys := sorted(keys.keys() & RUN_KEYS):
+        raise UserError(f"{run_keys[0]} only applies to runs from the command line: leave it out.")
     if "image" in keys or "image_sequences" in keys:
         raise UserError("image is a key of the command line: give each sequence by its name, such as flair.")
     given = {name: scan for name, scan in scans.items() if scan is not None}

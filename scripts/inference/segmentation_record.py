@@ -12,7 +12,7 @@ from scripts.common.printable import printable
 from scripts.common.versions import versions
 from scripts.common.weights import provenance_of, weights_sha256
 
-NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the range seen in training", "uncertain"
+NO_TUMOUR, ODD_VOLUME, UNCERTAIN = "no tumour found", "volume outside the expected range", "uncertain"
 WITHOUT_T1CE = "enhancing tumour was drawn without T1ce, so its place and size are a guess"
 SWAPPED = "{0} and {1} may be swapped: fluid should be bright on {0} and dark on {1}"
 SMALL_BRAIN = "the scans show only {:.0f} ml of brain, so they may be cut, or their voxel size may be wrong"

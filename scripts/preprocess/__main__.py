@@ -11,8 +11,9 @@ from scripts.common.errors import ScanError, UserError
 from scripts.common.files import locked
 from scripts.common.json_files import read_json, save_json
 from scripts.common.printable import printable
+from scripts.common.whole_folder import remove_unfinished
 from scripts.preprocess.raw_files import raw_subjects
-from scripts.preprocess.subject import WHOLE, make_ready
+from scripts.preprocess.subject import CONVERTED, WHOLE, make_ready
 from scripts.preprocess.wishes import read_wishes
 
 # What the system says where nothing can be written any more.
@@ -41,6 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise UserError(f"{options.raw} has no folder {name}: give one of {', '.join(list(subjects)[:5])}.")
     results = {}
     with locked(options.ready):
+        remove_unfinished(options.ready / CONVERTED)  # dcm2niix's files in it name persons
         for subject in options.only or subjects:
             results[subject] = _make_ready(subject, subjects[subject], options, wishes.get(subject))
             _write(options.ready / "preprocess.json", results)

@@ -99,8 +99,8 @@ def draw_folder(output_dir, dataset_dir=None, label_convention: str | None = Non
     if run["kind"] == "evaluation":
         if dataset_dir or slices:
             raise UserError(
-                f"{output_dir} holds an evaluation, whose pictures are complete: leave --dataset_dir and --slices out, "
-                "or put the label maps into another folder."
+                f"{output_dir} holds an evaluation, which draws its own pictures: leave --dataset_dir and --slices out, or "
+                "put the label maps into another folder."
             )
         return
     scans = scans_of(run, dataset_dir, label_convention)

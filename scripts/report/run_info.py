@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.common.errors import UserError
+from scripts.common.files import free_path
 from scripts.common.json_files import read_json, save_json
 from scripts.common.printable import PAGE
 from scripts.common.read_record import current_names
@@ -71,9 +72,8 @@ def write_run(
 def set_aside_other_report(output_dir, kind: str) -> None:
     """Before a run of this kind: if the folder has a report of the other kind, rename its page and remove its parts.
 
-    A ``report.html`` that no run has made becomes ``report_other.html``.
-
-    The page becomes ``report_inference.html`` or ``report_evaluation.html``; it is complete without the parts.
+    The page becomes ``report_inference.html`` or ``report_evaluation.html``; it is complete without the parts. A
+    ``report.html`` that no run has made becomes ``report_other.html``. Where such a file exists, a number is added.
     """
     output_dir, earlier = Path(output_dir), read_run(output_dir)["kind"]
     if (output_dir / PAGE).is_file() and not any((output_dir / "report").glob("*")):
@@ -86,5 +86,6 @@ def set_aside_other_report(output_dir, kind: str) -> None:
 
 
 def _rename_page(output_dir: Path, what: str, name: str) -> None:
-    (output_dir / PAGE).replace(output_dir / name)
-    logger.warning(f"{output_dir} has the {what}: it is kept as {name}.")
+    to = free_path(output_dir / name)
+    (output_dir / PAGE).rename(to)
+    logger.warning(f"{output_dir} has the {what}: it is kept as {to.name}.")

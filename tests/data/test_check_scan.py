@@ -124,6 +124,9 @@ def test_one_scan_as_two_sequences_is_recognised_though_it_is_rescaled():
         _check_t2(brain, 2.5 * brain)
     with pytest.raises(ScanError, match="the arrays given as t1 and t2 have the same voxels, .* or mirrored"):
         _check_t2(brain, brain[::-1].copy(), given=(torch.zeros(1), torch.zeros(1)))
+    volumes = [{"file": "4d.nii", "volume": number} for number in range(2)]
+    with pytest.raises(ScanError, match="volume 0 of 4d.nii and volume 1 of 4d.nii, given as t1 and t2, have the same"):
+        _check_t2(brain, brain, given=volumes)
     _check_t2(brain, 1001 * (brain > 0) - brain)  # another contrast of the same brain
 
 

@@ -93,7 +93,11 @@ def test_a_file_called_as_its_sequence_is_of_the_subject_of_its_folder(tmp_path,
 def test_a_relative_file_called_as_its_sequence_is_of_the_current_folder(tmp_path, monkeypatch):
     save(scan_array(40), tmp_path / "P3" / "flair.nii")
     monkeypatch.chdir(tmp_path / "P3")
-    assert image_item("flair.nii")["subject"] == "P3"
+    assert image_item("flair.nii") == {
+        "subject": "P3",
+        "label_convention": "brats",
+        "flair": str(tmp_path / "P3" / "flair.nii"),  # a report may be drawn again from another folder
+    }
 
 
 @pytest.mark.parametrize("told", [None, 0, -1, "no_channel", float("nan")])

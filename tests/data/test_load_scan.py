@@ -213,8 +213,16 @@ def test_a_volume_that_the_4d_file_does_not_have_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "array, affine, message",
     [
-        (label_array(shape=(6, 5, 3)), AFFINE, r"_t1.nii.gz and .*_seg.nii.gz lie on different grids"),
-        (label_array(), shifted(1), r"_seg.nii.gz lie on different grids"),
+        (
+            label_array(shape=(6, 5, 3)),
+            AFFINE,
+            r"label map .*_seg.nii.gz lies on another grid than .*_t1.nii.gz \(shapes",
+        ),
+        (
+            label_array(),
+            shifted(1),
+            r"_seg.nii.gz lies on another grid .*: resample it to that grid by nearest neighbours",
+        ),
         (label_array() * np.float32(0.5), AFFINE, r"_seg.nii.gz holds 0.5, which is no label"),
     ],
 )

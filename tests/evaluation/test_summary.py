@@ -175,6 +175,15 @@ def test_the_command_makes_summary_and_figure_anew_and_keeps_the_settings(tmp_pa
     assert json.loads((tmp_path / "summary.json").read_text())["settings"] == {}
 
 
+@pytest.mark.parametrize("text", ['{"my": "notes"}', "[]", "no JSON"])
+def test_the_command_keeps_a_summary_that_no_evaluation_has_written(tmp_path, text):
+    write_cases(tmp_path / "cases.csv", _cases())
+    (tmp_path / "summary.json").write_text(text)
+    with pytest.raises(UserError, match="summary.json is not the summary of an evaluation: move it away"):
+        main([str(tmp_path / "cases.csv")])
+    assert (tmp_path / "summary.json").read_text() == text
+
+
 def test_entropy_is_kept(tmp_path):
     write_cases(tmp_path / "cases.csv", _cases().assign(**{ENTROPY: 0.125}))
     assert (read_cases(tmp_path / "cases.csv")[ENTROPY] == 0.125).all()

@@ -30,14 +30,13 @@ def test_nested_regions_become_label_numbers_and_volumes(label_convention, enhan
     assert out["volumes_ml"] == pytest.approx({"wt": 0.006, "tc": 0.004, "et": 0.002})
 
 
-def test_enhancing_tumour_is_drawn_by_its_contrast_where_it_is_asked_for_and_t1ce_is_there():
+def test_enhancing_tumour_is_drawn_by_its_contrast_where_the_item_keeps_its_t1ce():
     data = _data()
     data["pred"].affine = torch.diag(torch.tensor([10.0, 10, 10, 1]))  # voxels of 1 ml
     t1ce = torch.tensor([0.0, 100, 102, 99, 0])[:, None, None]
     # the core is brighter than oedema, the enhancing tumour is not
-    assert LabelMapd(et_by_contrast=True)(data | {"t1ce_scan": t1ce})["label_map"].flatten().tolist() == [0, 2, 4, 1, 0]
-    for transform, item in ((LabelMapd(), data | {"t1ce_scan": t1ce}), (LabelMapd(et_by_contrast=True), data)):
-        assert transform(item)["label_map"].flatten().tolist() == [0, 2, 1, 4, 0]
+    assert LabelMapd()(data | {"t1ce_scan": t1ce})["label_map"].flatten().tolist() == [0, 2, 4, 1, 0]
+    assert LabelMapd()(data)["label_map"].flatten().tolist() == [0, 2, 1, 4, 0]
 
 
 def test_label_maps_are_not_written_in_the_convention_of_msd():

@@ -148,7 +148,7 @@ segment(t2="s_t2.nii.gz", output="s_seg.nii.gz", ckpt_dir={str(fifteen)!r}, **{K
 
 
 def test_keys_for_folders_are_refused(one_subject, fifteen):
-    with pytest.raises(UserError, match="student_modalities only applies to whole folders"):
+    with pytest.raises(UserError, match="student_modalities only applies to runs from the command line"):
         segment(flair=one_subject / f"{one_subject.name}_flair.nii.gz", student_modalities=["t1"], **KEYS)
 
 

@@ -39,6 +39,14 @@ def test_a_failing_subject_is_reported_and_the_others_go_on(raw, capsys):
     assert results["P1"] == {"state": "ready"} and results["P2"]["state"] == "failed"
 
 
+def test_what_a_killed_conversion_of_another_subject_left_is_removed_as_it_may_name_persons(raw):
+    left = raw.parent / "ready/.converted/.4711.P3/named.json"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    run(raw, "--only", "P1")
+    assert not left.parent.exists()
+
+
 def test_a_file_that_the_system_cannot_read_fails_its_subject_and_a_full_disk_the_run(raw, monkeypatch, capsys):
     def broken(subject, folder, *more):
         if subject == "P1":

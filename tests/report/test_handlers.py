@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the handlers write while an engine runs."""
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -323,6 +324,11 @@ def test_a_page_that_no_run_has_made_is_kept_under_another_name(tmp_path, caplog
         ReportSegmentations(tmp_path, []).start(engine())
         assert (tmp_path / "report_other.html").read_text() == "mine" and not (tmp_path / "report.html").exists()
     assert caplog.text.count("it is kept as report_other.html") == 1
+    shutil.rmtree(tmp_path / "report")
+    (tmp_path / "report.html").write_text("mine, too")
+    ReportSegmentations(tmp_path, []).start(engine())
+    kept = {path.name: path.read_text() for path in tmp_path.glob("report_*.html")}
+    assert kept == {"report_other.html": "mine", "report_other_2.html": "mine, too"}
 
 
 def test_an_evaluation_in_which_every_subject_failed_has_a_page(tmp_path):
