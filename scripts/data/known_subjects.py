@@ -25,6 +25,12 @@ def subjects_of(record: dict) -> set[str]:
     return {str(name) for stage in stages_of(record) for key in LISTS for name in stage.get(key) or ()}
 
 
+def patients_of(record: dict) -> set[str]:
+    """The patients of these subjects: by the subjects' names, and those that the record names."""
+    named = {str(patient) for stage in stages_of(record) for patient in stage.get("patients") or ()}
+    return named | {patient_of_subject(name) for name in subjects_of(record)}
+
+
 def known_to(record: dict, items: Iterable[dict], dataset_dir: str | Path) -> list[str]:
     """Those subjects that the weights of this record were trained on, or another time point of whose patient.
 
@@ -37,8 +43,7 @@ def known_to(record: dict, items: Iterable[dict], dataset_dir: str | Path) -> li
         items: from `scripts.data.datalist.subjects_in`.
         dataset_dir: their folder.
     """
-    names = subjects_of(record)
-    patients = {patient_of_subject(name) for name in names}
+    names, patients = subjects_of(record), patients_of(record)
     stages = stages_of(record)
     folder = os.path.basename(os.path.abspath(dataset_dir))
     of_cohort = [stage.get("simulated_subjects") for stage in stages if stage.get("dataset") == folder]

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterable
 
 from scripts.common.errors import UserError
+from scripts.common.namings import patient_of_subject
 from scripts.common.weights import provenance_of, teacher_path
 from scripts.data.datalist import require_complete, subjects_in
-from scripts.data.known_subjects import subjects_of, warnings_of
-from scripts.data.splits import of_shared_patients
+from scripts.data.known_subjects import patients_of, subjects_of, warnings_of
+from scripts.data.splits import of_shared_patients, patient_of
 from scripts.networks.initialise import FROZEN
 
 logger = logging.getLogger(__name__)
@@ -106,7 +107,8 @@ def record_subjects(
     """Add to a training's record the subjects that its networks will have seen, and warn of those held out among them.
 
     ``real_subjects`` gets the names of the real training subjects, and ``start_subjects`` those of the weights that the
-    networks start from and of the teacher that labels scans. ``simulated_subjects`` gets the names of the simulated
+    networks start from and of the teacher that labels scans. ``patients`` gets the patients of all these, and of scans
+    without labels, whom the names do not tell. ``simulated_subjects`` gets the names of the simulated
     training subjects of the dataset, unless they are the training part of its dataset.json. Each is left out if there
     are none.
 
@@ -120,9 +122,13 @@ def record_subjects(
     files = [start for start in starts if start.endswith(".pt")]
     if teacher_from is not None and any("unlabelled" in item for item in datalist["training"]):
         files.append(teacher_path(teacher_from))
+    scans, starts_of = [i for i in datalist["training"] if "maps" not in i], [provenance_of(file) for file in files]
+    start_subjects = set().union(*map(subjects_of, starts_of))
+    by_name = {patient_of_subject(name) for name in {item["subject"] for item in scans} | start_subjects}
     lists = {
-        "real_subjects": [i["subject"] for i in datalist["training"] if not ("maps" in i or "unlabelled" in i)],
-        "start_subjects": sorted(set().union(*(subjects_of(provenance_of(file)) for file in files))),
+        "real_subjects": [item["subject"] for item in scans if "unlabelled" not in item],
+        "start_subjects": sorted(start_subjects),
+        "patients": sorted({patient_of(item) for item in scans}.union(*map(patients_of, starts_of)) - by_name),
         "simulated_subjects": _simulated_of_another_split(datalist, dataset_dir),
     }
     provenance.update({key: names for key, names in lists.items() if names})

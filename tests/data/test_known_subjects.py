@@ -27,6 +27,14 @@ def test_a_subject_is_known_by_its_name_or_by_another_time_point_of_its_patient(
     assert known_to(RECORD, items, "real") == ["A", "BraTS-GLI-00005-001", "scan2"]
 
 
+def test_a_time_point_is_known_by_the_patient_that_the_record_names():
+    items = [_item("P1_2021", patient="P1"), _item("P2_2021", patient="P2")]
+    record = {"real_subjects": ["P1_2020"], "patients": ["P1"]}
+    assert known_to(record, items, "real") == ["P1_2021"] and known_to({"stages": [record]}, items, "real") == [
+        "P1_2021"
+    ]
+
+
 def test_a_simulated_subject_is_known_in_the_training_part_of_a_cohort_of_the_recorded_name():
     items = [_item("A", maps="m", part="training"), _item("S1", maps="m", part="test")]
     assert known_to(RECORD, items, "somewhere/cohort") == known_to(RECORD, items, "old_cohort") == ["A"]

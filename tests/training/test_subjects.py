@@ -43,6 +43,13 @@ def test_subjects_of_the_starting_weights_are_named_and_those_held_out_are_warne
     ]
 
 
+def test_patients_are_named_whom_the_subjects_names_do_not_tell(tmp_path):
+    (tmp_path / "teacher.json").write_text(json.dumps({"real_subjects": ["P3_2020"], "patients": ["P3"]}))
+    of_patients = [{"subject": "P1_2020", "patient": "P1"}, {"subject": "BraTS-GLI-00005-000"}]
+    datalist = DATALIST | {"training": [*of_patients, {"subject": "U_1", "patient": "U", "unlabelled": True}]}
+    assert _recorded(datalist, student=f"{tmp_path}/teacher.pt")["patients"] == ["P1", "P3", "U"]
+
+
 def test_subjects_of_the_teacher_that_labels_scans_are_named_though_no_network_starts_from_it(tmp_path):
     (tmp_path / "teacher.json").write_text(json.dumps({"real_subjects": ["X"]}))
     provenance = {"starts_from": {"student": "random weights"}}
