@@ -43,7 +43,10 @@ EXCLUSIVE_REGIONS = ("background", "oedema", "core", "enhancing")
 
 
 def exclusive_regions(label: torch.Tensor) -> torch.Tensor:
-    """Nested regions (B, 3, X, Y, Z) to exclusive ones (B, 4, X, Y, Z), float32, whose sum is 1 at each voxel (soft labels: shares)."""
+    """Nested regions (B, 3, X, Y, Z) to exclusive ones (B, 4, X, Y, Z), float32, whose sum is 1 at each voxel.
+
+    Of soft labels they are shares.
+    """
     tc, wt, et = (label[:, REGIONS.index(name)].float() for name in ("tc", "wt", "et"))
     return torch.stack([1 - wt, wt - tc, tc - et, et], dim=1)
 
