@@ -142,4 +142,4 @@ def test_a_label_map_of_another_grid_ends_the_training_in_a_sentence(images, tmp
     keys |= {"output_dir": str(tmp_path / "out")}
     with pytest.raises(Exception) as caught:
         run("train.json", **keys, **{"train#dataset#data": [{"image": images[1], "label": str(other)}]})
-    assert "lie on different grids" in str(user_message(caught.value)), caught.getrepr()
+    assert "lies on another grid than" in str(user_message(caught.value)), caught.getrepr()
