@@ -66,23 +66,19 @@ def load_starting_weights(
             "teacher needs one in any case)."
         )
 
-    def trained_for(name: str) -> tuple[str, str]:
-        """The trained network of all sequences that a network starts from, and the key that names it."""
-        if name == "teacher" or not student_from:
-            return teacher_path(teacher_from), "teacher_from"
-        return teacher_path(student_from), "teacher_from" if student_from == teacher_from else "student_from"
-
+    trained = {"teacher_from": teacher_from, "student_from": student_from}
+    students_key = "student_from" if student_from and student_from != teacher_from else "teacher_from"
     starts = {}
     for name, (path, sequences) in networks.weights(start_from or "").items():
-        network = networks.network(name)
+        network, key = networks.network(name), "teacher_from" if name == "teacher" else students_key
         if name in networks.frozen:
             load_weights(network, teacher_path(teacher_from), SEQUENCES, spacing, "teacher_from")
             starts[name] = teacher_path(teacher_from) + FROZEN
         elif start_from:
             load_weights(network, path, sequences, key="start_from")
             starts[name] = path
-        elif warm_start and start_from_teacher(network, (trained := trained_for(name))[0], sequences, trained[1]):
-            starts[name] = trained[0]
+        elif warm_start and start_from_teacher(network, start := teacher_path(trained[key]), sequences, key):
+            starts[name] = start
         else:
             starts[name] = RANDOM + (OTHER_FILTERS if warm_start else "")
     logger.info("%s; %s", "; ".join(_start_text(starts)), networks.loss_text())

@@ -189,9 +189,7 @@ class Plan:
             subjects = block.get("subjects") if GATHERED in json.dumps(entries) else None
             return short_hash([self.content.get("keys"), subjects, entries])
         # a key of the part that the training sets itself does not change it
-        below = {}
-        for level in (self.content, block, block.get("folds", [{}])[fold]):
-            below |= level.get("keys", {})
+        below = self._given_keys(part, fold)
         entries = [(name, entry | {"keys": below | entry.get("keys", {})}) for name, entry in entries]
         return short_hash([fold, entries, self._once_of(part, entries), block.get("subjects")])
 
@@ -202,12 +200,16 @@ class Plan:
         return dict(list(once.items())[: max(used, default=0)])
 
     def _keys(self, part: str, fold: int | None) -> dict:
-        """The keys of the plan and, on a fold, those of the part and the fold."""
+        """`_given_keys` with the folders of this machine."""
+        return {"bundle_root": str(ROOT)} | self._resolved(part, fold, self._given_keys(part, fold))
+
+    def _given_keys(self, part: str, fold: int | None) -> dict:
+        """The keys of the plan and, on a fold, those of the part and the fold, as the plan has them."""
         block = self.parts[part]
         levels = [self.content] if fold is None else [self.content, block, block.get("folds", [{}])[fold]]
-        keys = {"bundle_root": str(ROOT)}
+        keys = {}
         for level in levels:
-            keys |= self._resolved(part, fold, level.get("keys", {}))
+            keys |= level.get("keys", {})
         return keys
 
     def _resolved(self, part: str, fold: int | None, keys: dict) -> dict:

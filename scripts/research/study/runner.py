@@ -91,8 +91,8 @@ def run_study(
         resamples: of the bootstraps.
 
     Raises:
-        UserError: a wrong plan, part, arm or fold, no page or one without markers, or trainings that failed; the others are stored
-            then.
+        UserError: a wrong plan, part, arm or fold, no page or one without markers, or trainings that failed; the others
+            are stored then.
     """
     plan = read_plan(plan_file, work)
     page = page or (ROOT / plan.content["page"] if "page" in plan.content else None)

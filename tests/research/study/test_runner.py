@@ -66,6 +66,15 @@ def _in_this_process(monkeypatch) -> list[str]:
     return names
 
 
+def _names_of_tasks(monkeypatch) -> list[str]:
+    """Gets the names of the tasks, of which none is run."""
+    names = []
+    monkeypatch.setattr(
+        "scripts.research.study.runner.run_all", lambda tasks, *_, **__: names.extend(name for name, *_ in tasks)
+    )
+    return names
+
+
 def test_a_study_runs_from_plan_to_page_and_is_not_run_again(tmp_path, cohort, monkeypatch):
     names, study = _in_this_process(monkeypatch), _study(tmp_path, cohort)
     run_study(**study)
@@ -117,10 +126,7 @@ def test_an_unknown_arm_or_fold_is_refused_before_anything_runs(tmp_path, cohort
 
 
 def test_chosen_arms_alone_are_run(tmp_path, cohort, monkeypatch):
-    names = []
-    monkeypatch.setattr(
-        "scripts.research.study.runner.run_all", lambda tasks, *_, **__: names.extend(name for name, *_ in tasks)
-    )
+    names = _names_of_tasks(monkeypatch)
     run_study(**_study(tmp_path, cohort), only=["tiny"], arms=["any_subset"], folds=[0])
     assert names == ["tiny, shared trainings, fold 0", "tiny/any_subset/together_seed0_fold0"]
 
@@ -151,10 +157,7 @@ def test_subjects_of_a_part_are_gathered_before_its_trainings(tmp_path, cohort, 
 
 
 def test_the_first_seed_of_every_arm_is_run_before_further_seeds(tmp_path, cohort, monkeypatch):
-    names = []
-    monkeypatch.setattr(
-        "scripts.research.study.runner.run_all", lambda tasks, *_, **__: names.extend(name for name, *_ in tasks)
-    )
+    names = _names_of_tasks(monkeypatch)
     study = _study(tmp_path, cohort)
     plan = json.loads(study["plan_file"].read_text())
     plan["parts"]["tiny"]["arms"]["no_distillation"]["seeds"] = [0, 1]
